@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# A private Docker daemon for tests: no bridge, no iptables, everything under DIR.
+#   dockerd.sh start DIR        starts it and waits until it answers; the socket is DIR/docker.sock
+#   dockerd.sh stop DIR         stops it by its pid (its containerd ends with it)
+#   dockerd.sh kill DIR         the same with SIGKILL: as if it had crashed
+#   dockerd.sh image DIR NAME   imports a busybox image NAME (needs the package busybox-static)
+# DIR must be short: a unix socket path is limited to 107 bytes. Needs root.
+set -euo pipefail
+
+# The command line of a process, nothing when it has ended.
+command_line() {
+  { tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null || true
+}
+
+# Prints the pid and succeeds while the daemon that DIR/pid names is alive.
+daemon_pid() {
+  [ -s "$1/pid" ] || return 1
+  local pid
+  pid=$(cat "$1/pid")
+  # A pid file may outlive its daemon, so the process must still be a dockerd of this DIR.
+  command_line "$pid" | grep -q -- "dockerd.*--data-root $1/data" || return 1
+  echo "$pid"
+}
+
+start() {
+  local dir=$1 pid
+  mkdir -p "$dir"
+  if daemon_pid "$dir" >/dev/null; then return 0; fi
+  # A killed daemon leaves both behind.
+  rm -f "$dir/pid" "$dir/docker.sock"
+  setsid dockerd --data-root "$dir/data" --exec-root "$dir/exec" -H "unix://$dir/docker.sock" \
+    --pidfile "$dir/pid" --bridge none --iptables=false \
+    >>"$dir/log" 2>&1 </dev/null &
+  pid=$!
+  for _ in $(seq 300); do
+    if docker -H "unix://$dir/docker.sock" version >/dev/null 2>&1; then return 0; fi
+    if ! kill -0 "$pid" 2>/dev/null; then break; fi
+    sleep 0.1
+  done
+  echo "dockerd did not start; the end of $dir/log:" >&2
+  tail -n 20 "$dir/log" >&2
+  return 1
+}
+
+stop() {
+  local dir=$1 signal=$2 pid containerd=""
+  pid=$(daemon_pid "$dir") || return 0
+  # After SIGKILL the daemon cannot end its containerd, so that one is ended here, by its pid.
+  if [ -s "$dir/exec/containerd/containerd.pid" ]; then
+    containerd=$(cat "$dir/exec/containerd/containerd.pid")
+  fi
+  kill "-$signal" "$pid"
+  for _ in $(seq 200); do
+    kill -0 "$pid" 2>/dev/null || break
+    sleep 0.1
+  done
+  if [ -n "$containerd" ] && command_line "$containerd" | grep -q -- "$dir/exec/containerd"; then
+    kill "$containerd" 2>/dev/null || true
+  fi
+}
+
+image() {
+  local dir=$1 name=$2 root
+  root=$(mktemp -d)
+  mkdir -p "$root/bin" "$root/tmp"
+  cp "$(command -v busybox)" "$root/bin/busybox"
+  for tool in sh sleep echo cat true false kill tail dd head seq nc; do
+    ln -s busybox "$root/bin/$tool"
+  done
+  tar -C "$root" -c . | docker -H "unix://$dir/docker.sock" import - "$name" >/dev/null
+  rm -r "$root"
+}
+
+command=${1:-}
+case "$command" in
+  start) start "${2:?DIR}" ;;
+  stop) stop "${2:?DIR}" TERM ;;
+  kill) stop "${2:?DIR}" KILL ;;
+  image) image "${2:?DIR}" "${3:?NAME}" ;;
+  *) sed -n '2,7p' "$0" >&2; exit 2 ;;
+esac

@@ -1,0 +1,133 @@
+// A Spool in memory with the same answers as the real one, and faults on request.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/spool/spool.h"
+
+namespace observeai::test {
+
+class MemorySpool final : public agent::Spool {
+ public:
+  explicit MemorySpool(Epoch epoch = Epoch{{1}}, std::uint64_t max_bytes = UINT64_MAX)
+      : max_bytes_(max_bytes) {
+    state_.epoch = epoch;
+    state_.next_seq.fill(1);
+    state_.oldest_seq.fill(1);
+  }
+
+  std::optional<Error> fail_reads;
+  std::optional<Error> fail_acknowledges;
+  int acknowledges = 0;  // That changed something
+
+  Result<std::vector<std::uint64_t>> commit(const agent::CommitUnit& unit) override {
+    std::uint64_t bytes = 0;
+    for (const auto& batch : unit.batches) bytes += batch.body.size();
+    if (bytes > 0 && state_.bytes + bytes > max_bytes_) return Error(Errc::kLimit, "spool is full");
+    std::vector<std::uint64_t> given;
+    for (const auto& pending : unit.batches) given.push_back(append(pending));
+    for (const auto& checkpoint : unit.checkpoints) checkpoints_[checkpoint.source] = checkpoint;
+    for (const auto& source : unit.forgotten_sources) checkpoints_.erase(source);
+    for (const auto& series : unit.new_series) {
+      series_[series.id] = series;
+      next_series_id_ = std::max(next_series_id_, series.id + 1);
+    }
+    for (const auto& entry : unit.ledger) ledger_[{entry.source, entry.lane}] = entry;
+    return given;
+  }
+
+  Result<std::vector<wire::Batch>> read(wire::Lane lane, std::uint64_t after, std::size_t max_count,
+                                        std::size_t max_bytes) override {
+    if (fail_reads) return *fail_reads;
+    std::vector<wire::Batch> out;
+    std::size_t bytes = 0;
+    const auto& kept = lanes_[index(lane)];
+    for (auto it = kept.upper_bound(after); it != kept.end() && out.size() < max_count; ++it) {
+      bytes += it->second.body.size();
+      if (!out.empty() && bytes > max_bytes) break;
+      out.push_back(it->second);
+    }
+    return out;
+  }
+
+  Result<void> acknowledge(const std::array<std::uint64_t, wire::kLaneCount>& contiguous) override {
+    if (fail_acknowledges) return *fail_acknowledges;
+    for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
+      if (contiguous[lane] >= state_.next_seq[lane]) {
+        return Error(Errc::kInvalid, "a batch was acknowledged that was never written");
+      }
+    }
+    for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
+      auto& kept = lanes_[lane];
+      while (!kept.empty() && kept.begin()->first <= contiguous[lane]) {
+        state_.bytes -= kept.begin()->second.body.size();
+        kept.erase(kept.begin());
+        ++acknowledges;
+      }
+      state_.oldest_seq[lane] = kept.empty() ? state_.next_seq[lane] : kept.begin()->first;
+    }
+    return {};
+  }
+
+  const agent::SpoolState& state() const override { return state_; }
+  Result<std::vector<agent::SourceCheckpoint>> checkpoints() override {
+    return values(checkpoints_);
+  }
+  Result<std::vector<wire::SeriesDefinition>> series() override { return values(series_); }
+  Result<void> forget_series(const std::vector<std::uint32_t>& ids) override {
+    for (const auto id : ids) series_.erase(id);
+    return {};
+  }
+  std::uint32_t next_series_id() const override { return next_series_id_; }
+  Result<std::vector<wire::LedgerEntry>> ledger() override { return values(ledger_); }
+  Result<std::optional<std::string>> fact(const std::string& name) override {
+    const auto found = facts_.find(name);
+    return found == facts_.end() ? std::optional<std::string>() : found->second;
+  }
+  Result<void> set_fact(const std::string& name, const std::string& value) override {
+    facts_[name] = value;
+    return {};
+  }
+  const std::optional<std::string>& quarantined() const override { return quarantined_; }
+
+ private:
+  static std::size_t index(wire::Lane lane) { return static_cast<std::size_t>(lane); }
+  template <class Key, class Value>
+  static std::vector<Value> values(const std::map<Key, Value>& map) {
+    std::vector<Value> out;
+    for (const auto& [key, value] : map) out.push_back(value);
+    return out;
+  }
+  std::uint64_t append(const agent::PendingBatch& pending) {
+    const auto lane = index(pending.lane);
+    const auto seq = state_.next_seq[lane]++;
+    wire::Batch batch;
+    // As the real one: the spool does not know whose it is.
+    batch.header.epoch = state_.epoch;
+    batch.header.lane = pending.lane;
+    batch.header.seq = seq;
+    batch.header.n = pending.n;
+    batch.header.first_ts_ms = pending.first_ts_ms;
+    batch.header.last_ts_ms = pending.last_ts_ms;
+    batch.body = pending.body;
+    state_.bytes += batch.body.size();
+    if (lanes_[lane].empty()) state_.oldest_seq[lane] = seq;
+    lanes_[lane].emplace(seq, std::move(batch));
+    return seq;
+  }
+
+  const std::uint64_t max_bytes_;
+  agent::SpoolState state_;
+  std::array<std::map<std::uint64_t, wire::Batch>, wire::kLaneCount> lanes_;
+  std::map<std::string, agent::SourceCheckpoint> checkpoints_;
+  std::map<std::uint32_t, wire::SeriesDefinition> series_;
+  std::map<std::pair<std::string, wire::Lane>, wire::LedgerEntry> ledger_;
+  std::map<std::string, std::string> facts_;
+  std::uint32_t next_series_id_ = 1;
+  const std::optional<std::string> quarantined_;
+};
+
+}  // namespace observeai::test
