@@ -1,0 +1,20 @@
+// Bodies before compression: the seam between columns and codec, for tests and fuzzing. The rules
+// of batch_codec.h hold except for the compressed size.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "protocol/base/result.h"
+#include "protocol/wire/signals.h"
+
+namespace observeai::wire::detail {
+
+Result<std::string> serialize_control(const ControlBatch& batch);
+Result<std::string> serialize_samples(const SampleBatch& batch);
+Result<std::string> serialize_logs(const LogBatch& batch);
+Result<ControlBatch> parse_control(std::string_view body);
+Result<SampleBatch> parse_samples(std::string_view body);
+Result<LogBatch> parse_logs(std::string_view body);
+
+}  // namespace observeai::wire::detail

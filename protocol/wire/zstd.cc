@@ -1,0 +1,84 @@
+#include "protocol/wire/detail/zstd.h"
+
+#include <zstd.h>
+
+#include <memory>
+
+#include "protocol/base/check.h"
+#include "protocol/wire/batch_codec.h"
+
+namespace observeai::wire::detail {
+namespace {
+
+constexpr int kLevel = 3;  // 6 % smaller than level 1 on logs at 91 % of its speed
+constexpr std::size_t kSmallestFrame = 9;
+constexpr std::string_view kMagic("\x28\xB5\x2F\xFD", 4);  // Not a skippable frame
+
+struct FreeContext {
+  void operator()(ZSTD_CCtx* context) const { ::ZSTD_freeCCtx(context); }
+  void operator()(ZSTD_DCtx* context) const { ::ZSTD_freeDCtx(context); }
+};
+
+// A context is about 1.3 MB and takes longer to make than a small batch takes to pack.
+ZSTD_CCtx* compressor() {
+  thread_local const std::unique_ptr<ZSTD_CCtx, FreeContext> context = [] {
+    std::unique_ptr<ZSTD_CCtx, FreeContext> made(::ZSTD_createCCtx());
+    CHECK(made != nullptr);
+    CHECK(!::ZSTD_isError(::ZSTD_CCtx_setParameter(made.get(), ZSTD_c_compressionLevel, kLevel)));
+    CHECK(!::ZSTD_isError(::ZSTD_CCtx_setParameter(made.get(), ZSTD_c_checksumFlag, 1)));
+    return made;
+  }();
+  return context.get();
+}
+
+ZSTD_DCtx* decompressor() {
+  thread_local const std::unique_ptr<ZSTD_DCtx, FreeContext> context(::ZSTD_createDCtx());
+  CHECK(context != nullptr);
+  return context.get();
+}
+
+Error corrupt(std::string_view why) {
+  return Error(Errc::kCorrupt, "packed body: " + std::string(why));
+}
+
+}  // namespace
+
+Result<std::string> compress(std::string_view body) {
+  if (body.size() > kMaxBodyBytes) {
+    return Error(Errc::kLimit, "body of " + std::to_string(body.size()) + " bytes is above " +
+                                   std::to_string(kMaxBodyBytes));
+  }
+  std::string out(::ZSTD_compressBound(body.size()), '\0');
+  const auto size =
+      ::ZSTD_compress2(compressor(), out.data(), out.size(), body.data(), body.size());
+  if (::ZSTD_isError(size)) {
+    return Error(Errc::kInternal, std::string("zstd: ") + ::ZSTD_getErrorName(size));
+  }
+  if (size > kMaxPackedBytes) {
+    return Error(Errc::kLimit, "packed body of " + std::to_string(size) + " bytes is above " +
+                                   std::to_string(kMaxPackedBytes));
+  }
+  out.resize(size);
+  out.shrink_to_fit();  // Bodies wait in queues; the bound can be 8 MiB for 1 MiB of content.
+  return out;
+}
+
+Result<std::string> decompress(std::string_view packed) {
+  if (packed.size() < kSmallestFrame || !packed.starts_with(kMagic)) return corrupt("not zstd");
+  if (packed.size() > kMaxPackedBytes) return corrupt("too long");
+  const auto size = ::ZSTD_getFrameContentSize(packed.data(), packed.size());
+  if (size == ZSTD_CONTENTSIZE_ERROR) return corrupt("not zstd");
+  if (size == ZSTD_CONTENTSIZE_UNKNOWN) return corrupt("does not state its size");
+  if (size > kMaxBodyBytes) return corrupt("states " + std::to_string(size) + " bytes");
+  if (::ZSTD_findFrameCompressedSize(packed.data(), packed.size()) != packed.size()) {
+    return corrupt("not exactly one frame");
+  }
+  std::string out(size, '\0');
+  const auto got =
+      ::ZSTD_decompressDCtx(decompressor(), out.data(), out.size(), packed.data(), packed.size());
+  if (::ZSTD_isError(got)) return corrupt(::ZSTD_getErrorName(got));
+  if (got != size) return corrupt("shorter than it states");
+  return out;
+}
+
+}  // namespace observeai::wire::detail
