@@ -1,0 +1,271 @@
+#include "agent/app/agent.h"
+
+#include <signal.h>
+
+#include <random>
+
+#include "agent/app/inventory_loop.h"
+#include "agent/app/logs_loop.h"
+#include "agent/app/metrics_loop.h"
+#include "agent/app/outbox.h"
+#include "agent/app/uplink_loop.h"
+#include "agent/logs/redactor.h"
+#include "agent/spool/spool.h"
+#include "protocol/base/log.h"
+
+namespace observeai::agent {
+namespace {
+
+constexpr std::chrono::seconds kLedgerEvery(10);
+constexpr std::chrono::milliseconds kStatfsDeadline(1'000);
+
+class Program final : public Agent, public UplinkEvents {
+ public:
+  Program(const AgentConfig& config, IdentityStore store, Identity identity)
+      : config_(config), identity_store_(std::move(store)), identity_(std::move(identity)) {}
+  ~Program() override;
+
+  Result<void> build();
+  Result<void> run() override;
+
+ private:
+  Result<void> build_collectors();
+  Result<void> build_uplink();
+  boost::asio::awaitable<void> report_ledger();
+  Result<mqtt::Identity> broker_identity() const;
+  wire::Hello hello() const;
+  ScrapeSubjects subjects() const;
+  void announce_start();
+
+  void on_need_series() override;
+  void on_need_inventory() override;
+  void on_state_changed(UplinkState state, const std::string& reason) override;
+  void on_server_time(std::int64_t) override {}
+  void on_fault(const Error& error) override;
+
+  const AgentConfig config_;
+  const IdentityStore identity_store_;
+  const Identity identity_;
+
+  SystemAsyncClock clock_;
+  std::unique_ptr<Spool> spool_;
+  std::optional<Outbox> outbox_;
+  std::unique_ptr<mqtt::BrokerClient> broker_;
+  std::unique_ptr<Uplink> uplink_;
+  std::unique_ptr<LogCollector> collector_;
+  std::unique_ptr<InventoryLoop> inventory_;
+  std::unique_ptr<DockerClient> docker_client_;
+  std::unique_ptr<DockerWatcher> docker_;
+  std::unique_ptr<LogsLoop> logs_;
+  std::unique_ptr<MetricsLoop> metrics_;
+  std::unique_ptr<RenewalLoop> renewal_;
+  std::vector<ObservedContainer> containers_;
+  std::size_t broker_choice_ = 0;
+  std::unique_ptr<BlockingPool> pool_;
+  std::unique_ptr<Loop> loop_ = std::make_unique<Loop>();
+};
+
+Program::~Program() {
+  // Who posts to the loop goes before it, and the frames of coroutines before what they refer to.
+  uplink_.reset();
+  broker_.reset();
+  logs_.reset();
+  pool_.reset();
+  loop_.reset();
+}
+
+Result<void> Program::build() {
+  SpoolLimits limits;
+  limits.max_bytes = config_.spool_max_mib << 20;
+  limits.min_free_bytes = config_.spool_min_free_mib << 20;
+  TRY(spool_, Spool::open(config_.state_dir + "/spool", limits, clock_));
+  TRY(outbox_, Outbox::create(*spool_, clock_, [this] {
+        if (uplink_) uplink_->on_spool_grew();
+      }));
+  pool_ = std::make_unique<BlockingPool>(*loop_, clock_);
+  TRY_VOID(build_uplink());
+  TRY_VOID(build_collectors());
+  announce_start();
+  return {};
+}
+
+Result<void> Program::build_uplink() {
+  broker_ = mqtt::make_paho_client(
+      [loop = loop_.get()](std::function<void()> task) { loop->post(std::move(task)); });
+  TRY(auto keys, signing::agent_session_keys(identity_.sealing, identity_.controlplane_public_key));
+  UplinkIdentity uplink{{identity_.tenant, identity_.shard, identity_.agent},
+                        std::move(keys),
+                        [this] { return broker_identity(); },
+                        [this] { return hello(); }};
+  auto random = std::make_shared<std::mt19937_64>(std::random_device{}());
+  uplink_ = std::make_unique<Uplink>(*spool_, *broker_, clock_, *this, std::move(uplink),
+                                     [random] { return (*random)(); });
+  renewal_ = std::make_unique<RenewalLoop>(clock_, *pool_, identity_store_, identity_, [this] {
+    uplink_->stop();
+    uplink_->start();
+  });
+  return {};
+}
+
+Result<void> Program::build_collectors() {
+  const auto redact_text = [](std::string_view text) { return redact(text); };
+  TRY(auto checkpoints, spool_->checkpoints());
+  collector_ = std::make_unique<LogCollector>(clock_);
+  collector_->restore(checkpoints);
+  logs_ = std::make_unique<LogsLoop>(*loop_, clock_, *collector_, *outbox_, config_.logs_flush);
+
+  InventoryLoop::Options inventory;
+  inventory.paths.proc = config_.proc_root;
+  inventory.paths.sys = config_.sys_root;
+  inventory.interval = config_.inventory_interval;
+  inventory.agent_version = OBSERVEAI_VERSION;
+  inventory_ = std::make_unique<InventoryLoop>(clock_, *pool_, *outbox_, inventory, redact_text,
+                                               [this](const std::vector<ObservedContainer>& all) {
+                                                 containers_ = all;
+                                                 if (config_.logs_enabled)
+                                                   logs_->set_containers(all);
+                                               });
+  DockerClient::Options docker;
+  docker.socket_path = config_.docker_socket;
+  docker_client_ = std::make_unique<DockerClient>(*loop_, clock_, docker, redact_text);
+  docker_ = std::make_unique<DockerWatcher>(*loop_, clock_, *docker_client_, *inventory_);
+
+  MetricRoots roots;
+  roots.proc = config_.proc_root;
+  roots.sys = config_.sys_root;
+  HostCalls calls = HostCalls::direct();
+  calls.statfs = deadline_statfs(kStatfsDeadline);
+  TRY(auto series, spool_->series());
+  auto engine = std::make_shared<MetricsEngine>(roots, std::move(calls), clock_, series,
+                                                spool_->next_series_id());
+  metrics_ = std::make_unique<MetricsLoop>(clock_, *pool_, *outbox_, *spool_, std::move(engine),
+                                           config_.metrics_interval, [this] { return subjects(); });
+  return {};
+}
+
+Result<void> Program::run() {
+  loop_->on_signals({SIGTERM, SIGINT}, [this](int) { loop_->stop(); });
+  spawn(*loop_, "inventory", inventory_->run());
+  if (config_.docker_enabled) spawn(*loop_, "docker", docker_->run());
+  if (config_.logs_enabled) {
+    spawn(*loop_, "logs", logs_->run());
+    spawn(*loop_, "log watch", logs_->watch());
+  }
+  spawn(*loop_, "metrics", metrics_->run());
+  spawn(*loop_, "uplink", tick_uplink(clock_, *uplink_));
+  spawn(*loop_, "renewal", renewal_->run());
+  spawn(*loop_, "ledger", report_ledger());
+  log::info("agent " + identity_.agent.value() + " is running");
+  const auto ended = loop_->run();
+  log::info("stopping");
+  uplink_->stop();
+  return ended;
+}
+
+boost::asio::awaitable<void> Program::report_ledger() {
+  for (;;) {
+    co_await clock_.sleep_for(kLedgerEvery);
+    outbox_->report_ledger();
+    ignore(outbox_->flush(), "a full spool is reported by the outbox; the entries wait");
+  }
+}
+
+Result<mqtt::Identity> Program::broker_identity() const {
+  // Where the host was enrolled comes first: the broker stands beside the control plane by default.
+  std::vector<pki::BrokerAddress> brokers{{identity_.server.host, identity_.brokers.front().port}};
+  for (const auto& broker : identity_.brokers) {
+    if (broker.host != identity_.server.host) brokers.push_back(broker);
+  }
+  const auto& chosen = brokers[broker_choice_ % brokers.size()];
+  mqtt::Identity identity;
+  identity.host = chosen.host;
+  identity.port = chosen.port;
+  identity.client_id = identity_.agent.value();
+  identity.ca_file = identity_store_.server_ca_path();
+  identity.certificate_file = identity_store_.tls_path();
+  identity.key_file = identity_store_.tls_path();
+  return identity;
+}
+
+wire::Hello Program::hello() const {
+  wire::Hello hello;
+  hello.agent_version = OBSERVEAI_VERSION;
+  hello.boot_id = inventory_->facts().boot_id;
+  hello.machine_id_sha256 = inventory_->facts().machine_id_sha256;
+  hello.inventory_digest = inventory_->digest();
+  hello.root_version = 1;
+  hello.counters["containers"] = static_cast<std::int64_t>(containers_.size());
+  hello.counters["control_dropped"] = static_cast<std::int64_t>(outbox_->control_dropped());
+  hello.counters["scrapes_missed"] = static_cast<std::int64_t>(metrics_->missed());
+  hello.counters["docker_events_dropped"] =
+      static_cast<std::int64_t>(docker_->counters().events_dropped);
+  return hello;
+}
+
+ScrapeSubjects Program::subjects() const {
+  ScrapeSubjects subjects;
+  subjects.containers = containers_;
+  subjects.processes = process_usage(inventory_->usage());
+  const auto counter = [&](const char* name, std::uint64_t value) {
+    subjects.self.push_back({name, wire::MetricKind::kCounter, static_cast<double>(value)});
+  };
+  const auto gauge = [&](const char* name, std::uint64_t value) {
+    subjects.self.push_back({name, wire::MetricKind::kGauge, static_cast<double>(value)});
+  };
+  gauge("spool_bytes", spool_->state().bytes);
+  gauge("uplink_in_flight_bytes", uplink_->counters().in_flight_bytes);
+  counter("uplink_batches_sent_total", uplink_->counters().batches_sent);
+  counter("uplink_batches_acked_total", uplink_->counters().batches_acked);
+  counter("uplink_bytes_sent_total", uplink_->counters().bytes_sent);
+  counter("uplink_reconnects_total", uplink_->counters().reconnects);
+  return subjects;
+}
+
+void Program::announce_start() {
+  wire::Event event;
+  event.ts_ms = clock_.unix_ms();
+  event.kind = "agent.start";
+  event.target = wire::kHostTarget;
+  event.message = std::string("agent ") + OBSERVEAI_VERSION + " started";
+  outbox_->add_event(event);
+  if (const auto& moved = spool_->quarantined()) {
+    event.kind = "spool.quarantined";
+    event.severity = wire::Severity::kError;
+    event.message = "the spool was damaged and put aside: " + *moved;
+    outbox_->add_event(event);
+  }
+}
+
+void Program::on_need_series() {
+  auto known = spool_->series();
+  if (!known) return on_fault(known.error());
+  log::info("the control plane asks for all series definitions");
+  outbox_->resend_series(std::move(*known));
+  ignore(outbox_->flush(), "a full spool is reported by the outbox");
+}
+
+void Program::on_need_inventory() {
+  log::info("the control plane asks for the whole inventory");
+  inventory_->resend();
+}
+
+void Program::on_state_changed(UplinkState state, const std::string& reason) {
+  log::info(std::string("uplink: ") + to_string(state) +
+            (reason.empty() ? "" : " (" + log::printable(reason) + ")"));
+  if (state == UplinkState::kBackingOff) ++broker_choice_;
+}
+
+void Program::on_fault(const Error& error) {
+  log::error("uplink: " + error.message());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Agent>> Agent::create(const AgentConfig& config, IdentityStore store,
+                                             Identity identity) {
+  auto program = std::make_unique<Program>(config, std::move(store), std::move(identity));
+  TRY_VOID(program->build());
+  return std::unique_ptr<Agent>(std::move(program));
+}
+
+}  // namespace observeai::agent

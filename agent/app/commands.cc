@@ -1,0 +1,224 @@
+#include "agent/app/commands.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include "agent/app/agent.h"
+#include "agent/config/agent_config.h"
+#include "agent/enroll/enroller.h"
+#include "protocol/base/files.h"
+#include "protocol/base/log.h"
+#include "protocol/base/text.h"
+#include "protocol/config/command_line.h"
+
+namespace observeai::agent {
+namespace {
+
+constexpr const char* kDefaultConfigFile = "/etc/observeai/agent.toml";
+constexpr const char* kProgram = "observeai-agent";
+
+int fail(const Error& error, int code = kFailed) {
+  std::cerr << kProgram << ": " << error.message() << "\n";
+  return code;
+}
+
+std::string hostname() {
+  std::array<char, 256> name{};
+  return ::gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "unknown";
+}
+
+std::string identity_folder(const AgentConfig& config) {
+  return config.state_dir + "/identity";
+}
+
+struct Options {
+  std::string config_file;
+  std::string server;
+  std::string token;
+  bool explain = false;
+  bool quiet = false;
+  bool force = false;
+
+  Result<AgentConfig> load() const {
+    return load_agent_config(config_file.empty() ? kDefaultConfigFile : config_file,
+                             !config_file.empty());
+  }
+};
+
+// "host:port", "[::1]:8443", "host" (port 8443)
+Result<std::pair<std::string, std::uint16_t>> parse_server(const std::string& text) {
+  const auto bad = [&] {
+    return Error(Errc::kInvalid, "the server must be HOST or HOST:PORT, got \"" +
+                                     text::escape_unprintable(text, 100) + "\"");
+  };
+  std::string host = text;
+  std::uint64_t port = 8443;
+  const auto colon = text.rfind(':');
+  const bool bracketed = text.starts_with('[');
+  if (colon != std::string::npos &&
+      (bracketed ? text.find(']') < colon : text.find(':') == colon)) {
+    host = text.substr(0, colon);
+    const auto number = text::parse_u64(text.substr(colon + 1));
+    if (!number || *number == 0 || *number > 65'535) return bad();
+    port = *number;
+  }
+  if (bracketed) {
+    if (!host.ends_with(']')) return bad();
+    host = host.substr(1, host.size() - 2);
+  }
+  if (host.empty()) return bad();
+  return std::pair(host, static_cast<std::uint16_t>(port));
+}
+
+void print_step(const Step& step) {
+  const char* state = step.state == StepState::kOk       ? "ok     "
+                      : step.state == StepState::kFailed ? "FAILED "
+                                                         : "skipped";
+  std::cout << state << "  " << step.name;
+  if (!step.detail.empty()) std::cout << ": " << step.detail;
+  std::cout << "\n";
+  if (!step.next.empty()) std::cout << "         -> " << step.next << "\n";
+  std::cout.flush();
+}
+
+int enroll(const Options& options) {
+  const auto config = options.load();
+  if (!config) return fail(config.error(), kUsage);
+  const auto server = parse_server(options.server.empty() ? config->server : options.server);
+  if (!server) return fail(server.error(), kUsage);
+  if (const auto made = files::make_directories(config->state_dir, 0700); !made)
+    return fail(made.error());
+  IdentityStore store(identity_folder(*config));
+  // An enrollment that was interrupted before its confirmation goes on; a finished one is not
+  // repeated.
+  if (const auto identity = store.load(); identity && identity->confirmed && !options.force) {
+    return fail(Error(Errc::kInvalid, "this host is already enrolled as " +
+                                          identity->agent.value() + " (" + store.folder() +
+                                          "); --force gives it a new identity"));
+  }
+  EnrollOptions enrollment;
+  enrollment.server_host = server->first;
+  enrollment.server_port = server->second;
+  enrollment.token.argument = options.token;
+  if (const char* variable = std::getenv(kTokenVariable)) enrollment.token.environment = variable;
+  enrollment.hostname = hostname();
+  enrollment.machine_id_sha256 = read_machine_id_sha256();
+  enrollment.agent_version = OBSERVEAI_VERSION;
+  enrollment.force = options.force;
+  const SystemClock clock;
+  Enroller enroller(enrollment, store, http::make_https_client, clock,
+                    options.explain ? print_step : std::function<void(const Step&)>());
+  const EnrollReport report = enroller.run();
+  if (report.error) {
+    std::cerr << kProgram << ": " << report.error->message() << "\n";
+    for (const auto& step : report.steps) {
+      if (step.state != StepState::kFailed) continue;
+      std::cerr << "  step: " << step.name << "\n";
+      if (!step.next.empty()) std::cerr << "  " << step.next << "\n";
+    }
+    return kFailed;
+  }
+  if (!options.quiet && report.agent) {
+    std::cout << "This host is enrolled as " << report.agent->value()
+              << (report.active ? ".\n"
+                                : "; it waits for approval: observeai agent approve " +
+                                      report.agent->value() + "\n");
+  }
+  return kOk;
+}
+
+int run(const Options& options) {
+  const auto config = options.load();
+  if (!config) return fail(config.error(), kUsage);
+  log::setup(kProgram, log::parse_level(config->log_level).value_or(log::Level::kInfo));
+  IdentityStore store(identity_folder(*config));
+  auto identity = store.load();
+  if (!identity) {
+    const bool absent = identity.error().code() == Errc::kNotFound;
+    return fail(absent ? Error(Errc::kNotFound,
+                               "this host is not enrolled yet. Make a token on the control plane "
+                               "(observeai token "
+                               "create) and run here: observeai-agent enroll TOKEN")
+                       : identity.error());
+  }
+  auto agent = Agent::create(*config, store, std::move(*identity));
+  if (!agent) return fail(agent.error());
+  const auto ended = (*agent)->run();
+  return ended ? kOk : fail(ended.error(), kBug);
+}
+
+int print_config(const Options& options) {
+  const auto config = options.load();
+  if (!config) return fail(config.error(), kUsage);
+  std::cout << config::print_toml(*config);
+  return kOk;
+}
+
+int show_identity(const Options& options) {
+  const auto config = options.load();
+  if (!config) return fail(config.error(), kUsage);
+  const auto identity = IdentityStore(identity_folder(*config)).load();
+  if (!identity) return fail(identity.error());
+  std::cout << "agent        " << identity->agent.value() << "\n"
+            << "tenant       " << identity->tenant.value() << ", shard " << identity->shard << "\n"
+            << "server       " << identity->server.host << ":" << identity->server.port << "\n"
+            << "server key   " << identity->server.spki_sha256 << "\n"
+            << "certificate  serial " << identity->certificate.serial << ", ends "
+            << text::format_time_ms(identity->certificate.not_after_ms) << "\n";
+  for (const auto& broker : identity->brokers)
+    std::cout << "broker       " << broker.host << ":" << broker.port << "\n";
+  return kOk;
+}
+
+}  // namespace
+
+int run_agent_program(int argc, char** argv) {
+  CLI::App app("Collects what happens on this host and reports it to the control plane.", kProgram);
+  app.require_subcommand(1);
+  app.footer(
+      "Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage or configuration, 75 a "
+      "bug: start again.");
+  Options options;
+  std::function<int(const Options&)> action;
+  const auto command = [&](const char* name, const char* help, int (*what)(const Options&)) {
+    CLI::App* sub = app.add_subcommand(name, help);
+    sub->add_option("-c,--config", options.config_file,
+                    std::string("Settings (default ") + kDefaultConfigFile + ", if it is there)");
+    sub->callback([&action, what] { action = what; });
+    return sub;
+  };
+  command("run", "Collect and report until stopped", run);
+  CLI::App* enrollment =
+      command("enroll", "Make this host known to a control plane, with a token", enroll);
+  enrollment->add_option(
+      "TOKEN", options.token,
+      "oai1....; else $OBSERVEAI_ENROLL_TOKEN, else /etc/observeai/enroll.token");
+  enrollment->add_option(
+      "-s,--server", options.server,
+      "The control plane's HTTPS address HOST[:PORT] (default: from the settings)");
+  enrollment->add_flag("--explain", options.explain,
+                       "Print each step, and what to do when one fails");
+  enrollment->add_flag("-q,--quiet", options.quiet, "Print nothing when it went well");
+  enrollment->add_flag("--force", options.force, "Replace the identity this host has");
+  command("identity", "Who this host is", show_identity);
+  command("print-config", "All settings with their defaults, as TOML", print_config);
+  app.add_subcommand("version", "The version of this program")->callback([&action] {
+    action = [](const Options&) {
+      std::cout << kProgram << " " << OBSERVEAI_VERSION << "\n";
+      return static_cast<int>(kOk);
+    };
+  });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return config::explain_parse_error(app, error, argc, argv);
+  }
+  return action(options);
+}
+
+}  // namespace observeai::agent

@@ -1,0 +1,131 @@
+#include "agent/app/inventory_loop.h"
+
+#include "agent/discovery/host_facts.h"
+#include "agent/discovery/systemd_units.h"
+#include "protocol/base/log.h"
+#include "protocol/signing/sealing.h"
+#include "protocol/wire/batch_codec.h"
+
+namespace observeai::agent {
+namespace {
+
+struct HostScan {
+  ProcScan processes;
+  PortScan ports;
+};
+
+}  // namespace
+
+InventoryLoop::InventoryLoop(AsyncClock& clock, BlockingPool& pool, Outbox& outbox, Options options,
+                             RedactText redact, OnContainers on_containers)
+    : clock_(clock),
+      pool_(pool),
+      outbox_(outbox),
+      options_(std::move(options)),
+      on_containers_(std::move(on_containers)),
+      processes_(std::make_shared<ProcScanner>(options_.paths, std::move(redact))),
+      ports_(std::make_shared<PortScanner>(options_.paths)),
+      facts_(host_facts(options_.paths, signing::sha256_hex)) {
+  facts_.agent_version = options_.agent_version;
+  facts_.docker = "disabled";
+  facts_.systemd = "not running";
+  tracker_.set_host(facts_);
+}
+
+boost::asio::awaitable<void> InventoryLoop::run() {
+  for (;;) {
+    co_await scan_processes();
+    if (clock_.steady_now() >= next_units_) {
+      next_units_ = clock_.steady_now() + kUnitsEvery;
+      co_await scan_units();
+    }
+    report();
+    co_await clock_.sleep_for(options_.interval);
+  }
+}
+
+boost::asio::awaitable<void> InventoryLoop::scan_processes() {
+  std::function<Result<HostScan>()> work = [processes = processes_,
+                                            ports = ports_]() -> Result<HostScan> {
+    HostScan scan;
+    scan.processes = processes->scan();
+    scan.ports = ports->scan(scan.processes.processes);
+    return scan;
+  };
+  auto scan = co_await pool_.run<HostScan>("/proc", kScanDeadline, std::move(work));
+  if (!scan) {
+    report_problem("processes", scan.error());
+    co_return;
+  }
+  problems_.erase("processes");
+  usage_ = std::move(scan->processes.usage);
+  tracker_.set_processes(std::move(scan->processes.groups));
+  tracker_.set_ports(std::move(scan->ports.ports));
+}
+
+boost::asio::awaitable<void> InventoryLoop::scan_units() {
+  std::function<Result<SystemdState>()> work = [paths = options_.paths] {
+    return read_systemd(paths, {});
+  };
+  auto state = co_await pool_.run<SystemdState>("systemd", kScanDeadline, std::move(work));
+  if (!state) {
+    report_problem("systemd", state.error());
+    facts_.systemd = "error: " + log::printable(state.error().message());
+  } else {
+    problems_.erase("systemd");
+    facts_.systemd = state->version;
+    tracker_.set_units(std::move(state->units));
+  }
+  tracker_.set_host(facts_);
+}
+
+void InventoryLoop::containers_changed(wire::SectionUpdate<ObservedContainer> update) {
+  tracker_.apply_containers(update);
+  if (update.full) containers_.clear();
+  for (const auto& id : update.removed) containers_.erase(id);
+  for (auto& container : update.upserts) {
+    auto& slot = containers_[container.facts.id];
+    slot = std::move(container);
+  }
+  std::vector<ObservedContainer> all;
+  all.reserve(containers_.size());
+  for (const auto& [id, container] : containers_) all.push_back(container);
+  on_containers_(all);
+  report();
+}
+
+void InventoryLoop::event(wire::Event event) {
+  outbox_.add_event(std::move(event));
+  report();
+}
+
+void InventoryLoop::docker_status(std::string status) {
+  if (facts_.docker == status) return;
+  log::info("docker: " + log::printable(status));
+  facts_.docker = std::move(status);
+  tracker_.set_host(facts_);
+  report();
+}
+
+void InventoryLoop::resend() {
+  outbox_.add_inventory(tracker_.take_whole(clock_.unix_ms()));
+  report();
+}
+
+std::string InventoryLoop::digest() const {
+  return wire::inventory_digest(tracker_.whole());
+}
+
+void InventoryLoop::report() {
+  outbox_.add_inventory(tracker_.take_delta(clock_.unix_ms()));
+  if (const auto flushed = outbox_.flush(); !flushed) report_problem("spool", flushed.error());
+}
+
+void InventoryLoop::report_problem(const std::string& what, const Error& error) {
+  auto& last = problems_[what];
+  if (last == error.message()) return;
+  last = error.message();
+  log::warning(what + ": " + error.message());
+}
+
+}  // namespace observeai::agent

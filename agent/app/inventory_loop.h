@@ -1,0 +1,74 @@
+// What runs on this host: keeps the inventory from Docker's watcher, /proc and systemd, and reports
+// what changed. Docker's changes go out at once; processes, ports and units every few seconds.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/app/outbox.h"
+#include "agent/discovery/docker_loop.h"
+#include "agent/discovery/inventory_tracker.h"
+#include "agent/discovery/listening_ports.h"
+#include "agent/discovery/proc_scanner.h"
+#include "agent/runtime/blocking_pool.h"
+#include "agent/runtime/paths.h"
+
+namespace observeai::agent {
+
+// Loop thread only. Everything given must outlive it.
+class InventoryLoop final : public DiscoverySink {
+ public:
+  struct Options {
+    Paths paths;
+    std::chrono::milliseconds interval{5'000};
+    std::string agent_version;
+  };
+  using OnContainers = std::function<void(const std::vector<ObservedContainer>&)>;
+
+  InventoryLoop(AsyncClock& clock, BlockingPool& pool, Outbox& outbox, Options options,
+                RedactText redact, OnContainers on_containers);
+
+  // For ever; spawn it once.
+  boost::asio::awaitable<void> run();
+
+  void containers_changed(wire::SectionUpdate<ObservedContainer> update) override;
+  void event(wire::Event event) override;
+  void docker_status(std::string status) override;
+
+  // The control plane has lost it: everything again.
+  void resend();
+  std::string digest() const;
+  const wire::HostFacts& facts() const { return facts_; }
+  // Of the newest scan of /proc.
+  const std::vector<GroupUsage>& usage() const { return usage_; }
+  std::size_t containers() const { return containers_.size(); }
+
+ private:
+  static constexpr std::chrono::milliseconds kScanDeadline{10'000};
+  static constexpr std::chrono::milliseconds kUnitsEvery{30'000};
+
+  boost::asio::awaitable<void> scan_processes();
+  boost::asio::awaitable<void> scan_units();
+  void report();
+  void report_problem(const std::string& what, const Error& error);
+
+  AsyncClock& clock_;
+  BlockingPool& pool_;
+  Outbox& outbox_;
+  const Options options_;
+  const OnContainers on_containers_;
+  InventoryTracker tracker_;
+  std::shared_ptr<ProcScanner> processes_;  // Shared with a scan that may hang
+  std::shared_ptr<PortScanner> ports_;
+  wire::HostFacts facts_;
+  std::map<std::string, ObservedContainer> containers_;
+  std::vector<GroupUsage> usage_;
+  SteadyTime next_units_{};
+  std::map<std::string, std::string> problems_;  // Last one told, by subject
+};
+
+}  // namespace observeai::agent

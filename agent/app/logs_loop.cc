@@ -1,0 +1,89 @@
+#include "agent/app/logs_loop.h"
+
+#include <unistd.h>
+
+#include "protocol/base/log.h"
+
+namespace observeai::agent {
+namespace {
+
+LogCommit to_commit(LogRead read) {
+  LogCommit commit;
+  commit.records = std::move(read.records);
+  commit.checkpoints = std::move(read.checkpoints);
+  commit.forgotten_sources = std::move(read.forgotten);
+  commit.events = std::move(read.events);
+  for (auto& counts : read.counts) {
+    commit.deltas.push_back({std::move(counts.source),
+                             counts.records_read,
+                             counts.bytes_read,
+                             {},
+                             std::move(counts.bytes_dropped)});
+  }
+  return commit;
+}
+
+}  // namespace
+
+LogsLoop::LogsLoop(Loop& loop, AsyncClock& clock, LogCollector& collector, Outbox& outbox,
+                   std::chrono::milliseconds flush)
+    : clock_(clock),
+      collector_(collector),
+      outbox_(outbox),
+      flush_(flush),
+      wake_(loop),
+      inotify_(loop.context()) {
+  // A descriptor of its own: the collector closes the one it gave out.
+  if (collector.wake_fd() >= 0) inotify_.assign(::dup(collector.wake_fd()));
+}
+
+void LogsLoop::set_containers(const std::vector<ObservedContainer>& containers) {
+  collector_.set_containers(containers);
+  wake_.notify();
+}
+
+boost::asio::awaitable<void> LogsLoop::watch() {
+  if (!inotify_.is_open()) co_return;
+  for (;;) {
+    const auto [error] =
+        co_await inotify_.async_wait(boost::asio::posix::stream_descriptor::wait_read, nothrow);
+    if (error) co_return;
+    collector_.on_wake();
+    wake_.notify();
+    // What follows within a moment is taken in one commit; the notification is kept meanwhile.
+    co_await clock_.sleep_for(flush_);
+  }
+}
+
+boost::asio::awaitable<void> LogsLoop::run() {
+  for (;;) {
+    const bool woken = co_await wake_.wait_until(clock_, clock_.steady_now() + kPollEvery);
+    if (woken) co_await clock_.sleep_for(flush_);
+    bool taken = read_once();
+    while (taken && collector_.more()) {
+      // Others on the loop get their turn between two commits.
+      co_await boost::asio::post(boost::asio::use_awaitable);
+      taken = read_once();
+    }
+    if (!taken) co_await clock_.sleep_for(kFullPause);
+  }
+}
+
+// False: the spool did not take it; the same lines come again.
+bool LogsLoop::read_once() {
+  LogRead read = collector_.read(kReadBytes);
+  if (read.empty()) {
+    collector_.committed();
+    return true;
+  }
+  const auto committed = outbox_.commit_logs(to_commit(std::move(read)));
+  if (committed) {
+    collector_.committed();
+    return true;
+  }
+  collector_.rollback();
+  if (committed.error().code() != Errc::kLimit) log::error("logs: " + committed.error().message());
+  return false;
+}
+
+}  // namespace observeai::agent

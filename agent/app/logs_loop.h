@@ -1,0 +1,45 @@
+// Container logs into the spool: woken by inotify, gathered for a moment, committed with their
+// offsets.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <chrono>
+#include <vector>
+
+#include "agent/app/outbox.h"
+#include "agent/logs/log_collector.h"
+#include "agent/runtime/co.h"
+
+namespace observeai::agent {
+
+// Loop thread only. Everything given must outlive it.
+class LogsLoop {
+ public:
+  LogsLoop(Loop& loop, AsyncClock& clock, LogCollector& collector, Outbox& outbox,
+           std::chrono::milliseconds flush);
+
+  // For ever; spawn both once.
+  boost::asio::awaitable<void> run();
+  boost::asio::awaitable<void> watch();
+
+  void set_containers(const std::vector<ObservedContainer>& containers);
+
+ private:
+  // One commit: small enough to fit a message after compression fails, large enough to compress
+  // well.
+  static constexpr std::size_t kReadBytes = 256U << 10;
+  static constexpr std::chrono::milliseconds kPollEvery{250};    // For file systems without inotify
+  static constexpr std::chrono::milliseconds kFullPause{1'000};  // While the spool is full
+
+  bool read_once();
+
+  AsyncClock& clock_;
+  LogCollector& collector_;
+  Outbox& outbox_;
+  const std::chrono::milliseconds flush_;
+  Notifier wake_;
+  boost::asio::posix::stream_descriptor inotify_;
+};
+
+}  // namespace observeai::agent

@@ -1,0 +1,132 @@
+#include "agent/app/metrics_loop.h"
+
+#include <condition_variable>
+#include <thread>
+
+#include "protocol/base/log.h"
+
+namespace observeai::agent {
+
+std::vector<ProcessUsage> process_usage(const std::vector<GroupUsage>& groups) {
+  std::vector<ProcessUsage> out;
+  out.reserve(groups.size());
+  for (const auto& group : groups) {
+    ProcessUsage usage;
+    usage.key = group.key;
+    usage.cpu_seconds = group.cpu_seconds;
+    usage.rss_bytes = group.rss_bytes;
+    usage.threads = group.threads;
+    usage.open_fds = group.open_fds.value_or(0);
+    usage.count = group.count;
+    out.push_back(std::move(usage));
+  }
+  return out;
+}
+
+MetricsLoop::MetricsLoop(AsyncClock& clock, BlockingPool& pool, Outbox& outbox, Spool& spool,
+                         std::shared_ptr<MetricsEngine> engine, std::chrono::milliseconds interval,
+                         std::function<ScrapeSubjects()> subjects)
+    : clock_(clock),
+      pool_(pool),
+      outbox_(outbox),
+      spool_(spool),
+      engine_(std::move(engine)),
+      interval_(interval),
+      subjects_(std::move(subjects)) {}
+
+boost::asio::awaitable<void> MetricsLoop::run() {
+  auto next = clock_.steady_now();
+  for (;;) {
+    co_await scrape();
+    // A late scrape does not make the next ones come in a bunch.
+    next = std::max(next + interval_, clock_.steady_now());
+    co_await clock_.sleep_until(next);
+  }
+}
+
+boost::asio::awaitable<void> MetricsLoop::scrape() {
+  auto subjects = std::make_shared<const ScrapeSubjects>(subjects_());
+  const std::int64_t now_ms = clock_.unix_ms();
+  std::function<Result<ScrapeResult>()> work = [engine = engine_, subjects,
+                                                now_ms]() -> Result<ScrapeResult> {
+    ScrapeInput input;
+    input.now_ms = now_ms;
+    input.containers = subjects->containers;
+    input.processes = subjects->processes;
+    input.self = subjects->self;
+    return engine->scrape(input);
+  };
+  auto result = co_await pool_.run<ScrapeResult>("metrics", kPatience, std::move(work));
+  if (!result) {
+    ++missed_;
+    if (!told_) log::warning("metrics: " + result.error().message());
+    told_ = true;
+    co_return;
+  }
+  told_ = false;
+  commit(std::move(*result));
+}
+
+void MetricsLoop::commit(ScrapeResult result) {
+  const auto committed = outbox_.commit_scrape(std::move(result.scrape), result.new_series);
+  if (!committed) {
+    log::debug("scrape not stored: " + committed.error().message());
+    return;
+  }
+  const auto forgotten = spool_.forget_series(result.forgotten);
+  if (!forgotten) {
+    log::debug("series not forgotten yet: " + forgotten.error().message());
+    return;
+  }
+  engine_->committed();
+}
+
+namespace {
+
+// Shared by the caller and the thread that may never return.
+struct StatfsCall {
+  std::mutex mutex;
+  std::condition_variable done_signal;
+  bool done = false;
+  Result<FilesystemUsage> result = Error(Errc::kTimeout, "no answer");
+};
+
+struct StatfsCalls {
+  std::mutex mutex;
+  std::map<std::string, std::shared_ptr<StatfsCall>> stuck;
+};
+
+bool is_done(StatfsCall& call) {
+  const std::lock_guard lock(call.mutex);
+  return call.done;
+}
+
+}  // namespace
+
+std::function<Result<FilesystemUsage>(const std::string&)> deadline_statfs(
+    std::chrono::milliseconds deadline) {
+  auto calls = std::make_shared<StatfsCalls>();
+  auto direct = HostCalls::direct().statfs;
+  return [calls, direct, deadline](const std::string& path) -> Result<FilesystemUsage> {
+    const std::lock_guard one_at_a_time(calls->mutex);
+    if (const auto found = calls->stuck.find(path); found != calls->stuck.end()) {
+      if (!is_done(*found->second))
+        return Error(Errc::kUnavailable, path + " still does not answer");
+      calls->stuck.erase(found);
+    }
+    auto call = std::make_shared<StatfsCall>();
+    std::thread([call, direct, path] {
+      auto result = direct(path);
+      const std::lock_guard lock(call->mutex);
+      call->result = std::move(result);
+      call->done = true;
+      call->done_signal.notify_all();
+    }).detach();
+    std::unique_lock lock(call->mutex);
+    if (call->done_signal.wait_for(lock, deadline, [&] { return call->done; })) return call->result;
+    calls->stuck.emplace(path, call);
+    return Error(Errc::kTimeout, path + " does not answer: a dead mount?");
+  };
+}
+
+}  // namespace observeai::agent

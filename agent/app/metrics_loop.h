@@ -1,0 +1,60 @@
+// A scrape every few seconds, on a worker so that a dead mount or a slow file never stops the loop.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "agent/app/outbox.h"
+#include "agent/discovery/proc_scanner.h"
+#include "agent/metrics/metrics_engine.h"
+#include "agent/runtime/blocking_pool.h"
+
+namespace observeai::agent {
+
+// What a scrape is taken of, copied for the worker.
+struct ScrapeSubjects {
+  std::vector<ObservedContainer> containers;
+  std::vector<ProcessUsage> processes;
+  std::vector<SelfValue> self;
+};
+
+std::vector<ProcessUsage> process_usage(const std::vector<GroupUsage>& groups);
+
+// Loop thread only. Everything given must outlive it.
+class MetricsLoop {
+ public:
+  MetricsLoop(AsyncClock& clock, BlockingPool& pool, Outbox& outbox, Spool& spool,
+              std::shared_ptr<MetricsEngine> engine, std::chrono::milliseconds interval,
+              std::function<ScrapeSubjects()> subjects);
+
+  // For ever; spawn it once.
+  boost::asio::awaitable<void> run();
+
+  std::uint64_t missed() const { return missed_; }  // Scrapes that did not end in time
+
+ private:
+  static constexpr std::chrono::milliseconds kPatience{8'000};
+
+  boost::asio::awaitable<void> scrape();
+  void commit(ScrapeResult result);
+
+  AsyncClock& clock_;
+  BlockingPool& pool_;
+  Outbox& outbox_;
+  Spool& spool_;
+  const std::shared_ptr<MetricsEngine> engine_;  // Shared with a scrape that may hang
+  const std::chrono::milliseconds interval_;
+  const std::function<ScrapeSubjects()> subjects_;
+  std::uint64_t missed_ = 0;
+  bool told_ = false;
+};
+
+// statfs with a deadline: a mount that hangs keeps one thread and is refused until that returns.
+// Thread-safe.
+std::function<Result<FilesystemUsage>(const std::string&)> deadline_statfs(
+    std::chrono::milliseconds deadline);
+
+}  // namespace observeai::agent

@@ -1,0 +1,47 @@
+#include "agent/config/agent_config.h"
+
+#include "protocol/base/files.h"
+#include "protocol/base/log.h"
+
+namespace observeai::agent {
+
+void describe(AgentConfig& c, config::Schema& schema) {
+  using std::chrono::milliseconds;
+  schema.field("state_dir", c.state_dir, "folder for the identity and the spool");
+  schema.field("log_level", c.log_level, "debug, info, warning or error");
+  schema.field("server", c.server, "the control plane's HTTPS address, HOST:PORT, for enrollment");
+  schema.section("metrics", "host, container and process metrics");
+  schema.field("interval", c.metrics_interval, milliseconds(1'000), milliseconds(300'000),
+               "time between scrapes");
+  schema.section("inventory", "processes, ports and units");
+  schema.field("interval", c.inventory_interval, milliseconds(1'000), milliseconds(300'000),
+               "time between scans of /proc");
+  schema.section("docker", "containers");
+  schema.field("enabled", c.docker_enabled, "watch the Docker Engine");
+  schema.field("socket", c.docker_socket, "its unix socket");
+  schema.section("logs", "container logs");
+  schema.field("enabled", c.logs_enabled, "collect them");
+  schema.field("flush", c.logs_flush, milliseconds(20), milliseconds(10'000),
+               "a line waits at most this long before it is committed");
+  schema.section("spool", "the queue on disk");
+  schema.field("max_mib", c.spool_max_mib, 16, 1U << 20, "quota; full means: stop reading logs");
+  schema.field("min_free_mib", c.spool_min_free_mib, 1, 1U << 20,
+               "stop writing when the file system has less free space than this");
+  schema.section("paths", "other roots, for containers that see the host elsewhere");
+  schema.field("proc", c.proc_root, "where the host's /proc is");
+  schema.field("sys", c.sys_root, "where the host's /sys is");
+}
+
+Result<AgentConfig> load_agent_config(const std::string& path, bool must_exist) {
+  AgentConfig config;
+  const auto text = files::read(path, 1U << 20);
+  if (!text) {
+    if (text.error().code() == Errc::kNotFound && !must_exist) return config;
+    return text.error();
+  }
+  TRY_VOID(config::read_toml(*text, path, config));
+  TRY_VOID(log::parse_level(config.log_level));
+  return config;
+}
+
+}  // namespace observeai::agent

@@ -1,0 +1,39 @@
+// Everything that can be set in /etc/observeai/agent.toml. The defaults are meant to be kept.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "protocol/base/result.h"
+#include "protocol/config/config_schema.h"
+
+namespace observeai::agent {
+
+struct AgentConfig {
+  std::string state_dir = "/var/lib/observeai";  // identity/ and spool/ live here
+  std::string log_level = "info";
+  std::string server = "localhost:8443";  // HTTPS of the control plane, for enrollment and renewal
+
+  std::chrono::milliseconds metrics_interval{10'000};
+  std::chrono::milliseconds inventory_interval{5'000};
+
+  bool docker_enabled = true;
+  std::string docker_socket = "/var/run/docker.sock";
+
+  bool logs_enabled = true;
+  std::chrono::milliseconds logs_flush{200};  // A line waits at most this long for company
+
+  std::uint64_t spool_max_mib = 1024;
+  std::uint64_t spool_min_free_mib = 64;
+
+  std::string proc_root = "/proc";
+  std::string sys_root = "/sys";
+};
+
+void describe(AgentConfig& config, config::Schema& schema);
+
+// Defaults when `path` does not exist and `must_exist` is false.
+Result<AgentConfig> load_agent_config(const std::string& path, bool must_exist);
+
+}  // namespace observeai::agent

@@ -1,0 +1,118 @@
+// One pass over /proc: process groups with their usage, and which process is in which container.
+//
+// Known processes cost one read (their stat) for each scan; name, owner and user are read when a
+// process is first seen and once more at the next scan, since a process is often moved and renamed
+// in its first moments (runtimes fork, move, drop privileges, exec).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/discovery/cgroup_owner.h"
+#include "agent/discovery/docker_json.h"
+#include "agent/discovery/proc_files.h"
+#include "agent/runtime/paths.h"
+#include "protocol/wire/signals.h"
+
+namespace observeai::agent {
+
+struct GroupUsage {
+  std::string key;
+  // Counter: never falls while the group exists, also when processes of it end. What a process used
+  // between its last scan and its end is not in it.
+  double cpu_seconds = 0;
+  std::uint64_t rss_bytes = 0;  // Shared pages are counted in each process.
+  std::uint64_t threads = 0;
+  std::uint32_t count = 0;
+  std::optional<std::uint64_t> open_fds;  // Unless no process of the group may be looked into
+};
+
+struct ProcessRef {
+  std::uint32_t pid = 0;
+  std::uint64_t start_ticks = 0;
+  std::string comm;
+  std::string container_id;
+};
+
+struct ProcScan {
+  std::vector<wire::ProcessGroup> groups;  // By key
+  std::vector<GroupUsage> usage;           // By key, the same keys
+  std::vector<ProcessRef> processes;       // By pid; without kernel threads and zombies
+  std::uint32_t kernel_threads = 0;
+  std::uint32_t zombies = 0;
+  std::uint32_t vanished = 0;    // Ended while being looked at
+  std::uint32_t over_limit = 0;  // Processes left out, see ProcScanner::Limits
+};
+
+// Blocks, and reading a command line may hang on a process that hangs in the kernel: run it on the
+// BlockingPool, held by a shared_ptr. Not thread-safe.
+class ProcScanner {
+ public:
+  static constexpr std::size_t kMaxGroupPids = 16;  // As wire::ProcessGroup promises.
+  struct Limits {
+    std::size_t processes = 65'536;  // About 400 bytes each
+    std::size_t groups = 2'000;
+  };
+
+  // Without `redact` no command lines are reported.
+  ProcScanner(Paths paths, RedactText redact, Limits limits);
+  ProcScanner(Paths paths, RedactText redact)
+      : ProcScanner(std::move(paths), std::move(redact), Limits()) {}
+
+  ProcScan scan();
+
+ private:
+  struct Process {
+    std::uint64_t start_ticks = 0;
+    std::uint64_t seen_scan = 0;
+    std::uint32_t times_seen = 0;
+    bool kernel_thread = false;
+    std::uint64_t cpu_ticks = 0;
+    std::uint64_t threads = 0;
+    std::uint64_t rss_pages = 0;
+    std::optional<std::uint64_t> open_fds;
+    std::string comm;
+    CgroupOwner owner;
+    std::string user;
+    std::string group;
+    std::optional<std::string> command;  // Read when first needed
+  };
+  struct Group {
+    std::uint64_t cpu_ticks = 0;
+    std::uint64_t seen_scan = 0;
+  };
+  struct Member {
+    std::uint32_t pid;
+    Process* process;
+  };
+
+  std::vector<std::uint32_t> list_pids() const;
+  void look_at(std::uint32_t pid, ProcScan& scan);
+  void identify(std::uint32_t pid, Process& process);
+  void count_fds(std::uint32_t pid, Process& process);
+  void add_group(const std::string& key, std::vector<Member>& members, ProcScan& scan);
+  const std::string& command_of(const Member& member);
+  std::string user_name(std::uint32_t uid);
+
+  const Paths paths_;
+  const RedactText redact_;
+  const Limits limits_;
+  const ProcDirectory proc_;
+  const std::uint64_t ticks_per_second_;
+  const std::uint64_t page_bytes_;
+  std::int64_t boot_time_ms_ =
+      0;  // Read once: the kernel's answer moves when the clock is corrected.
+  std::uint64_t scan_ = 0;
+  std::unordered_map<std::uint32_t, Process> processes_;
+  std::unordered_map<std::string, Group> groups_;
+  std::unordered_map<std::uint32_t, std::string> users_;
+  std::uint64_t users_read_scan_ = 0;
+  std::string buffer_;
+};
+
+}  // namespace observeai::agent

@@ -1,0 +1,58 @@
+// How far a log was read, as the text kept in agent::SourceCheckpoint::state. Versioned; read back
+// strictly: a damaged state is an error, never a wrong place.
+//
+//   observeai-log 1
+//   path <escaped>
+//   drained <birth_ns>
+//   file <number> <device> <inode> <birth_ns> <extent> <head_bytes> <head> <tail_bytes> <tail>
+//   stream <0..2> <file number> <offset> <key lines left>
+//   end
+//
+// Files are those from the oldest that is needed again to the one being read, oldest first. Every
+// stream has a place of its own: lines of one stream may be finished (and committed) behind the
+// unfinished line of the other; after a restart reading begins at the lowest place, and what lies
+// before the place of its stream is passed over.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "agent/logs/file_tail.h"
+#include "agent/logs/line_assembler.h"
+#include "protocol/base/result.h"
+
+namespace observeai::agent {
+
+inline constexpr std::size_t kLogStreams = 3;  // stdout, stderr, and entries that did not parse
+inline constexpr std::size_t kMaxCheckpointBytes = 64U << 10;
+
+struct StreamState {
+  LogPosition position;              // Everything of the stream before it is done
+  std::uint32_t key_lines_left = 0;  // Redactor::redact_line
+  bool operator==(const StreamState&) const = default;
+};
+using StreamStates = std::array<StreamState, kLogStreams>;
+
+struct CheckpointFile {
+  std::uint64_t number = 0;
+  FilePrint print;
+  bool operator==(const CheckpointFile&) const = default;
+};
+
+struct CheckpointState {
+  std::string path;
+  // Birth of the youngest file that was read to its end and is not listed: what is younger is
+  // unread.
+  std::int64_t drained_birth_ns = 0;
+  std::vector<CheckpointFile> files;  // Numbers ascend
+  StreamStates streams;
+  bool operator==(const CheckpointState&) const = default;
+};
+
+std::string encode_checkpoint(const CheckpointState& state);
+Result<CheckpointState> parse_checkpoint(std::string_view text);
+
+}  // namespace observeai::agent

@@ -1,0 +1,107 @@
+// Follows the logs of all containers and hands out their lines with the checkpoints that belong to
+// them.
+//
+//   caller                                       collector
+//   -------------------------------------------
+//   ------------------------------------------------------ restore(spool.checkpoints()), once goes
+//   on there; unknown containers start at their oldest file set_containers(all of them), on each
+//   change  opens new ones at once, drains the gone wake_fd() readable -> on_wake() notes what
+//   changed (a hint: nothing depends on it) batch = read(n), after a wake and at least   lines,
+//   round robin over the sources
+//     every 250 ms; again at once while more()
+//   commit batch in one transaction, then
+//     committed()                                moves on
+//     or, if the commit failed, rollback()       the same lines come again with the next read()
+//
+// The promise: when records, checkpoints and forgotten sources of each read are committed
+// atomically, a crash at any moment followed by restore() of the committed checkpoints yields every
+// line exactly once, in order for each container and stream. read() with neither committed() nor
+// rollback() before it rolls back. What cannot be promised is reported as an event: logs.truncated
+// (copytruncate loses what is written between copy and truncation), logs.gap (a file vanished
+// unread), logs.unreadable (once, retried), logs.checkpoint_invalid (started over),
+// logs.watch_failed (polling only).
+//
+// Memory: one read buffer for all sources, and at most kMaxLineBytes for each unfinished line. One
+// thread; calls only do file I/O on local logs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/core/observed.h"
+#include "agent/logs/directory_watch.h"
+#include "agent/logs/log_source.h"
+#include "agent/logs/redactor.h"
+#include "protocol/base/clock.h"
+
+namespace observeai::agent {
+
+struct LogCollectorOptions {
+  // A line without its end is sent after this long without a further piece.
+  std::chrono::milliseconds idle_flush{5'000};
+  // All names are looked at this often, whatever inotify says (overlayfs, NFS, lost events).
+  std::chrono::milliseconds poll_interval{250};
+  // Deleted files are kept open until read; beyond this much disk the oldest is given up, with an
+  // event.
+  std::uint64_t max_held_bytes = 1ULL << 30;
+  // The same for the number of files of one container.
+  std::size_t max_files_per_source = 2 * kMaxSiblings;
+};
+
+class LogCollector {
+ public:
+  explicit LogCollector(const Clock& clock, LogCollectorOptions options = {});
+
+  // Before everything else. A state that does not parse is counted and reported; its log starts
+  // over.
+  void restore(std::span<const SourceCheckpoint> checkpoints);
+  // All containers of the host. Those without log_path (other log drivers) are not followed.
+  void set_containers(std::span<const ObservedContainer> containers);
+
+  // About max_bytes of raw log, at least one line if there is one; a long line may exceed it.
+  LogRead read(std::size_t max_bytes);
+  void committed();
+  void rollback();
+  // The last read() left something behind: read again now.
+  bool more() const;
+
+  int wake_fd() const { return watch_.fd(); }
+  void on_wake();
+
+  std::size_t source_count() const { return sources_.size(); }
+  std::uint64_t invalid_checkpoints() const { return invalid_checkpoints_; }
+
+ private:
+  struct Followed {
+    std::unique_ptr<LogSource> source;
+    int watch = -1;
+    bool watch_failure_reported = false;
+  };
+
+  Followed& follow(const std::string& container_id);
+  void add_watch(Followed& followed);
+  void drop_watch(Followed& followed);
+  void poll();
+  void enforce_limits();
+
+  const Clock& clock_;
+  const LogCollectorOptions options_;
+  Redactor redactor_;
+  DirectoryWatch watch_;
+  LogWorkspace work_;
+  std::map<std::string, Followed> sources_;  // By source name
+  std::string next_source_;                  // Where the round goes on
+  bool outstanding_ = false;                 // A read() waits for committed() or rollback()
+  std::optional<SteadyTime> last_poll_;
+  std::uint64_t invalid_checkpoints_ = 0;
+  std::vector<wire::Event> events_;  // Of no source; kept until committed
+  std::size_t events_delivered_ = 0;
+};
+
+}  // namespace observeai::agent

@@ -1,0 +1,535 @@
+#include "agent/logs/secret_detectors.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "agent/logs/secret_assignments.h"
+
+namespace observeai::agent {
+namespace chars {
+namespace {
+
+constexpr std::array<std::uint8_t, 256> kClasses = [] {
+  std::array<std::uint8_t, 256> out{};
+  for (unsigned c = '0'; c <= '9'; ++c) out[c] = kDigit | kHexLower;
+  for (unsigned c = 'A'; c <= 'Z'; ++c) out[c] = kUpper;
+  for (unsigned c = 'a'; c <= 'z'; ++c) out[c] = c <= 'f' ? kLower | kHexLower : kLower;
+  out['_'] = kUnderscore;
+  out['-'] = kDash;
+  out['.'] = kDot;
+  out['+'] = out['/'] = out['='] = kBase64;
+  return out;
+}();
+
+}  // namespace
+
+bool is(char c, std::uint8_t classes) {
+  return (kClasses[static_cast<unsigned char>(c)] & classes) != 0;
+}
+std::size_t run_end(std::string_view text, std::size_t at, std::uint8_t classes) {
+  while (at < text.size() && is(text[at], classes)) ++at;
+  return at;
+}
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return lower(x) == lower(y); });
+}
+
+}  // namespace chars
+
+namespace {
+
+using namespace std::string_view_literals;
+using chars::is;
+using chars::run_end;
+
+constexpr std::string_view kAlnumLower = "abcdefghijklmnopqrstuvwxyz0123456789";
+
+// A secret with a known beginning: prefix, then a body of one class. The anchor is the four bytes
+// of the prefix at `anchor`; prefixes of three bytes are listed with every fourth byte.
+struct TokenShape {
+  std::string_view prefix;
+  std::uint8_t body;
+  std::uint16_t min;  // Bytes of the body
+  std::uint16_t max;  // 0 = the whole run
+  std::string_view kind;
+  std::uint8_t anchor = 0;
+};
+
+constexpr auto kTokens = std::to_array<TokenShape>({
+    {"AKIA", chars::kUpper | chars::kDigit, 16, 16, "aws_access_key_id"},
+    {"ASIA", chars::kUpper | chars::kDigit, 16, 16, "aws_access_key_id"},
+    {"ABIA", chars::kUpper | chars::kDigit, 16, 16, "aws_access_key_id"},
+    {"ACCA", chars::kUpper | chars::kDigit, 16, 16, "aws_access_key_id"},
+    {"FwoGZXIvYXdz", chars::kAlnum | chars::kBase64, 80, 0, "aws_session_token"},
+    {"IQoJb3JpZ2lu", chars::kAlnum | chars::kBase64, 80, 0, "aws_session_token"},
+    {"ghp_", chars::kWord, 30, 0, "github_token"},
+    {"gho_", chars::kWord, 30, 0, "github_token"},
+    {"ghu_", chars::kWord, 30, 0, "github_token"},
+    {"ghs_", chars::kWord, 30, 0, "github_token"},
+    {"ghr_", chars::kWord, 30, 0, "github_token"},
+    {"github_pat_", chars::kWord, 22, 0, "github_token", 5},
+    {"glpat-", chars::kUrlSafe | chars::kDot, 20, 0, "gitlab_token"},
+    {"gldt-", chars::kUrlSafe, 20, 0, "gitlab_token"},
+    {"glrt-", chars::kUrlSafe | chars::kDot, 20, 0, "gitlab_token"},
+    {"glptt-", chars::kUrlSafe, 20, 0, "gitlab_token"},
+    {"glcbt-", chars::kUrlSafe, 20, 0, "gitlab_token"},
+    {"glsoat-", chars::kUrlSafe, 20, 0, "gitlab_token"},
+    {"glagent-", chars::kUrlSafe, 20, 0, "gitlab_token"},
+    {"xoxb-", chars::kUrlSafe, 10, 0, "slack_token"},
+    {"xoxp-", chars::kUrlSafe, 10, 0, "slack_token"},
+    {"xoxa-", chars::kUrlSafe, 10, 0, "slack_token"},
+    {"xoxr-", chars::kUrlSafe, 10, 0, "slack_token"},
+    {"xoxs-", chars::kUrlSafe, 10, 0, "slack_token"},
+    {"xoxc-", chars::kUrlSafe, 10, 0, "slack_token"},
+    {"xoxd-", chars::kUrlSafe, 10, 0, "slack_token"},
+    {"xoxe.", chars::kUrlSafe | chars::kDot, 10, 0, "slack_token"},
+    {"xoxe-", chars::kUrlSafe, 10, 0, "slack_token"},
+    {"xapp-", chars::kUrlSafe, 10, 0, "slack_token"},
+    {"hooks.slack.com/services/", chars::kAlnum | chars::kBase64, 20, 0, "slack_webhook", 4},
+    {"sk_live_", chars::kWord, 16, 0, "stripe_key"},
+    {"sk_test_", chars::kWord, 16, 0, "stripe_key"},
+    {"rk_live_", chars::kWord, 16, 0, "stripe_key"},
+    {"rk_test_", chars::kWord, 16, 0, "stripe_key"},
+    {"whsec_", chars::kAlnum | chars::kBase64, 16, 0, "stripe_webhook_secret"},
+    {"AIza", chars::kUrlSafe, 35, 35, "google_api_key"},
+    {"ya29.", chars::kUrlSafe | chars::kDot, 20, 0, "google_oauth_token"},
+    {"GOCSPX-", chars::kUrlSafe, 20, 0, "google_client_secret"},
+    {"sk-", chars::kUrlSafe, 20, 0, "openai_key"},
+    {"npm_", chars::kAlnum, 36, 0, "npm_token"},
+    {"pypi-AgE", chars::kUrlSafe, 40, 0, "pypi_token"},
+    {"rubygems_", chars::kHexLower, 40, 0, "rubygems_token", 4},
+    {"dckr_pat_", chars::kUrlSafe, 20, 0, "docker_token"},
+    {"hf_", chars::kAlnum, 30, 0, "huggingface_token"},
+    {"SG.", chars::kUrlSafe | chars::kDot, 60, 0, "sendgrid_key"},
+    {"shpat_", chars::kHexLower, 32, 0, "shopify_token"},
+    {"shpss_", chars::kHexLower, 32, 0, "shopify_token"},
+    {"shpca_", chars::kHexLower, 32, 0, "shopify_token"},
+    {"shppa_", chars::kHexLower, 32, 0, "shopify_token"},
+    {"dop_v1_", chars::kHexLower, 64, 0, "digitalocean_token"},
+    {"doo_v1_", chars::kHexLower, 64, 0, "digitalocean_token"},
+    {"dor_v1_", chars::kHexLower, 64, 0, "digitalocean_token"},
+    {"hvs.", chars::kUrlSafe, 24, 0, "vault_token"},
+    {"hvb.", chars::kUrlSafe, 24, 0, "vault_token"},
+    {"dapi", chars::kHexLower, 32, 0, "databricks_token"},
+    {"key-", chars::kHexLower, 32, 32, "mailgun_key"},
+    {"NRAK-", chars::kUpper | chars::kDigit, 27, 0, "newrelic_key"},
+    {"PMAK-", chars::kHexLower | chars::kDash, 50, 0, "postman_key"},
+    {"glsa_", chars::kWord, 32, 0, "grafana_token"},
+    {"glc_eyJ", chars::kAlnum | chars::kBase64, 32, 0, "grafana_token"},
+    {"lin_api_", chars::kAlnum, 40, 0, "linear_key"},
+    {"pul-", chars::kHexLower, 40, 0, "pulumi_token"},
+    {"sntrys_", chars::kWord | chars::kBase64, 40, 0, "sentry_token"},
+    {"sq0atp-", chars::kUrlSafe, 22, 0, "square_token"},
+    {"sq0csp-", chars::kUrlSafe, 43, 0, "square_token"},
+    {"ATATT3", chars::kUrlSafe | chars::kBase64, 60, 0, "atlassian_token"},
+    {"AGE-SECRET-KEY-1", chars::kUpper | chars::kDigit, 50, 0, "age_secret_key"},
+    {"tskey-", chars::kUrlSafe, 20, 0, "tailscale_key"},
+    {"pscale_tkn_", chars::kUrlSafe, 32, 0, "planetscale_token"},
+    {"pscale_pw_", chars::kUrlSafe, 32, 0, "planetscale_token"},
+    {"gsk_", chars::kAlnum, 40, 0, "groq_key"},
+    {"sbp_", chars::kHexLower, 40, 0, "supabase_token"},
+    {"obs1.", chars::kUrlSafe | chars::kDot, 40, 0, "observeai_enroll_token"},
+});
+
+SecretSpan match_token(const TokenShape& shape, std::string_view text, std::size_t at) {
+  if (at < shape.anchor) return {};
+  const auto begin = at - shape.anchor;
+  if (text.compare(begin, shape.prefix.size(), shape.prefix) != 0) return {};
+  if (begin > 0 && is(text[begin - 1], chars::kWord)) return {};
+  const auto body = begin + shape.prefix.size();
+  const auto end = run_end(text, body, shape.body);
+  if (end - body < shape.min || (shape.max != 0 && end - body > shape.max)) return {};
+  return {begin, end, shape.kind, false};
+}
+
+// ---- matchers of their own; each gets the index of its anchor
+// ---------------------------------------
+
+// header.payload.signature, each base64url; header and payload begin as JSON objects do.
+SecretSpan match_jwt(std::string_view text, std::size_t at) {
+  if (!text.substr(at).starts_with("eyJ") || (at > 0 && is(text[at - 1], chars::kUrlSafe)))
+    return {};
+  const auto header = run_end(text, at, chars::kUrlSafe);
+  if (header - at < 10 || header + 4 >= text.size() || text[header] != '.' ||
+      !text.substr(header + 1).starts_with("ey")) {
+    return {};
+  }
+  auto end = run_end(text, header + 1, chars::kUrlSafe);
+  if (end - header < 8) return {};
+  if (end < text.size() && text[end] == '.')
+    end = run_end(text, end + 1, chars::kUrlSafe | chars::kDot);
+  return {at, end, "jwt", false};
+}
+
+// -----BEGIN … PRIVATE KEY----- to its END, or to the end of the text.
+SecretSpan match_private_key(std::string_view text, std::size_t at) {
+  constexpr std::size_t kMaxTitle = 64;
+  if (!text.substr(at).starts_with("-----BEGIN ")) return {};
+  const auto title = text.substr(at + 11, kMaxTitle);
+  const auto marker = title.find("PRIVATE KEY");
+  if (marker == std::string_view::npos ||
+      title.substr(0, marker).find("--") != std::string_view::npos)
+    return {};
+  constexpr auto kEnd = "-----END "sv;
+  const auto end = text.find(kEnd, at + 11 + marker);
+  if (end == std::string_view::npos) return {at, text.size(), "private_key", false};
+  auto close = text.find("-----", end + kEnd.size());
+  close = close == std::string_view::npos || close - end > kMaxTitle + 32 ? end + kEnd.size()
+                                                                          : close + 5;
+  return {at, close, "private_key", false};
+}
+
+std::size_t skip_blanks_and_quotes(std::string_view text, std::size_t at) {
+  const auto limit = std::min(text.size(), at + 8);
+  while (at < limit && " \t\"'\\["sv.find(text[at]) != std::string_view::npos) ++at;
+  return at;
+}
+
+std::size_t credential_end(std::string_view text, std::size_t at) {
+  while (at < text.size() && " \t\r\n\"'`,;<>\\)]}"sv.find(text[at]) == std::string_view::npos)
+    ++at;
+  return at;
+}
+
+std::size_t header_value_end(std::string_view text, std::size_t at) {
+  while (at < text.size() && "\r\n\"'`\\"sv.find(text[at]) == std::string_view::npos) ++at;
+  return at;
+}
+
+// Authorization: <scheme> <credentials>, as a header line, a JSON member or key=value.
+SecretSpan match_authorization(std::string_view text, std::size_t at) {
+  constexpr auto kName = "authorization"sv;
+  constexpr std::size_t kAnchor = 4;  // "oriz"
+  if (at < kAnchor || !chars::equals_ignoring_case(text.substr(at - kAnchor, kName.size()), kName))
+    return {};
+  auto value = skip_blanks_and_quotes(text, at - kAnchor + kName.size());
+  if (value >= text.size() || (text[value] != ':' && text[value] != '=')) return {};
+  value = skip_blanks_and_quotes(text, value + 1);
+  const auto word_end = run_end(text, value, chars::kUrlSafe);
+  const auto scheme = text.substr(value, word_end - value);
+  const auto is_scheme = [&](std::string_view name) {
+    return chars::equals_ignoring_case(scheme, name);
+  };
+  if (word_end < text.size() && text[word_end] == ' ') {
+    const auto credentials = word_end + 1;
+    for (const auto name :
+         {"bearer"sv, "basic"sv, "token"sv, "apikey"sv, "negotiate"sv, "ntlm"sv, "key"sv}) {
+      if (is_scheme(name)) {
+        const auto end = credential_end(text, credentials);
+        if (text.substr(credentials, end - credentials).starts_with("[REDACTED")) return {};
+        return {credentials, end, "authorization", false};
+      }
+    }
+    if (is_scheme("digest") || scheme.starts_with("AWS4-") || is_scheme("hmac") ||
+        is_scheme("signature")) {
+      return {credentials, header_value_end(text, credentials), "authorization", false};
+    }
+  }
+  const auto end = credential_end(text, value);
+  const auto bare = text.substr(value, end - value);
+  const bool has_digit =
+      std::any_of(bare.begin(), bare.end(), [](char c) { return is(c, chars::kDigit); });
+  if (bare.starts_with("REDACTED") || bare.size() < 8 || (!has_digit && bare.size() < 16))
+    return {};
+  return {value, end, "authorization", false};
+}
+
+// "bearer <token>" anywhere.
+SecretSpan match_bearer(std::string_view text, std::size_t at) {
+  constexpr auto kWord = "bearer "sv;
+  if (at < 1 || !chars::equals_ignoring_case(text.substr(at - 1, kWord.size()), kWord)) return {};
+  const auto begin = at - 1 + kWord.size();
+  const auto end = run_end(text, begin, chars::kUrlSafe | chars::kDot | chars::kBase64);
+  const auto token = text.substr(begin, end - begin);
+  const bool has_digit =
+      std::any_of(token.begin(), token.end(), [](char c) { return is(c, chars::kDigit); });
+  if (token.size() < 16 || !has_digit) return {};
+  return {begin, end, "bearer_token", false};
+}
+
+// Cookie: and Set-Cookie: headers, whole value.
+SecretSpan match_cookie(std::string_view text, std::size_t at) {
+  constexpr auto kName = "cookie"sv;
+  if (at < 1 || !chars::equals_ignoring_case(text.substr(at - 1, kName.size()), kName)) return {};
+  auto value = at - 1 + kName.size();
+  if (value < text.size() && (text[value] == '"' || text[value] == '\'')) ++value;
+  if (value >= text.size() || text[value] != ':') return {};
+  value = skip_blanks_and_quotes(text, value + 1);
+  const auto name_end = std::min(text.find_first_of("= \t\r\n\"';,", value), text.size());
+  if (name_end + 1 >= text.size() || text[name_end] != '=') return {};
+  return {value, header_value_end(text, value), "cookie", false};
+}
+
+// scheme://user:password@host, scheme://token@host.
+SecretSpan match_url_userinfo(std::string_view text, std::size_t at) {
+  constexpr std::size_t kMaxUserinfo = 512;
+  const auto begin = at + 4;  // Anchor: "x://"
+  if (text.substr(at + 1, 3) != "://" || text.substr(begin).starts_with("[REDACTED")) return {};
+  const auto limit = std::min(text.size(), begin + kMaxUserinfo);
+  std::size_t colon = std::string_view::npos;
+  std::size_t host_at = std::string_view::npos;  // The last '@'
+  bool in_path = false;
+  std::size_t i = begin;
+  for (; i < limit; ++i) {
+    const char c = text[i];
+    if (" \t\r\n\"'<>`\\,"sv.find(c) != std::string_view::npos) break;
+    if (c == ':' && colon == std::string_view::npos) colon = i;
+    if (c == '@') {
+      host_at = i;
+      if (in_path) break;
+    }
+    if ((c == '/' || c == '?' || c == '#') && !in_path) {
+      // A password may hold these unescaped; but host:port/path@x is no userinfo.
+      const bool maybe_password = host_at == std::string_view::npos &&
+                                  colon != std::string_view::npos && text[begin] != '[' &&
+                                  run_end(text, colon + 1, chars::kDigit) < i;
+      if (!maybe_password) break;
+      in_path = true;
+    }
+  }
+  if (host_at == std::string_view::npos) {
+    const bool undecided =
+        i == limit && limit < text.size() && colon != std::string_view::npos && !in_path;
+    return undecided ? SecretSpan{begin, limit, "url_password", true} : SecretSpan{};
+  }
+  if (colon != std::string_view::npos && colon < host_at) {
+    const auto password = text.substr(colon + 1, host_at - colon - 1);
+    const bool hidden = password.empty() || password.starts_with("[REDACTED") ||
+                        password.find_first_not_of("*x") == std::string_view::npos;
+    return hidden ? SecretSpan{} : SecretSpan{colon + 1, host_at, "url_password", false};
+  }
+  const auto user = text.substr(begin, host_at - begin);
+  const bool has_digit =
+      std::any_of(user.begin(), user.end(), [](char c) { return is(c, chars::kDigit); });
+  if (user.size() < 20 || !has_digit) return {};
+  return {begin, host_at, "url_password", false};
+}
+
+// user:password@tcp(host:3306)/db, as Go's MySQL driver writes it.
+SecretSpan match_dsn(std::string_view text, std::size_t at) {
+  constexpr std::size_t kMaxReach = 256;
+  const auto rest = text.substr(at);
+  if (!rest.starts_with("@tcp(") && !rest.starts_with("@unix(")) return {};
+  std::size_t begin = at;
+  std::size_t colon = std::string_view::npos;
+  while (begin > 0 && at - begin < kMaxReach &&
+         " \t\"'=<>"sv.find(text[begin - 1]) == std::string_view::npos) {
+    --begin;
+    if (text[begin] == ':') colon = begin;
+  }
+  if (colon == std::string_view::npos || colon + 1 == at) return {};
+  return {colon + 1, at, "url_password", false};
+}
+
+// -u user:password and --user user:password of curl and friends.
+SecretSpan match_user_argument(std::string_view text, std::size_t at) {
+  const auto rest = text.substr(at);
+  std::size_t begin = 0;
+  if (rest.starts_with(" -u ")) {
+    begin = at + 4;
+  } else if (rest.starts_with("--user ") || rest.starts_with("--user=")) {
+    begin = at + 7;
+  } else {
+    return {};
+  }
+  if (begin < text.size() && (text[begin] == '"' || text[begin] == '\'')) ++begin;
+  const auto end = credential_end(text, begin);
+  const auto pair = text.substr(begin, end - begin);
+  const auto colon = pair.find(':');
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == pair.size() ||
+      pair.substr(colon).starts_with("://") || pair.substr(colon).starts_with(":[REDACTED") ||
+      pair.find_first_not_of("0123456789:") == std::string_view::npos) {
+    return {};
+  }
+  return {begin + colon + 1, end, "password", false};
+}
+
+// sig=… of an Azure shared access signature: base64 of 32 bytes, often percent-encoded.
+SecretSpan match_sas_signature(std::string_view text, std::size_t at) {
+  if (text.substr(at, 4) != "sig=" || (at > 0 && is(text[at - 1], chars::kUrlSafe))) return {};
+  std::size_t end = at + 4;
+  while (end < text.size() && (is(text[end], chars::kAlnum | chars::kBase64) || text[end] == '%'))
+    ++end;
+  if (end - at - 4 < 43) return {};
+  return {at + 4, end, "azure_signature", false};
+}
+
+// 123456789:AA… of the Telegram bot API.
+SecretSpan match_telegram(std::string_view text, std::size_t at) {
+  if (!text.substr(at).starts_with(":AA")) return {};
+  const auto end = run_end(text, at + 1, chars::kUrlSafe);
+  if (end - at - 1 != 35) return {};
+  std::size_t begin = at;
+  while (begin > 0 && at - begin < 11 && is(text[begin - 1], chars::kDigit)) --begin;
+  if (at - begin < 8 || at - begin > 10) return {};
+  return {begin, end, "telegram_token", false};
+}
+
+// discord.com/api/webhooks/<id>/<token>
+SecretSpan match_discord(std::string_view text, std::size_t at) {
+  constexpr auto kPath = "/webhooks/"sv;
+  constexpr std::size_t kMaxReach = 40;
+  if (!text.substr(at).starts_with(kPath)) return {};
+  const auto before = text.substr(at - std::min(at, kMaxReach), std::min(at, kMaxReach));
+  if (before.find("discord") == std::string_view::npos) return {};
+  const auto id_end = run_end(text, at + kPath.size(), chars::kDigit);
+  if (id_end >= text.size() || text[id_end] != '/') return {};
+  const auto end = run_end(text, id_end + 1, chars::kUrlSafe);
+  if (end - id_end < 40) return {};
+  return {id_end + 1, end, "discord_webhook", false};
+}
+
+using Matcher = SecretSpan (*)(std::string_view, std::size_t);
+constexpr auto kMatchers = std::to_array<Matcher>(
+    {match_assignment, match_jwt, match_private_key, match_authorization, match_bearer,
+     match_cookie, match_url_userinfo, match_dsn, match_user_argument, match_sas_signature,
+     match_telegram, match_discord});
+enum MatcherTag : std::uint16_t {
+  kAssignment,
+  kJwt,
+  kPrivateKey,
+  kAuthorization,
+  kBearer,
+  kCookie,
+  kUrl,
+  kDsn,
+  kUserArgument,
+  kSas,
+  kTelegram,
+  kDiscord
+};
+constexpr std::uint16_t kFirstToken = 100;  // Tags from here on are indexes into kTokens
+static_assert(kMatchers.size() == kDiscord + 1 && kMatchers.size() <= kFirstToken);
+
+void add_with_any_alnum(SecretPrefilter& filter, std::string_view before, std::string_view after,
+                        std::uint16_t tag, std::string_view alphabet) {
+  for (const char c : alphabet) filter.add(std::string(before) + c + std::string(after), tag);
+}
+
+// ---- card numbers
+// ----------------------------------------------------------------------------------
+
+constexpr std::size_t kMinCardDigits = 13;
+constexpr std::size_t kMaxCardDigits = 19;
+
+bool passes_luhn(std::string_view digits) {
+  unsigned sum = 0;
+  bool twice = false;
+  for (auto i = digits.size(); i-- > 0; twice = !twice) {
+    auto value = static_cast<unsigned>(digits[i] - '0') * (twice ? 2 : 1);
+    sum += value > 9 ? value - 9 : value;
+  }
+  return sum % 10 == 0;
+}
+
+// Issuer ranges of ISO/IEC 7812 in use, with their lengths.
+bool has_issuer_prefix(std::string_view digits) {
+  const auto n = digits.size();
+  const auto prefix = [&](std::size_t count) {
+    unsigned value = 0;
+    for (std::size_t i = 0; i < count; ++i)
+      value = value * 10 + static_cast<unsigned>(digits[i] - '0');
+    return value;
+  };
+  const auto p2 = prefix(2);
+  const auto p4 = prefix(4);
+  if (digits[0] == '4') return n == 13 || n == 16 || n == 19;
+  if ((p2 >= 51 && p2 <= 55) || (p4 >= 2221 && p4 <= 2720)) return n == 16;
+  if (p2 == 34 || p2 == 37) return n == 15;
+  if (p4 == 6011 || p2 == 65 || (p4 >= 6440 && p4 <= 6499)) return n >= 16;
+  if (p4 >= 3528 && p4 <= 3589) return n >= 16;
+  if (p2 == 36 || p2 == 38 || p2 == 39 || (p4 >= 3000 && p4 <= 3059)) return n == 14;
+  return p2 == 62 && n >= 16;
+}
+
+bool is_card_char(char c) {
+  return is(c, chars::kDigit) || c == ' ' || c == '-';
+}
+
+// A card number that begins at `at`, in groups as printed on cards (no group under four digits
+// except the last), not part of a longer number.
+SecretSpan card_at(std::string_view text, std::size_t at) {
+  std::array<char, kMaxCardDigits> digits{};
+  std::size_t count = 0;
+  std::size_t group = 0;
+  std::size_t i = at;
+  for (; i < text.size(); ++i) {
+    if (is(text[i], chars::kDigit)) {
+      if (count == kMaxCardDigits) return {};
+      digits[count++] = text[i];
+      ++group;
+    } else if ((text[i] == ' ' || text[i] == '-') && group >= 4 && i + 1 < text.size() &&
+               is(text[i + 1], chars::kDigit) && count < kMaxCardDigits) {
+      group = 0;
+    } else {
+      break;
+    }
+  }
+  const std::string_view number(digits.data(), count);
+  if (count < kMinCardDigits || !has_issuer_prefix(number) || !passes_luhn(number)) return {};
+  if (i < text.size() && is(text[i], chars::kWord)) return {};
+  return {at, i, "credit_card", false};
+}
+
+}  // namespace
+
+void add_secret_anchors(SecretPrefilter& filter) {
+  add_assignment_anchors(filter, kAssignment);
+  add_with_any_alnum(filter, "eyJ", "", kJwt, "hijklmnopqrstuvwxyz0123456");  // {"a … {"z
+  filter.add("eyAi", kJwt);
+  filter.add("eyJc", kJwt);  // {"\ of an escaped key
+  filter.add("----", kPrivateKey);
+  filter.add("oriz", kAuthorization);
+  filter.add("eare", kBearer);
+  filter.add("ooki", kCookie);
+  add_with_any_alnum(filter, "", "://", kUrl, kAlnumLower);
+  filter.add("@tcp", kDsn);
+  filter.add("@uni", kDsn);
+  filter.add(" -u ", kUserArgument);
+  filter.add("--us", kUserArgument);
+  filter.add("sig=", kSas);
+  add_with_any_alnum(filter, ":aa", "", kTelegram, "abcdefghijklmnopqrstuvwxyz0123456789-_");
+  filter.add("/web", kDiscord);
+  for (std::size_t i = 0; i < kTokens.size(); ++i) {
+    const auto tag = static_cast<std::uint16_t>(kFirstToken + i);
+    const auto prefix = kTokens[i].prefix.substr(kTokens[i].anchor);
+    if (prefix.size() >= SecretPrefilter::kAnchorBytes) {
+      filter.add(prefix, tag);
+    } else {
+      add_with_any_alnum(filter, prefix, "", tag, "abcdefghijklmnopqrstuvwxyz0123456789-_");
+    }
+  }
+}
+
+SecretSpan match_secret(std::uint16_t tag, std::string_view text, std::size_t at) {
+  if (tag >= kFirstToken) return match_token(kTokens[tag - kFirstToken], text, at);
+  return kMatchers[tag](text, at);
+}
+
+SecretSpan next_card_number(std::string_view text, std::size_t from) {
+  // A run of at least 13 card characters covers one sampled place, wherever it begins.
+  for (std::size_t sample = from + kMinCardDigits - 1; sample < text.size();) {
+    if (!is_card_char(text[sample])) {
+      sample += kMinCardDigits;
+      continue;
+    }
+    std::size_t begin = sample;
+    while (begin > from && is_card_char(text[begin - 1])) --begin;
+    std::size_t end = sample + 1;
+    while (end < text.size() && is_card_char(text[end])) ++end;
+    for (auto i = begin; i + kMinCardDigits <= end; ++i) {
+      const bool starts = is(text[i], chars::kDigit) && (i == 0 || !is(text[i - 1], chars::kWord));
+      if (!starts) continue;
+      if (const auto card = card_at(text, i)) return card;
+    }
+    sample = end + kMinCardDigits;
+  }
+  return {};
+}
+
+}  // namespace observeai::agent

@@ -1,0 +1,44 @@
+// Matchers for secrets that show by themselves (tokens with a known beginning, keys, headers, URLs,
+// card numbers). Pure; each looks at a bounded stretch around its anchor, or at a run that it then
+// replaces, so that no byte is looked at again and again.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "agent/logs/secret_prefilter.h"
+
+namespace observeai::agent {
+
+struct SecretSpan {
+  std::size_t begin = 0;
+  std::size_t end = 0;  // end == begin: no match
+  std::string_view kind;
+  bool limit = false;  // A bound was reached before the end of what looks like a secret
+  explicit operator bool() const { return end > begin || limit; }
+};
+
+// Character classes of token bodies.
+namespace chars {
+inline constexpr std::uint8_t kDigit = 1, kUpper = 2, kLower = 4, kUnderscore = 8, kDash = 16,
+                              kDot = 32, kBase64 = 64, kHexLower = 128;  // kBase64: + / =
+inline constexpr std::uint8_t kAlnum = kDigit | kUpper | kLower;
+inline constexpr std::uint8_t kWord = kAlnum | kUnderscore;
+inline constexpr std::uint8_t kUrlSafe = kWord | kDash;
+bool is(char c, std::uint8_t classes);
+// End of the run of `classes` from `at`.
+std::size_t run_end(std::string_view text, std::size_t at, std::uint8_t classes);
+char lower(char c);
+bool equals_ignoring_case(std::string_view a, std::string_view b);
+}  // namespace chars
+
+// Puts the anchors of all detectors into `filter`, with tags that match_secret() understands.
+void add_secret_anchors(SecretPrefilter& filter);
+// The detector of `tag`, whose anchor stands at text[at].
+SecretSpan match_secret(std::uint16_t tag, std::string_view text, std::size_t at);
+
+// The first card number at or after `from` (13 to 19 digits, single blanks or dashes between
+// groups, an issuer's prefix and length, Luhn). No anchor: every 13th byte is sampled.
+SecretSpan next_card_number(std::string_view text, std::size_t from);
+
+}  // namespace observeai::agent

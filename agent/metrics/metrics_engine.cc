@@ -1,0 +1,84 @@
+#include "agent/metrics/metrics_engine.h"
+
+#include <algorithm>
+
+namespace observeai::agent {
+namespace {
+
+std::int64_t microseconds(SteadyTime from, SteadyTime to) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(to - from).count();
+}
+
+}  // namespace
+
+MetricsEngine::MetricsEngine(const MetricRoots& roots, HostCalls calls, const Clock& clock,
+                             const std::vector<wire::SeriesDefinition>& known,
+                             std::uint32_t next_id, SeriesLimits limits)
+    : clock_(clock),
+      dictionary_(known, next_id, limits),
+      collectors_(make_collectors(roots, std::move(calls))) {}
+
+ScrapeResult MetricsEngine::scrape(const ScrapeInput& input) {
+  const SteadyTime started = clock_.steady_now();
+  const std::vector<SelfValue> self = self_values(input.self);
+  CollectContext context{
+      files_, input.now_ms, turn_++ % kSlowTurnEvery == 0, input.containers, input.processes, self,
+      0};
+  SampleSink sink(dictionary_);
+  dictionary_.begin(input.now_ms);
+
+  ScrapeResult result;
+  result.collectors.reserve(collectors_.size());
+  SteadyTime before = clock_.steady_now();
+  for (const auto& collector : collectors_) {
+    const Result<void> outcome = collector->collect(context, sink);
+    const SteadyTime after = clock_.steady_now();
+    CollectorReport report{collector->name(), microseconds(before, after), std::nullopt};
+    if (!outcome) {
+      report.error = outcome.error();
+      if (outcome.error().code() != Errc::kNotFound) ++failures_;
+    }
+    result.collectors.push_back(std::move(report));
+    before = after;
+  }
+  malformed_ += context.malformed;
+
+  result.scrape = dictionary_.finish();
+  forget_removed(input.containers);
+  result.new_series = dictionary_.new_definitions();
+  result.forgotten = dictionary_.forgotten();
+  result.duration_us = microseconds(started, clock_.steady_now());
+  last_duration_s_ = static_cast<double>(result.duration_us) / 1e6;
+  return result;
+}
+
+// The id of a removed container never comes back, so neither do its series. They have just had
+// their stale mark.
+void MetricsEngine::forget_removed(std::span<const ObservedContainer> containers) {
+  std::vector<std::string> now;
+  now.reserve(containers.size());
+  for (const ObservedContainer& container : containers) now.push_back(container.facts.id);
+  std::sort(now.begin(), now.end());
+  for (const std::string& id : listed_) {
+    if (!std::binary_search(now.begin(), now.end(), id)) dictionary_.forget(container_target(id));
+  }
+  listed_ = std::move(now);
+}
+
+std::vector<SelfValue> MetricsEngine::self_values(std::span<const SelfValue> given) const {
+  const SeriesCounts& counts = dictionary_.counts();
+  const auto gauge_kind = wire::MetricKind::kGauge;
+  const auto counter_kind = wire::MetricKind::kCounter;
+  const auto as_double = [](auto value) { return static_cast<double>(value); };
+  std::vector<SelfValue> values(given.begin(), given.end());
+  values.push_back({"scrape_duration_seconds", gauge_kind, last_duration_s_});
+  values.push_back({"series_known", gauge_kind, as_double(dictionary_.known())});
+  values.push_back({"series_refused_total", counter_kind, as_double(counts.refused)});
+  values.push_back({"samples_not_finite_total", counter_kind, as_double(counts.not_finite)});
+  values.push_back({"samples_duplicate_total", counter_kind, as_double(counts.duplicates)});
+  values.push_back({"metric_lines_malformed_total", counter_kind, as_double(malformed_)});
+  values.push_back({"collector_failures_total", counter_kind, as_double(failures_)});
+  return values;
+}
+
+}  // namespace observeai::agent

@@ -1,0 +1,78 @@
+// Takes a scrape of the host, its containers and its process groups. Owns the collectors and the
+// series dictionary. One thread; the same thread need not call it each time. A scrape never fails
+// as a whole: what each collector could not give is in its report.
+//
+//   result = engine.scrape(input);
+//   spool.commit(... result.new_series ... encode(result.scrape));
+//   spool.forget_series(result.forgotten);
+//   engine.committed();          // Only after both succeeded; otherwise the next result repeats
+//   them
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/metrics/collector.h"
+#include "agent/metrics/series_dictionary.h"
+#include "protocol/base/clock.h"
+
+namespace observeai::agent {
+
+struct ScrapeInput {
+  std::int64_t now_ms = 0;
+  std::span<const ObservedContainer> containers;  // All of the inventory, running or not
+  std::span<const ProcessUsage> processes;        // Empty: no process detail this time
+  std::span<const SelfValue> self;
+};
+
+struct CollectorReport {
+  std::string_view name;
+  std::int64_t duration_us = 0;
+  std::optional<Error> error;  // kNotFound: this machine does not have the source
+};
+
+struct ScrapeResult {
+  wire::Scrape scrape;
+  std::vector<wire::SeriesDefinition> new_series;
+  std::vector<std::uint32_t> forgotten;
+  std::vector<CollectorReport> collectors;
+  std::int64_t duration_us = 0;
+};
+
+class MetricsEngine {
+ public:
+  // Attributes that rarely change are read once a minute at an interval of 10 s.
+  static constexpr std::uint64_t kSlowTurnEvery = 6;
+
+  // `known` and `next_id` as the spool gave them at the start.
+  MetricsEngine(const MetricRoots& roots, HostCalls calls, const Clock& clock,
+                const std::vector<wire::SeriesDefinition>& known, std::uint32_t next_id,
+                SeriesLimits limits = {});
+
+  ScrapeResult scrape(const ScrapeInput& input);
+  void committed() { dictionary_.committed(); }
+
+  std::size_t kept_files() const { return files_.kept(); }
+  const SeriesCounts& series_counts() const { return dictionary_.counts(); }
+  std::uint64_t malformed() const { return malformed_; }
+
+ private:
+  void forget_removed(std::span<const ObservedContainer> containers);
+  std::vector<SelfValue> self_values(std::span<const SelfValue> given) const;
+
+  const Clock& clock_;
+  FileReader files_;  // Outlives the collectors, whose files it counts
+  SeriesDictionary dictionary_;
+  std::vector<std::unique_ptr<Collector>> collectors_;
+  std::vector<std::string> listed_;  // Ids of the containers of the last scrape, sorted
+  std::uint64_t turn_ = 0;
+  std::uint64_t malformed_ = 0;
+  std::uint64_t failures_ = 0;
+  double last_duration_s_ = 0;
+};
+
+}  // namespace observeai::agent

@@ -1,0 +1,18 @@
+// What a group of processes uses now; whoever walks /proc fills it, once for each scrape.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace observeai::agent {
+
+struct ProcessUsage {
+  std::string key;         // wire::ProcessGroup::key; becomes the target "process/<key>"
+  double cpu_seconds = 0;  // User + system, summed over the living processes; may fall at an exit
+  std::uint64_t rss_bytes = 0;
+  std::uint64_t threads = 0;
+  std::uint64_t open_fds = 0;  // 0 when they could not be counted
+  std::uint64_t count = 0;     // Processes
+};
+
+}  // namespace observeai::agent

@@ -1,0 +1,55 @@
+// The agent's one event loop: one io_context, one thread. Everything that is not a worker of the
+// BlockingPool runs here, so loop code needs no locks. This header is free of Asio; code that
+// awaits includes co.h.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "protocol/base/result.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace observeai::agent {
+
+// post() and stop() may be called from any thread, everything else from the thread that runs the
+// loop. What coroutines refer to must outlive the loop's last run; their frames are destroyed, not
+// resumed, when the loop is.
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  boost::asio::io_context& context();
+
+  // Until stop(), also while there is nothing to do. kInternal when a coroutine or a posted
+  // function ended with an exception: a bug of ours, after which the program should end and be
+  // started again.
+  Result<void> run();
+  void stop();
+  void post(std::function<void()> function);
+
+  // Calls `handler` on the loop for each arrival, until the loop is destroyed. Call it once.
+  void on_signals(const std::vector<int>& signals, std::function<void(int)> handler);
+
+  // Ends run() with kInternal; the first failure wins. co.h's spawn() calls it.
+  void fail(std::string message);
+
+  // For tests: runs what is ready now, without waiting; the number of handlers run.
+  std::size_t poll();
+  // For tests against real programs: runs until `done` or until `limit` has passed; done().
+  bool run_until(const std::function<bool()>& done, std::chrono::milliseconds limit);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace observeai::agent

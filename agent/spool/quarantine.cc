@@ -1,0 +1,55 @@
+#include "agent/spool/quarantine.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <set>
+
+#include "protocol/base/files.h"
+#include "protocol/base/text.h"
+
+namespace observeai::agent {
+namespace {
+
+constexpr std::string_view kPrefix = "spool.corrupt-";
+constexpr std::size_t kKept = 2;  // Each may be as large as the quota.
+
+std::set<std::uint64_t> numbers_in(const std::string& directory) {
+  std::set<std::uint64_t> numbers;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix)) continue;
+    if (const auto number = text::parse_u64(std::string_view(name).substr(kPrefix.size()))) {
+      numbers.insert(*number);
+    }
+  }
+  return numbers;
+}
+
+}  // namespace
+
+Result<std::string> quarantine_spool(const std::string& directory) {
+  auto numbers = numbers_in(directory);
+  const std::uint64_t number = numbers.empty() ? 1 : *numbers.rbegin() + 1;
+  const std::string folder = directory + "/" + std::string(kPrefix) + std::to_string(number);
+  TRY_VOID(files::make_directories(folder, 0700));
+  // The log first: a database without its log would look whole and be old.
+  for (const auto* suffix : {"-wal", "-shm", ""}) {
+    const std::string name = std::string("spool.db") + suffix;
+    if (std::rename((directory + "/" + name).c_str(), (folder + "/" + name).c_str()) != 0 &&
+        errno != ENOENT) {
+      return files::from_errno("cannot move " + directory + "/" + name + " to " + folder, errno);
+    }
+  }
+  numbers.insert(number);
+  while (numbers.size() > kKept) {
+    std::error_code error;
+    std::filesystem::remove_all(
+        directory + "/" + std::string(kPrefix) + std::to_string(*numbers.begin()), error);
+    numbers.erase(numbers.begin());
+  }
+  return folder;
+}
+
+}  // namespace observeai::agent

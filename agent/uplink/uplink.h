@@ -1,0 +1,165 @@
+// Brings the spool's batches to the control plane through a broker that may lose, delay, repeat,
+// reorder or forge anything. A batch leaves the spool only on an authenticated Ack; a PUBACK frees
+// the window and means nothing else.
+//
+//   state        leaves for       when
+//   idle         connecting       start()
+//   connecting   subscribing      connected
+//   subscribing  greeting         subscribed to down/#; the hello is published
+//   greeting     live             first authenticated Ack of this connection
+//   live         -                hello every 5 minutes
+//   backing off  connecting       0.5 s .. 60 s with jitter, growing until live is reached again
+//   any but idle backing off      refused, lost, or no answer within a step's patience
+//   any          idle             stop()
+//
+// Batches flow in live only: what is sent before the control plane listens would be lost and cost a
+// resend.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "agent/spool/spool.h"
+#include "agent/uplink/lane_sender.h"
+#include "protocol/base/backoff.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/result.h"
+#include "protocol/mqtt/broker_client.h"
+#include "protocol/signing/sealing.h"
+#include "protocol/topics/topics.h"
+#include "protocol/wire/messages.h"
+
+namespace observeai::agent {
+
+enum class UplinkState { kIdle, kConnecting, kSubscribing, kGreeting, kLive, kBackingOff };
+const char* to_string(UplinkState state);  // "idle", "backing off", ...
+
+struct UplinkCounters {
+  std::uint64_t connects = 0;    // Attempts
+  std::uint64_t reconnects = 0;  // Connections that were lost or given up
+  std::uint64_t hellos = 0;
+  std::uint64_t batches_sent = 0;  // Given to the broker, resent ones included
+  std::uint64_t batches_resent = 0;
+  std::uint64_t bytes_sent = 0;  // Sealed
+  std::uint64_t batches_acked = 0;
+  std::uint64_t acks = 0;         // Authenticated, of this epoch
+  std::uint64_t forged_acks = 0;  // Not ours, changed, or undecodable: ignored
+  std::uint64_t foreign_epoch_acks = 0;
+  std::uint64_t impossible_acks = 0;      // For batches never written: ignored, reported
+  std::uint64_t unexpected_messages = 0;  // On a topic nobody here handles
+  std::uint64_t in_flight_bytes = 0;      // Sent, not acknowledged by the control plane
+};
+
+// Called on the owner's thread from inside tick() and the broker's handlers. Must not call stop()
+// or destroy the uplink.
+class UplinkEvents {
+ public:
+  virtual ~UplinkEvents() = default;
+  virtual void on_need_series() = 0;     // Put all series definitions on lane 0 again
+  virtual void on_need_inventory() = 0;  // Put the whole inventory on lane 0 again
+  virtual void on_state_changed(UplinkState state, const std::string& reason) = 0;
+  // Authenticated and of this process's session, but the broker may have delayed it.
+  virtual void on_server_time(std::int64_t unix_ms) = 0;
+  // What a person should know: a batch that cannot be sent, a spool that cannot be read, an ack
+  // that cannot be true. Nothing has been dropped.
+  virtual void on_fault(const Error& error) = 0;
+};
+
+struct UplinkIdentity {
+  topics::AgentAddress address;
+  signing::SessionKeys keys;
+  // Read again for each connection: certificates are renewed while we run.
+  std::function<Result<mqtt::Identity>()> broker;
+  // What only the rest of the agent knows (versions, digests, command state, counters); the uplink
+  // fills in agent, epoch, nonce, time, sequence numbers, series_known and spool_bytes, and adds
+  // its own counters as "uplink_...".
+  std::function<wire::Hello()> hello;
+};
+
+// One thread: the owner's, on which the broker client also runs its handlers. Nothing blocks except
+// the spool. The owner calls tick() about every 200 ms.
+class Uplink {
+ public:
+  static constexpr std::chrono::seconds kHelloEvery{300};
+  // A hello may come before the control plane listens, at a start of both: it is cheap to ask
+  // again.
+  static constexpr std::chrono::milliseconds kFirstHelloRetry{1'000};
+  static constexpr std::chrono::milliseconds kFirstWait{500};
+  static constexpr std::chrono::milliseconds kLastWait{60'000};
+  // A broker that takes no message for so long is given up.
+  static constexpr std::chrono::seconds kBrokerPatience{60};
+
+  Uplink(Spool& spool, mqtt::BrokerClient& broker, const Clock& clock, UplinkEvents& events,
+         UplinkIdentity identity, std::function<std::uint64_t()> random);
+  ~Uplink();
+  Uplink(const Uplink&) = delete;
+  Uplink& operator=(const Uplink&) = delete;
+
+  void start();
+  void stop();  // Disconnects; nothing is lost.
+  void tick();
+  void on_spool_grew();  // After Spool::commit(): sends at once what may be sent.
+
+  UplinkState state() const { return state_; }
+  const UplinkCounters& counters() const { return counters_; }
+  const wire::Nonce16& session_nonce() const { return session_nonce_; }
+
+ private:
+  enum class Sending { kSent, kLaneStuck, kFull };
+
+  void become(UplinkState state, const std::string& reason);
+  bool connected() const;
+  void connect();
+  void subscribe();
+  void greet();
+  void give_up(const std::string& reason);
+  void forget_connection();
+  void tick_connected(SteadyTime now);
+  void say_hello();
+  wire::Hello make_hello() const;
+
+  void pump();
+  bool pump_lane(wire::Lane lane);  // False when no lane may send now.
+  Sending send(const wire::Batch& batch);
+  bool credit_allows(std::uint64_t bytes) const;
+  std::uint64_t credit_left() const;
+  void update_in_flight();
+
+  void take_message(const mqtt::Message& message);
+  void take_ack(const wire::Ack& ack);
+  bool is_possible(const wire::Ack& ack);
+  void take_orders(const wire::Ack& ack);
+  void settle();
+  void fault(const std::string& subject, const Error& error);
+  void no_fault(const std::string& subject) { faults_.erase(subject); }
+
+  Spool& spool_;
+  mqtt::BrokerClient& broker_;
+  const Clock& clock_;
+  UplinkEvents& events_;
+  const UplinkIdentity identity_;
+  const std::function<std::uint64_t()> random_;
+
+  UplinkState state_ = UplinkState::kIdle;
+  SteadyTime deadline_{};  // Patience of a step, or the end of backing off
+  Backoff backoff_{kFirstWait, kLastWait};
+  SteadyTime next_hello_{};
+  Backoff hello_retry_{2 * kFirstHelloRetry, LaneSender::kLastRetry};
+  SteadyTime last_confirmation_{};  // Of any publish by the broker
+  wire::Nonce16 session_nonce_{};
+  std::array<LaneSender, wire::kLaneCount> lanes_;
+  std::array<std::uint64_t, wire::kLaneCount> settled_{};  // What the spool has been told
+  std::uint64_t credit_ = 0;         // None before the first Ack of a connection
+  std::int64_t server_time_ms_ = 0;  // Newest told, on this connection
+  bool asked_series_ = false;        // Since the last hello
+  bool asked_inventory_ = false;
+  std::map<std::string, std::string>
+      faults_;  // By subject, the last one told: not again on each tick
+  UplinkCounters counters_;
+};
+
+}  // namespace observeai::agent

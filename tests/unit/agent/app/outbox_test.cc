@@ -1,0 +1,195 @@
+#include <doctest/doctest.h>
+
+#include "agent/app/outbox.h"
+#include "protocol/wire/batch_codec.h"
+#include "tests/support/memory_spool.h"
+
+using namespace observeai;
+using namespace observeai::agent;
+
+namespace {
+
+struct Fixture {
+  ManualClock clock;
+  test::MemorySpool spool;
+  int grew = 0;
+  Outbox outbox = Outbox::create(spool, clock, [this] { ++grew; }).value();
+
+  explicit Fixture(std::uint64_t spool_bytes = UINT64_MAX) : spool(Epoch{{1}}, spool_bytes) {}
+
+  std::vector<wire::Batch> batches(wire::Lane lane) {
+    return spool.read(lane, 0, 10'000, SIZE_MAX).value();
+  }
+  wire::LedgerEntry ledger(const std::string& source) {
+    const auto entries = spool.ledger().value();
+    for (const auto& entry : entries) {
+      if (entry.source == source) return entry;
+    }
+    return {};
+  }
+};
+
+wire::LogRecord record(const std::string& target, std::string text) {
+  wire::LogRecord r;
+  r.target = target;
+  r.ts_ns = 1'700'000'000'000'000'000;
+  r.text = std::move(text);
+  return r;
+}
+
+LogCommit log_commit(std::size_t count) {
+  LogCommit commit;
+  for (std::size_t i = 0; i < count; ++i)
+    commit.records.push_back(record("container/a", "line " + std::to_string(i)));
+  commit.checkpoints.push_back({"log/container/a", "at " + std::to_string(count)});
+  commit.deltas.push_back({"log/container/a", count, count * 10, {}, {}});
+  return commit;
+}
+
+// Bytes that zstd cannot shrink.
+std::string noise(std::size_t size, std::uint64_t seed = 1) {
+  std::uint64_t state = 88172645463325252ULL * seed;
+  std::string out;
+  for (std::size_t i = 0; i < size; ++i) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    out.push_back(static_cast<char>(state));
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("records, offsets and ledger become durable together") {
+  Fixture f;
+  REQUIRE(f.outbox.commit_logs(log_commit(3)));
+  const auto logs = f.batches(wire::Lane::kLogs);
+  REQUIRE(logs.size() == 1);
+  CHECK(wire::decode_logs(logs[0].body, wire::Codec::kZstd)->records.size() == 3);
+  CHECK(f.spool.checkpoints().value()[0].state == "at 3");
+  const auto entry = f.ledger("log/container/a");
+  CHECK(entry.records_read == 3);
+  CHECK(entry.records_spooled == 3);
+  CHECK(entry.bytes_read == 30);
+  CHECK(entry.as_of_seq == 1);
+  CHECK(f.grew == 1);
+}
+
+TEST_CASE("a full spool takes nothing, keeps everything, and says so once it can") {
+  Fixture f(10);
+  wire::Event event;
+  event.kind = "container.start";
+  f.outbox.add_event(event);
+  const auto refused = f.outbox.commit_logs(log_commit(3));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == Errc::kLimit);
+  CHECK(f.outbox.spool_full());
+  CHECK(f.spool.checkpoints().value().empty());
+  CHECK(f.ledger("log/container/a").records_read == 0);
+  CHECK(f.grew == 0);
+}
+
+TEST_CASE("a refused scrape is counted as dropped and does not enter the next balance twice") {
+  Fixture f;
+  const std::vector<wire::SeriesDefinition> definitions{
+      {1, "host", "node_load1", {}, wire::MetricKind::kGauge}};
+  REQUIRE(f.outbox.commit_scrape({1000, {1}, {0.5}}, definitions));
+  CHECK(f.spool.series().value().size() == 1);
+  const auto entry = f.ledger("metrics");
+  CHECK(entry.records_spooled == 1);
+  CHECK(entry.as_of_seq == 1);
+  const auto control = f.batches(wire::Lane::kControl);
+  REQUIRE(control.size() == 1);
+  CHECK(wire::decode_control(control[0].body, wire::Codec::kZstd)->series == definitions);
+
+  Fixture full(10);
+  CHECK_FALSE(full.outbox.commit_scrape({1000, {1}, {0.5}}, definitions));
+  CHECK_FALSE(full.outbox.commit_scrape({2000, {1}, {0.5}}, definitions));
+  full.outbox.report_ledger();
+  CHECK(full.spool.series().value().empty());
+}
+
+TEST_CASE("what is too large for a message is split; the parts are the whole, in order") {
+  Fixture f;
+  LogCommit commit;
+  for (int i = 0; i < 40; ++i)
+    commit.records.push_back(record(
+        "container/a", std::to_string(i) + noise(100'000, static_cast<std::uint64_t>(i) + 1)));
+  REQUIRE(f.outbox.commit_logs(commit));
+  const auto logs = f.batches(wire::Lane::kLogs);
+  CHECK(logs.size() > 1);
+  std::vector<wire::LogRecord> back;
+  std::uint32_t counted = 0;
+  for (const auto& batch : logs) {
+    auto part = wire::decode_logs(batch.body, wire::Codec::kZstd).value();
+    counted += batch.header.n;
+    back.insert(back.end(), part.records.begin(), part.records.end());
+  }
+  CHECK(back == commit.records);
+  CHECK(counted == 40);
+  CHECK(f.ledger("log/container/a").as_of_seq == logs.size());
+}
+
+TEST_CASE("a single line that fits no message is cut and marked, never dropped") {
+  Fixture f;
+  LogCommit commit;
+  commit.records.push_back(record("container/a", noise(2 << 20)));
+  REQUIRE(f.outbox.commit_logs(commit));
+  const auto part =
+      wire::decode_logs(f.batches(wire::Lane::kLogs)[0].body, wire::Codec::kZstd).value();
+  REQUIRE(part.records.size() == 1);
+  CHECK((part.records[0].flags & wire::log_flags::kTruncated) != 0);
+  CHECK(part.records[0].original_bytes == 2 << 20);
+  CHECK(part.records[0].text.size() >= 64 << 10);
+}
+
+TEST_CASE("a large inventory is split into pieces that apply to the same whole") {
+  Fixture f;
+  wire::InventoryUpdate update;
+  update.containers.full = true;
+  for (int i = 0; i < 10'000; ++i) {
+    wire::Container container;
+    container.id = std::to_string(i);
+    container.name = noise(300, static_cast<std::uint64_t>(i) + 1) + container.id;
+    update.containers.upserts.push_back(container);
+  }
+  f.outbox.add_inventory(update);
+  REQUIRE(f.outbox.flush());
+  std::size_t upserts = 0;
+  std::size_t full = 0;
+  for (const auto& batch : f.batches(wire::Lane::kControl)) {
+    CHECK(batch.body.size() < wire::kMaxSealedBytes);
+    const auto control = wire::decode_control(batch.body, wire::Codec::kZstd).value();
+    for (const auto& piece : control.inventory) {
+      upserts += piece.containers.upserts.size();
+      full += piece.containers.full ? 1 : 0;
+    }
+  }
+  CHECK(upserts == 10'000);
+  CHECK(full == 1);
+}
+
+TEST_CASE("waiting events are bounded and the loss is counted") {
+  Fixture f;
+  for (std::size_t i = 0; i < Outbox::kMaxWaiting + 5; ++i) f.outbox.add_event({});
+  CHECK(f.outbox.control_dropped() == 5);
+}
+
+TEST_CASE("the ledger survives a restart of the agent and is reported when it changed") {
+  Fixture f;
+  REQUIRE(f.outbox.commit_logs(log_commit(3)));
+  Outbox again = Outbox::create(f.spool, f.clock, [] {}).value();
+  REQUIRE(again.commit_logs(log_commit(2)));
+  CHECK(f.ledger("log/container/a").records_spooled == 5);
+  again.report_ledger();
+  REQUIRE(again.flush());
+  const auto control = f.batches(wire::Lane::kControl);
+  REQUIRE(control.size() == 1);
+  const auto reported = wire::decode_control(control[0].body, wire::Codec::kZstd)->ledger;
+  REQUIRE(reported.size() == 1);
+  CHECK(reported[0].records_spooled == 5);
+  again.report_ledger();
+  REQUIRE(again.flush());
+  CHECK(f.batches(wire::Lane::kControl).size() == 1);
+}

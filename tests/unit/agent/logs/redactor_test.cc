@@ -1,0 +1,217 @@
+#include "agent/logs/redactor.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/logs/secret_detectors.h"
+#include "protocol/base/text.h"
+
+using namespace observeai;
+using namespace observeai::agent;
+
+namespace {
+
+std::vector<std::string> corpus(const std::string& name) {
+  std::ifstream file(std::string(OBSERVEAI_TEST_DATA "/redaction/") + name, std::ios::binary);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    for (auto joint = line.find("^^"); joint != std::string::npos; joint = line.find("^^"))
+      line.erase(joint, 2);
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+struct Secret {
+  std::string kind;
+  std::string secret;
+  std::string text;
+};
+
+std::vector<Secret> secrets() {
+  std::vector<Secret> out;
+  for (const auto& line : corpus("secrets.txt")) {
+    const auto fields = text::split(line, '\t');
+    REQUIRE(fields.size() == 3);
+    out.push_back({std::string(fields[0]), std::string(fields[1]), std::string(fields[2])});
+  }
+  return out;
+}
+
+bool hides(const Secret& row, const std::string& out) {
+  return out.find("[REDACTED:" + row.kind + "]") != std::string::npos &&
+         out.find(row.secret) == std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("every secret of the corpus is replaced, and named") {
+  const auto rows = secrets();
+  CHECK(rows.size() >= 60);
+  std::map<std::string, int> kinds;
+  for (const auto& row : rows) {
+    CAPTURE(row.text);
+    const auto out = redact(row.text);
+    CAPTURE(out);
+    REQUIRE(row.text.find(row.secret) != std::string::npos);
+    CHECK(hides(row, out));
+    ++kinds[row.kind];
+  }
+  CHECK(kinds.size() >= 40);
+}
+
+TEST_CASE("a secret is found wherever it stands in the line") {
+  const std::string filler = "level=info ts=2026-11-21T07:45:00Z msg=\"upstream said\" detail: ";
+  for (const auto& row : secrets()) {
+    for (const std::string& before : {std::string(" "), filler, filler + filler + "x "}) {
+      CAPTURE(row.text);
+      const auto text = before + row.text;
+      const auto out = redact(text + " and so on, status=200");
+      CAPTURE(out);
+      CHECK(hides(row, out));
+      CHECK(out.starts_with(before));
+    }
+  }
+}
+
+TEST_CASE("clean lines stay as they are") {
+  const auto lines = corpus("clean.txt");
+  CHECK(lines.size() >= 100);
+  for (const auto& line : lines) CHECK(redact(line) == line);
+}
+
+TEST_CASE("what stands around a secret stays") {
+  CHECK(redact("user=bob password=x1y2z3 host=db") ==
+        "user=bob password=[REDACTED:password] host=db");
+  CHECK(redact(R"({"password":"a\"b","user":"bob"})") ==
+        R"({"password":"[REDACTED:password]","user":"bob"})");
+  CHECK(redact("a=1&password=p&b=2") == "a=1&password=[REDACTED:password]&b=2");
+  CHECK(redact("postgres://app:pw@db/x") == "postgres://app:[REDACTED:url_password]@db/x");
+  CHECK(redact("Authorization: Bearer abcdef123456 next") ==
+        "Authorization: Bearer [REDACTED:authorization] next");
+  CHECK(redact("card 4111 1111 1111 1111.") == "card [REDACTED:credit_card].");
+  CHECK(redact("password=a1b2 token=c3d4e5f6 password=a1b2") ==
+        "password=[REDACTED:password] token=[REDACTED:token] password=[REDACTED:password]");
+}
+
+TEST_CASE("redacting twice changes nothing more") {
+  for (const auto& row : secrets()) {
+    const auto once = redact(row.text);
+    CHECK(redact(once) == once);
+  }
+}
+
+TEST_CASE("a private key over many lines is hidden to its END, also after a restart") {
+  const Redactor redactor;
+  std::uint32_t left = 0;
+  std::string out;
+  CHECK(redactor.redact_line("loading -----BEGIN RSA PRIVATE KEY-----", left, out));
+  CHECK(out == "loading [REDACTED:private_key]");
+  CHECK(left == kMaxKeyBlockLines);
+  const std::string body = "MIIEpAIBAAKCAQEAx7Yk2mZsQ0r1t9v8b6n5m4k3j2h1g0f9d8s7a6p5o4i3u2";
+  CHECK(redactor.redact_line(body, left, out));
+  CHECK(out == "[REDACTED:private_key]");
+  CHECK(redactor.redact_line("2026-11-21 INFO " + body, left, out));
+  CHECK(out == "2026-11-21 INFO [REDACTED:private_key]");
+  CHECK(redactor.redact_line("Qw==", left, out));
+  CHECK_FALSE(redactor.redact_line("another thread says hello", left, out));
+  CHECK_FALSE(redactor.redact_line("-----END RSA PRIVATE KEY-----", left, out));
+  CHECK(left == 0);
+  CHECK_FALSE(redactor.redact_line(body, left, out));
+  // A block that never ends does not hide the log for ever.
+  CHECK(redactor.redact_line("-----BEGIN EC PRIVATE KEY-----", left, out));
+  for (std::uint32_t i = 0; i < kMaxKeyBlockLines; ++i)
+    CHECK(redactor.redact_line(body, left, out));
+  CHECK_FALSE(redactor.redact_line(body, left, out));
+}
+
+TEST_CASE("bounds: the whole line goes, with its length") {
+  const std::string one = "password=a1b2c3 ";
+  std::string many;
+  for (std::size_t i = 0; i < kMaxSecretsPerLine; ++i) many += one;
+  CHECK(redact(many).starts_with("password=[REDACTED:password] "));
+  many += one;
+  CHECK(redact(many) == "[REDACTED:line of " + std::to_string(many.size()) + " bytes]");
+
+  const std::string longest(kMaxRedactBytes, 'x');
+  CHECK(redact(longest) == longest);
+  CHECK(redact(longest + "x") ==
+        "[REDACTED:line of " + std::to_string(kMaxRedactBytes + 1) + " bytes]");
+
+  // User info of a URL that does not end within reach may hold a password.
+  const auto url = "http://user:" + std::string(2000, 'p');
+  CHECK(redact(url) == "[REDACTED:line of " + std::to_string(url.size()) + " bytes]");
+}
+
+TEST_CASE("any bytes, any cut: nothing crashes, and no secret of full length survives") {
+  const Redactor redactor;
+  for (const auto& row : secrets()) {
+    for (std::size_t n = 0; n <= row.text.size(); ++n) {
+      std::string out;
+      redactor.redact(std::string_view(row.text).substr(0, n), out);
+      redactor.redact(std::string_view(row.text).substr(n), out);
+    }
+  }
+  CHECK(redact(std::string("\0password=\0x1\0 y", 16)).find("x1") == std::string::npos);
+  CHECK(redact("\xff\xfe password=\xff\xff\x31 z").find('\x31') == std::string::npos);
+}
+
+TEST_CASE("time grows with the length of hostile lines") {
+  const Redactor redactor;
+  const auto seconds = [&](const std::string& unit, std::size_t bytes) {
+    std::string text;
+    while (text.size() < bytes) text += unit;
+    std::string out;
+    const auto begin = std::chrono::steady_clock::now();
+    redactor.redact(text, out);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  };
+  // A quadratic matcher would need minutes for one MiB.
+  for (const std::string unit : {"a://",
+                                 "eyJh",
+                                 "eyJhbGciOi.",
+                                 "password",
+                                 "password=\"",
+                                 "token: ",
+                                 "-----BEGIN PRIVATE KEY ",
+                                 "4111 ",
+                                 "4111111111111111 ",
+                                 "sk-",
+                                 "ghp_",
+                                 "x:y@tcp(",
+                                 ":AAa",
+                                 "Authorization: ",
+                                 "Cookie: a ",
+                                 "secret=,",
+                                 "a1,",
+                                 " -u a",
+                                 "a://b:c/",
+                                 "[\"token\":"}) {
+    CAPTURE(unit);
+    const auto taken = seconds(unit, 1U << 20);
+    CHECK(taken < 2.0);
+  }
+}
+
+TEST_CASE("card numbers: groups, issuers and Luhn") {
+  CHECK(next_card_number("4111111111111111", 0).end == 16);
+  CHECK_FALSE(next_card_number("4111111111111112", 0));   // Luhn
+  CHECK_FALSE(next_card_number("1111111111111117", 0));   // No issuer
+  CHECK_FALSE(next_card_number("41111111111111110", 0));  // Length
+  CHECK_FALSE(next_card_number("x4111111111111111", 0));  // Part of a word
+  CHECK_FALSE(next_card_number("4111111111111111x", 0));
+  CHECK_FALSE(next_card_number("411 111 111 111 111 1", 0));
+  for (std::size_t before = 0; before < 40; ++before) {
+    const auto text =
+        std::string(before, '.') + "4111-1111-1111-1111" + std::string(before % 7, '.');
+    const auto card = next_card_number(text, 0);
+    CHECK(card.begin == before);
+    CHECK(card.end == before + 19);
+  }
+}
