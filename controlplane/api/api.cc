@@ -1,0 +1,99 @@
+#include "controlplane/api/api.h"
+
+#include <exception>
+
+#include "controlplane/api/route_table.h"
+#include "controlplane/auth/roles.h"
+#include "protocol/base/log.h"
+
+namespace observeai::controlplane::api {
+namespace {
+
+constexpr std::string_view kBearer = "Bearer ";
+
+std::pair<std::string_view, std::string_view> split_target(std::string_view target) {
+  const auto question = target.find('?');
+  return {target.substr(0, question),
+          question == std::string_view::npos ? std::string_view() : target.substr(question + 1)};
+}
+
+Answer<Identity> identify(AccessService& access, const Request& request, model::Role needs) {
+  const std::string_view header = request.authorization;
+  const bool bearer =
+      header.size() > kBearer.size() &&
+      std::equal(kBearer.begin(), kBearer.end(), header.begin(), [](char a, char b) {
+        return a == b || (a >= 'A' && a <= 'Z' && b == a - 'A' + 'a');
+      });
+  if (!bearer) {
+    return Problem(401, Errc::kDenied, "this needs an API key",
+                   "send the header Authorization: Bearer oak1_…; `observeai login` gets a key");
+  }
+  const auto identity = access.authenticate(header.substr(kBearer.size()), request.remote_ip);
+  if (!identity) {
+    const auto code = identity.error().code();
+    if (code == Errc::kDenied) {
+      return Problem(401, Errc::kDenied, identity.error().message(),
+                     "log in again: `observeai login`");
+    }
+    if (code == Errc::kLimit)
+      return Problem(429, code, identity.error().message(), "wait a minute");
+    return Problem(identity.error());
+  }
+  if (!allows(identity->role, needs)) {
+    return Problem(403, Errc::kDenied,
+                   "this needs the role " + std::string(to_string(needs)) + "; the key of " +
+                       identity->user + " has " + std::string(to_string(identity->role)),
+                   "ask an admin for a key with that role");
+  }
+  return *identity;
+}
+
+// A client that sees only "500" can still be helped: the number stands in our log.
+Problem inside_problem(std::string_view what) {
+  log::error("a request failed: " + log::printable(what, 500));
+  return {500, Errc::kInternal, "something went wrong inside the control plane",
+          "its log says more"};
+}
+
+}  // namespace
+
+std::size_t Api::body_limit(std::string_view target) {
+  const auto path = split_target(target).first;
+  return path.starts_with("/v1/enroll") || path == "/v1/renew" ? kMaxEnrollBodyBytes
+                                                               : kMaxBodyBytes;
+}
+
+Reply Api::handle(const Request& request) {
+  try {
+    auto reply = answer(request);
+    return reply ? std::move(*reply) : problem_reply(reply.error());
+  } catch (const std::exception& exception) {
+    return problem_reply(inside_problem(exception.what()));
+  }
+}
+
+Answer<Reply> Api::answer(const Request& request) {
+  const auto [path, query] = split_target(request.target);
+  TRY(auto matched, match(request.method, path));
+  Identity identity;
+  if (matched.route->needs) {
+    TRY(identity, identify(dependencies_.access, request, *matched.route->needs));
+  }
+  TRY(auto params, Params::parse(query, matched.route->parameters));
+  Directory directory(dependencies_.agents, dependencies_.telemetry, identity.tenant);
+  Call call{request,
+            dependencies_,
+            std::move(params),
+            std::move(matched.path_argument),
+            identity,
+            dependencies_.clock.unix_ms(),
+            std::move(directory)};
+  auto reply = matched.route->handler(call);
+  // Errors of our own stores name files and statements: they belong in the log.
+  if (!reply && (reply.error().code == Errc::kInternal || reply.error().code == Errc::kCorrupt)) {
+    return inside_problem(reply.error().message);
+  }
+  return reply;
+}
+
+}  // namespace observeai::controlplane::api

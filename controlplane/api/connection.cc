@@ -1,0 +1,369 @@
+#include "controlplane/api/connection.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/http.hpp>
+
+#include "controlplane/api/follower.h"
+#include "protocol/base/log.h"
+
+namespace observeai::controlplane::api {
+namespace {
+
+namespace asio = boost::asio;
+namespace http = boost::beast::http;
+
+constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadBytes = 4096;
+constexpr std::size_t kMaxBufferBytes = 64U << 10;
+constexpr std::size_t kStreamBytes = 256U << 10;    // Of frames in one write
+constexpr std::size_t kBytesPerSecond = 64U << 10;  // A slower reader of a large reply is cut off
+constexpr std::size_t kMaxLingerBytes = 1U << 20;  // Read and thrown away so that a refusal arrives
+constexpr std::chrono::milliseconds kFarewell{2000};
+
+using Fields = http::request_header<>;
+
+// What Beast lets pass and we do not: anything that two parsers could read in two ways.
+std::optional<Problem> check_header(const Fields& header) {
+  const auto bad = [](std::string message) {
+    return Problem(400, Errc::kInvalid, std::move(message));
+  };
+  if (header.version() != 11)
+    return Problem(505, Errc::kInvalid, "this server speaks HTTP/1.1 only");
+  const auto once = [&](http::field name) { return header.count(name) <= 1; };
+  if (header.count(http::field::host) != 1) return bad("a request needs exactly one Host header");
+  if (!once(http::field::content_length) || !once(http::field::transfer_encoding) ||
+      !once(http::field::authorization) || !once(http::field::content_type)) {
+    return bad("a header that may come once came twice");
+  }
+  const bool chunked = header.count(http::field::transfer_encoding) != 0;
+  const bool has_length = header.count(http::field::content_length) != 0;
+  if (chunked && has_length) return bad("Content-Length and Transfer-Encoding exclude each other");
+  if (chunked && !boost::beast::iequals(header[http::field::transfer_encoding], "chunked")) {
+    return bad("the only Transfer-Encoding here is chunked");
+  }
+  const auto length = header[http::field::content_length];
+  if (has_length && (length.empty() || length.find_first_not_of("0123456789") != length.npos)) {
+    return bad("Content-Length is one number");
+  }
+  const bool has_body = chunked || (has_length && length != "0");
+  if (has_body && header.method() != http::verb::post) return bad("only POST requests have a body");
+  if (!header.target().starts_with('/')) return bad("the address must begin with /");
+  return std::nullopt;
+}
+
+// nullopt: nobody is there to be answered.
+std::optional<Problem> problem_of(const boost::system::error_code& error, std::size_t body_limit) {
+  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+    return Problem(431, Errc::kLimit,
+                   "the header is longer than " + std::to_string(kMaxHeaderBytes) + " bytes");
+  }
+  if (error == http::error::body_limit) {
+    return Problem(413, Errc::kLimit,
+                   "the body is longer than " + std::to_string(body_limit) + " bytes");
+  }
+  const bool is_ours =
+      error.category() == http::make_error_code(http::error::bad_method).category();
+  if (!is_ours || error == http::error::end_of_stream || error == http::error::partial_message)
+    return std::nullopt;
+  return Problem(400, Errc::kInvalid, "not an HTTP/1.1 request: " + error.message());
+}
+
+void add_security_headers(http::fields& fields) {
+  fields.set(http::field::cache_control, "no-store");
+  fields.set("X-Content-Type-Options", "nosniff");
+  fields.set("X-Frame-Options", "DENY");
+  fields.set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
+  fields.set("Referrer-Policy", "no-referrer");
+}
+
+// The follower must not call a connection that is gone, however the stream ended.
+class ReadyGuard {
+ public:
+  ReadyGuard(Follower& follower, std::function<void()> wakeup) : follower_(follower) {
+    follower_.on_ready(std::move(wakeup));
+  }
+  ~ReadyGuard() { follower_.on_ready(nullptr); }
+  ReadyGuard(const ReadyGuard&) = delete;
+  ReadyGuard& operator=(const ReadyGuard&) = delete;
+
+ private:
+  Follower& follower_;
+};
+
+asio::awaitable<Reply> handle_on_worker(Api& api, Request request) {
+  co_return api.handle(request);
+}
+
+}  // namespace
+
+Connection::Connection(asio::ip::tcp::socket socket, TlsContext context, std::string remote_ip,
+                       ServerShared& shared, std::function<void()> on_gone)
+    : context_(std::move(context)),
+      stream_(std::move(socket), *context_),
+      deadline_(stream_.get_executor()),
+      wake_(stream_.get_executor()),
+      buffer_(kMaxBufferBytes),
+      remote_ip_(std::move(remote_ip)),
+      shared_(shared),
+      on_gone_(std::move(on_gone)) {
+  ++shared_.counters.connections;
+}
+
+Connection::~Connection() {
+  --shared_.counters.connections;
+  on_gone_();
+}
+
+void Connection::start() {
+  asio::co_spawn(stream_.get_executor(), run(shared_from_this()), [](std::exception_ptr problem) {
+    if (!problem) return;
+    try {
+      std::rethrow_exception(problem);
+    } catch (const std::exception& exception) {
+      log::error(std::string("a connection failed: ") + exception.what());
+    }
+  });
+}
+
+void Connection::close() {
+  asio::post(stream_.get_executor(), [self = shared_from_this()] { self->close_now(); });
+}
+
+void Connection::close_now() {
+  closed_ = true;
+  boost::system::error_code ignored;
+  stream_.next_layer().close(ignored);
+  deadline_.cancel();
+  wake_.cancel();
+}
+
+// From now on the connection has so long, whatever it does.
+void Connection::arm(std::chrono::milliseconds patience) {
+  deadline_.expires_after(patience);
+  deadline_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+    const auto self = weak.lock();
+    // The wait may have ended just before it was armed again.
+    if (error || !self || self->deadline_.expiry() > std::chrono::steady_clock::now()) return;
+    ++self->shared_.counters.timeouts;
+    self->close_now();
+  });
+}
+
+void Connection::disarm() {
+  deadline_.expires_at(std::chrono::steady_clock::time_point::max());
+}
+
+// `self` keeps the connection alive in the coroutine's frame.
+asio::awaitable<void> Connection::run([[maybe_unused]] std::shared_ptr<Connection> self) {
+  arm(shared_.options.deadlines.handshake);
+  const auto [error] = co_await stream_.async_handshake(asio::ssl::stream_base::server, kToken);
+  if (error) {
+    ++shared_.counters.failed_handshakes;
+    close_now();
+    co_return;
+  }
+  bool more = true;
+  while (more && !closed_) more = co_await serve_one();
+  close_now();
+}
+
+asio::awaitable<bool> Connection::wait_for_first_byte() {
+  if (buffer_.size() > 0) co_return true;  // Sent with the request before
+  arm(shared_.options.deadlines.idle);
+  const auto space = buffer_.prepare(kReadBytes);
+  const auto [error, size] = co_await stream_.async_read_some(space, kToken);
+  if (error) co_return false;
+  buffer_.commit(size);
+  co_return true;
+}
+
+asio::awaitable<bool> Connection::read_request(Parser& parser) {
+  parser.header_limit(kMaxHeaderBytes);
+  parser.body_limit(kMaxBodyBytes);
+  arm(shared_.options.deadlines.header);
+  const auto [error, size] = co_await http::async_read_header(stream_, buffer_, parser, kToken);
+  std::optional<Problem> problem;
+  if (error) {
+    problem = problem_of(error, kMaxBodyBytes);
+    if (problem) co_await refuse(*problem);
+    co_return false;
+  }
+  // Beast applies its limit to the first line and to the fields, each on its own.
+  if (size > kMaxHeaderBytes)
+    problem = problem_of(http::make_error_code(http::error::header_limit), 0);
+  if (!problem) problem = check_header(parser.get().base());
+  const std::size_t body_limit = Api::body_limit(std::string_view(parser.get().target()));
+  if (!problem && parser.content_length().value_or(0) > body_limit) {
+    problem = problem_of(http::make_error_code(http::error::body_limit), body_limit);
+  }
+  if (problem) {
+    co_await refuse(*problem);
+    co_return false;
+  }
+  parser.body_limit(body_limit);
+  if (parser.is_done()) co_return true;
+  arm(shared_.options.deadlines.body);
+  const auto [body_error, body_size] = co_await http::async_read(stream_, buffer_, parser, kToken);
+  if (body_error) {
+    problem = problem_of(body_error, body_limit);
+    if (problem) co_await refuse(*problem);
+    co_return false;
+  }
+  co_return true;
+}
+
+Request Connection::to_request(Parser& parser) const {
+  auto& message = parser.get();
+  Request request;
+  request.method = std::string(message.method_string());
+  request.target = std::string(message.target());
+  request.authorization = std::string(message[http::field::authorization]);
+  request.last_event_id = std::string(message["Last-Event-ID"]);
+  request.body = std::move(message.body());
+  request.remote_ip = remote_ip_;
+  return request;
+}
+
+asio::awaitable<bool> Connection::serve_one() {
+  const bool begun = co_await wait_for_first_byte();
+  if (!begun) co_return false;
+  Parser parser;
+  const bool complete = co_await read_request(parser);
+  if (!complete) co_return false;
+  disarm();
+  ++shared_.counters.requests;
+  const bool keep_alive = parser.keep_alive();
+  const bool head_only = parser.get().method() == http::verb::head;
+  auto work = handle_on_worker(shared_.api, to_request(parser));
+  Reply reply =
+      co_await asio::co_spawn(shared_.workers.get_executor(), std::move(work), asio::use_awaitable);
+  if (closed_) co_return false;
+  if (reply.follower) {
+    co_await follow(std::move(reply.follower));
+    co_return false;
+  }
+  const bool written = co_await write(std::move(reply), keep_alive, head_only);
+  if (written && !keep_alive) co_await shut_down();
+  co_return written&& keep_alive;
+}
+
+asio::awaitable<bool> Connection::write(Reply reply, bool keep_alive, bool head_only) {
+  http::response<http::string_body> message;
+  message.version(11);
+  message.result(static_cast<unsigned>(reply.status));
+  message.keep_alive(keep_alive);
+  message.set(http::field::content_type, reply.content_type);
+  add_security_headers(message);
+  for (const auto& [name, value] : reply.headers) message.set(name, value);
+  message.content_length(reply.body.size());
+  if (!head_only) message.body() = std::move(reply.body);
+  arm(shared_.options.deadlines.write +
+      std::chrono::seconds(message.body().size() / kBytesPerSecond));
+  const auto [error, size] = co_await http::async_write(stream_, message, kToken);
+  co_return !error;
+}
+
+// The client may still be sending: what it sends is read and thrown away for a moment, otherwise
+// the system would answer it with a reset and the client would never see the reply.
+asio::awaitable<bool> Connection::refuse(Problem problem) {
+  ++shared_.counters.bad_requests;
+  const bool written = co_await write(problem_reply(problem), false, false);
+  if (!written) co_return false;
+  boost::system::error_code error;
+  stream_.next_layer().shutdown(asio::ip::tcp::socket::shutdown_send, error);
+  arm(kFarewell);
+  std::array<char, kReadBytes> thrown_away{};
+  std::size_t total = 0;
+  while (!error && total < kMaxLingerBytes) {
+    const auto [read_error, size] =
+        co_await stream_.next_layer().async_read_some(asio::buffer(thrown_away), kToken);
+    error = read_error;
+    total += size;
+  }
+  disarm();
+  co_return false;
+}
+
+asio::awaitable<void> Connection::shut_down() {
+  arm(kFarewell);
+  co_await stream_.async_shutdown(kToken);
+  disarm();
+}
+
+asio::awaitable<bool> Connection::write_raw(std::string bytes) {
+  arm(shared_.options.deadlines.write);
+  const auto buffer = asio::buffer(bytes);
+  const auto [error, size] = co_await asio::async_write(stream_, buffer, kToken);
+  disarm();
+  co_return !error;
+}
+
+asio::awaitable<bool> Connection::write_chunk(std::string data) {
+  std::array<char, 20> size{};
+  std::snprintf(size.data(), size.size(), "%zx\r\n", data.size());
+  std::string chunk = size.data() + data + "\r\n";
+  co_return co_await write_raw(std::move(chunk));
+}
+
+// A follower sends nothing: whatever comes, the end included, ends the stream.
+void Connection::watch_peer() {
+  stream_.async_read_some(asio::buffer(discard_),
+                          [self = shared_from_this()](boost::system::error_code, std::size_t) {
+                            self->peer_gone_ = true;
+                            self->wake_.cancel();
+                          });
+}
+
+asio::awaitable<void> Connection::wait_for_frames() {
+  wake_.expires_after(shared_.options.deadlines.keepalive);
+  co_await wake_.async_wait(kToken);
+}
+
+asio::awaitable<void> Connection::follow(std::shared_ptr<Follower> follower) {
+  http::response<http::empty_body> message;
+  message.version(11);
+  message.result(http::status::ok);
+  message.keep_alive(false);
+  message.chunked(true);
+  message.set(http::field::content_type, "text/event-stream");
+  add_security_headers(message);
+  http::response_serializer<http::empty_body> serializer(message);
+  arm(shared_.options.deadlines.write);
+  const auto [error, size] = co_await http::async_write_header(stream_, serializer, kToken);
+  disarm();
+  if (error) co_return;
+  watch_peer();
+  const ReadyGuard ready(*follower, [weak = weak_from_this(), executor = stream_.get_executor()] {
+    const auto self = weak.lock();
+    if (!self || self->wake_posted_.exchange(true)) return;
+    asio::post(executor, [self] {
+      self->wake_posted_ = false;
+      self->wake_.cancel();
+    });
+  });
+  bool good = true;
+  while (good && !peer_gone_ && !closed_) {
+    const bool lagged = follower->lagged();  // Before take(): afterwards nothing more is queued
+    std::string frames = follower->take(kStreamBytes);
+    if (!frames.empty()) {
+      good = co_await write_chunk(std::move(frames));
+    } else if (lagged) {
+      ++shared_.counters.lagged_followers;
+      std::string farewell =
+          "event: lagged\ndata: {\"message\": \"this reader was too slow and missed rows\"}\n\n";
+      good = co_await write_chunk(std::move(farewell));
+      if (good) co_await write_raw("0\r\n\r\n");
+      break;
+    } else {
+      co_await wait_for_frames();
+      const bool due = wake_.expiry() <= std::chrono::steady_clock::now();
+      if (due && !peer_gone_ && !closed_) good = co_await write_chunk(": keep-alive\n\n");
+    }
+  }
+}
+
+}  // namespace observeai::controlplane::api

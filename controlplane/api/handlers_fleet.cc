@@ -1,0 +1,174 @@
+// Who may be part of the fleet and who may use it: agents, enrollment tokens, API keys, audit.
+#include <boost/json.hpp>
+
+#include "controlplane/api/body.h"
+#include "controlplane/api/handlers.h"
+#include "controlplane/api/to_json.h"
+#include "controlplane/auth/roles.h"
+#include "protocol/base/log.h"
+
+namespace observeai::controlplane::api {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMaxReasonBytes = 500;
+constexpr std::int64_t kMinTtlMs = 60'000;
+constexpr std::int64_t kMaxTtlMs = 365LL * 24 * kHourMs;
+constexpr std::int64_t kMaxUses = 100'000;
+constexpr std::size_t kMaxTokenLabels = 32;
+constexpr std::size_t kMaxTokenCidrs = 32;
+constexpr std::int64_t kMaxTimeMs = 253'402'300'800'000;
+
+Problem switched_off() {
+  return {503, Errc::kUnavailable, "this control plane does not do that"};
+}
+
+Answer<Reply> agent_reply(Call& call, const AgentId& id) {
+  TRY(const auto agent, call.world.agents.find(id));
+  if (!agent || agent->tenant != call.identity.tenant)
+    return Problem(404, Errc::kNotFound, "no agent " + id.value());
+  TRY(const auto token, call.world.tokens.find(agent->token_id));
+  return json_reply(agent_json(
+      *agent, agent->state == model::AgentState::kPending && token && token->needs_approval));
+}
+
+// Of the tenants' entries only those that say they are this tenant's, unless it runs the
+// installation.
+bool is_visible(const model::AuditEntry& entry, const TenantId& tenant, const TenantId& home) {
+  if (tenant == home) return true;
+  json::error_code error;
+  const auto detail = json::parse(entry.detail, error);
+  if (error || !detail.is_object()) return false;
+  const auto* owner = detail.get_object().if_contains("tenant");
+  return owner != nullptr && owner->is_string() &&
+         std::string_view(owner->get_string()) == tenant.value();
+}
+
+}  // namespace
+
+Answer<Reply> get_agents(Call& call) {
+  TRY(const auto* agents, call.directory.agents());
+  TRY(const auto tokens, call.world.tokens.list(call.identity.tenant));
+  std::map<std::string, bool> asks;
+  for (const auto& token : tokens) asks[token.id] = token.needs_approval;
+  json::array out;
+  for (const auto& [id, agent] : *agents) {
+    out.push_back(
+        agent_json(agent, agent.state == model::AgentState::kPending && asks[agent.token_id]));
+  }
+  return json_reply({{"now_ms", call.now_ms}, {"agents", std::move(out)}});
+}
+
+Answer<Reply> get_agent(Call& call) {
+  TRY(const auto agent, call.directory.host(call.path_argument));
+  return agent_reply(call, agent.id);
+}
+
+Answer<Reply> post_agent_revoke(Call& call) {
+  TRY(const auto body, Body::parse(call.request.body, {"reason"}));
+  TRY(const auto reason, body.text("reason", 1, kMaxReasonBytes));
+  TRY(const auto agent, call.directory.exact_agent(call.path_argument));
+  if (!call.world.actions.revoke_agent) return switched_off();
+  TRY_VOID(call.world.actions.revoke_agent(agent.id, reason, call.identity.actor()));
+  return agent_reply(call, agent.id);
+}
+
+Answer<Reply> post_agent_approve(Call& call) {
+  TRY_VOID(Body::parse(call.request.body, {}));
+  TRY(const auto agent, call.directory.exact_agent(call.path_argument));
+  if (agent.state == model::AgentState::kRevoked) {
+    return Problem(409, Errc::kDenied, "agent " + agent.id.value() + " is revoked",
+                   "enroll the host again");
+  }
+  if (!call.world.actions.approve_agent) return switched_off();
+  TRY_VOID(call.world.actions.approve_agent(agent.id, call.identity.actor()));
+  return agent_reply(call, agent.id);
+}
+
+Answer<Reply> get_tokens(Call& call) {
+  TRY(const auto tokens, call.world.tokens.list(call.identity.tenant));
+  json::array out;
+  for (const auto& token : tokens) out.push_back(token_json(token, call.now_ms));
+  return json_reply({{"now_ms", call.now_ms}, {"tokens", std::move(out)}});
+}
+
+Answer<Reply> post_token(Call& call) {
+  TRY(const auto body, Body::parse(call.request.body, {"ttl_ms", "uses", "labels", "cidrs",
+                                                       "host_pattern", "needs_approval"}));
+  NewToken token;
+  TRY(token.ttl_ms, body.integer_or("ttl_ms", kMinTtlMs, kMaxTtlMs, token.ttl_ms));
+  TRY(const auto uses, body.integer_or("uses", 1, kMaxUses, 1));
+  token.uses = static_cast<std::uint32_t>(uses);
+  TRY(token.labels, body.text_map("labels", kMaxTokenLabels));
+  TRY(token.cidrs, body.texts("cidrs", kMaxTokenCidrs));
+  TRY(token.host_pattern, body.text_or("host_pattern", 253, ""));
+  TRY(token.needs_approval, body.boolean_or("needs_approval", false));
+  if (!call.world.actions.create_token) return switched_off();
+  TRY(const auto created,
+      call.world.actions.create_token(token, call.identity.tenant, call.identity.actor()));
+  return json_reply({{"text", created.text}, {"token", token_json(created.record, call.now_ms)}},
+                    201);
+}
+
+Answer<Reply> delete_token(Call& call) {
+  TRY(auto token, call.world.tokens.find(call.path_argument));
+  if (!token || token->tenant != call.identity.tenant) {
+    return Problem(404, Errc::kNotFound, "no token " + log::printable(call.path_argument, 80),
+                   "GET /v1/tokens lists them");
+  }
+  if (token->revoked_ms == 0) {
+    TRY_VOID(call.world.tokens.revoke(token->id, call.now_ms));
+    token->revoked_ms = call.now_ms;
+    model::AuditEntry entry;
+    entry.ts_ms = call.now_ms;
+    entry.actor = call.identity.actor();
+    entry.action = "token.revoke";
+    entry.object = token->id;
+    entry.detail = json::serialize(json::object{{"tenant", token->tenant.value()}});
+    TRY_VOID(call.world.audit.append(entry));
+  }
+  return json_reply(token_json(*token, call.now_ms));
+}
+
+Answer<Reply> get_keys(Call& call) {
+  TRY(const auto keys, call.world.access.list_keys(call.identity.tenant));
+  json::array out;
+  for (const auto& key : keys) out.push_back(key_json(key, call.now_ms));
+  return json_reply({{"now_ms", call.now_ms}, {"keys", std::move(out)}});
+}
+
+Answer<Reply> post_key(Call& call) {
+  TRY(const auto body, Body::parse(call.request.body, {"user", "role", "expires_ms"}));
+  TRY(const auto user, body.text("user", 1, AccessService::kMaxUserBytes));
+  TRY(const auto role_name, body.text("role", 1, 32));
+  const auto role = parse_role(role_name);
+  if (!role) return bad_parameter("role", "must be one of viewer, operator, admin");
+  TRY(const auto expires_ms, body.integer_or("expires_ms", 0, kMaxTimeMs, 0));
+  TRY(const auto key, call.world.access.create_key(call.identity.actor(), user,
+                                                   call.identity.tenant, *role, expires_ms));
+  return json_reply({{"text", key.text}, {"key", key_json(key.record, call.now_ms)}}, 201);
+}
+
+Answer<Reply> delete_key(Call& call) {
+  TRY(const auto key, call.world.access.revoke_key(call.identity.actor(), call.identity.tenant,
+                                                   call.path_argument));
+  return json_reply(key_json(key, call.now_ms));
+}
+
+Answer<Reply> get_audit(Call& call) {
+  TRY(const auto after,
+      call.params.integer("after_seq", 0, std::numeric_limits<std::int64_t>::max(), 0));
+  TRY(const auto limit, call.params.integer("limit", 1, kMaxRows, 1000));
+  const auto most = static_cast<std::size_t>(limit);
+  TRY(const auto entries, call.world.audit.list(static_cast<std::uint64_t>(after), most + 1));
+  json::array out;
+  for (std::size_t i = 0; i < std::min(entries.size(), most); ++i) {
+    if (is_visible(entries[i], call.identity.tenant, call.world.home_tenant))
+      out.push_back(audit_json(entries[i]));
+  }
+  return json_reply(
+      {{"now_ms", call.now_ms}, {"entries", std::move(out)}, {"truncated", entries.size() > most}});
+}
+
+}  // namespace observeai::controlplane::api

@@ -1,0 +1,149 @@
+#include "controlplane/broker/guarded_apply.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+#include "controlplane/broker/mosquitto_process.h"
+#include "controlplane/broker/supervisor.h"
+#include "protocol/base/files.h"
+#include "protocol/base/log.h"
+
+namespace observeai::controlplane {
+namespace {
+
+using std::chrono::milliseconds;
+using Steady = std::chrono::steady_clock;
+
+constexpr const char* kLoopback = "127.0.0.1";
+constexpr milliseconds kScratchStart{3000};
+constexpr milliseconds kRestartPatience{
+    6000};  // The old one's end (1 s), the new one's start (3 s).
+constexpr std::size_t kKeptGenerations = 3;
+constexpr int kPortTries = 3;
+
+milliseconds since(Steady::time_point start) {
+  return std::chrono::duration_cast<milliseconds>(Steady::now() - start);
+}
+
+// Free a moment ago; the caller tries again when somebody was faster.
+Result<std::uint16_t> free_loopback_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return files::from_errno("cannot make a socket", errno);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  const bool ok = ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) == 0 &&
+                  ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  const int error = errno;
+  ::close(fd);
+  if (!ok) return files::from_errno("cannot find a free port", error);
+  return ntohs(address.sin_port);
+}
+
+Result<void> check_pem(const char* what, const std::string& text) {
+  if (text.find("-----BEGIN ") != std::string::npos) return {};
+  return Error(Errc::kInvalid, std::string("the broker's ") + what + " is not PEM");
+}
+
+}  // namespace
+
+Result<ApplyReport> GuardedApply::apply(const ApplyRequest& request) {
+  if (auto supervisor = ask_supervisor(options_.state_directory, "status", kRestartPatience);
+      !supervisor) {
+    return std::move(supervisor).error();
+  }
+  TRY(ApplyReport report, prepare(request));
+  if (auto live = go_live(request, report); !live) return halt(std::move(live).error());
+  return report;
+}
+
+Result<ApplyReport> GuardedApply::prepare(const ApplyRequest& request) {
+  const auto start = Steady::now();
+  mqtt::enable_prompt_connects();
+  if (auto valid = validate(request); !valid) {
+    return std::move(valid).error().with_context("broker configuration refused, nothing changed");
+  }
+  auto generation = try_in_scratch(request);
+  if (!generation) {
+    return std::move(generation)
+        .error()
+        .with_context("broker configuration failed its trial, the active one was not touched");
+  }
+  ApplyReport report;
+  report.generation = *generation;
+  report.scratch = since(start);
+  TRY_VOID(generations_.activate(*generation));
+  TRY_VOID(generations_.clear_halted());
+  generations_.prune(kKeptGenerations);
+  return report;
+}
+
+Result<void> GuardedApply::validate(const ApplyRequest& request) const {
+  TRY_VOID(check_pem("CA bundle", request.files.ca_pem));
+  TRY_VOID(check_pem("certificate", request.files.certificate_pem));
+  TRY_VOID(check_pem("key", request.files.key_pem));
+  TRY_VOID(check_pem("revocation list", request.files.crl_pem));
+  if (request.files.acl.empty()) return Error(Errc::kInvalid, "the broker's ACL is empty");
+  return options_.check_crl(request.files.crl_pem);
+}
+
+Result<std::string> GuardedApply::try_in_scratch(const ApplyRequest& request) {
+  TRY(const std::string generation, generations_.write(request.settings, request.files));
+  const auto attempt = [&]() -> Result<void> {
+    TRY(const std::uint16_t port, free_loopback_port());
+    BrokerSettings scratch = request.settings;
+    scratch.address = kLoopback;
+    scratch.port = port;
+    TRY(const std::string config, render_config(scratch, generation));
+    const std::string config_file = generation + "/scratch.conf";
+    TRY_VOID(files::write_atomic(config_file, config, 0600));
+    TRY(const auto broker, MosquittoProcess::start({options_.program, config_file, false}));
+    TRY_VOID(broker->wait_until_ready(kScratchStart));
+    return run_canaries(options_.broker_host, port, options_.canaries, options_.make_client,
+                        options_.patience);
+  };
+  auto passed = attempt();
+  for (int i = 1; i < kPortTries && !passed &&
+                  passed.error().message().find("Address already in use") != std::string::npos;
+       ++i) {
+    passed = attempt();
+  }
+  if (passed) return generation;
+  std::error_code ignored;
+  std::filesystem::remove_all(generation, ignored);
+  return std::move(passed).error();
+}
+
+Result<void> GuardedApply::go_live(const ApplyRequest& request, ApplyReport& report) {
+  auto start = Steady::now();
+  TRY(const std::string answer,
+      ask_supervisor(options_.state_directory, "restart", kRestartPatience));
+  if (!answer.starts_with("up ")) {
+    return Error(Errc::kUnavailable,
+                 "the broker did not start with the new configuration: " + answer);
+  }
+  report.restart = since(start);
+  start = Steady::now();
+  auto checked = run_canaries(options_.broker_host, request.settings.port, options_.canaries,
+                              options_.make_client, options_.patience);
+  report.live = since(start);
+  return checked;
+}
+
+Error GuardedApply::halt(Error why) {
+  const std::string reason = "the live check failed: " + why.message();
+  if (auto marked = generations_.set_halted(reason); !marked) log::error(marked.error().message());
+  auto answer = ask_supervisor(options_.state_directory, "halt", kRestartPatience);
+  const std::string state = answer && *answer == "halted"
+                                ? "the broker is stopped"
+                                : "AND THE BROKER COULD NOT BE STOPPED: stop it by hand";
+  return Error(why.code(), reason + "; " + state);
+}
+
+}  // namespace observeai::controlplane

@@ -1,0 +1,43 @@
+#include "controlplane/config/controlplane_config.h"
+
+#include "protocol/base/files.h"
+#include "protocol/base/id.h"
+#include "protocol/base/log.h"
+
+namespace observeai::controlplane {
+
+void describe(ControlPlaneConfig& c, config::Schema& schema) {
+  using std::chrono::milliseconds;
+  schema.field("state_dir", c.state_dir, "folder for keys, state and telemetry");
+  schema.field("log_level", c.log_level, "debug, info, warning or error");
+  schema.field("tenant", c.tenant, "the tenant that new tokens and users belong to");
+  schema.field("public_names", c.public_names,
+               "names and addresses by which hosts reach this machine, besides its host name");
+  schema.section("api", "HTTPS: console and enrollment");
+  schema.field("address", c.api_address, "listen on this address");
+  schema.field("port", c.api_port, 1, 65'535, "and this port");
+  schema.section("broker", "MQTT: the agents' connections");
+  schema.field("address", c.broker_address, "listen on this address");
+  schema.field("port", c.broker_port, 1, 65'535, "and this port");
+  schema.section("telemetry", "what is kept");
+  schema.field("max_mib", c.telemetry_max_mib, 64, 1ULL << 30, "oldest hours go first beyond this");
+  schema.field("max_age", c.telemetry_max_age, milliseconds(3'600'000),
+               milliseconds(3'650LL * 86'400'000), "and beyond this age");
+}
+
+Result<ControlPlaneConfig> load_controlplane_config(const std::string& path, bool must_exist) {
+  ControlPlaneConfig config;
+  const auto text = files::read(path, 1U << 20);
+  if (!text) {
+    if (text.error().code() == Errc::kNotFound && !must_exist) return config;
+    return text.error();
+  }
+  TRY_VOID(config::read_toml(*text, path, config));
+  TRY_VOID(log::parse_level(config.log_level));
+  if (auto tenant = TenantId::parse(config.tenant); !tenant) {
+    return std::move(tenant).error().with_context(path + ": tenant");
+  }
+  return config;
+}
+
+}  // namespace observeai::controlplane

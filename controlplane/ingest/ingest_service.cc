@@ -1,0 +1,145 @@
+#include "controlplane/ingest/ingest_service.h"
+
+#include <future>
+#include <random>
+
+#include "protocol/base/log.h"
+
+namespace observeai::controlplane {
+namespace {
+
+constexpr std::chrono::milliseconds kFirstRetry(
+    100);  // A guarded apply restarts the broker: be back fast
+constexpr std::chrono::milliseconds kMostRetry(5'000);
+constexpr std::chrono::milliseconds kIdle(200);
+
+}  // namespace
+
+IngestService::IngestService(std::unique_ptr<IngestPipeline> pipeline, MakeClient make_client,
+                             std::function<mqtt::Identity()> identity, const Clock& clock)
+    : pipeline_(std::move(pipeline)),
+      identity_(std::move(identity)),
+      clock_(clock),
+      backoff_(kFirstRetry, kMostRetry) {
+  client_ = make_client([this](std::function<void()> task) { post(std::move(task)); });
+  client_->on_message([this](mqtt::Message message) {
+    if (incoming_.size() < kMaxQueuedMessages) {
+      incoming_.push_back(std::move(message));
+      return;
+    }
+    MutexLock lock(mutex_);
+    ++status_.overflowed;
+  });
+  client_->on_disconnected([this](const Error& error) { connection_failed(error.message()); });
+  thread_ = std::thread([this] { run(); });
+}
+
+IngestService::~IngestService() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  thread_.join();
+  client_.reset();  // Its threads may still post: before the queue they post to is gone.
+}
+
+void IngestService::forget(const AgentId& agent) {
+  std::promise<void> done;
+  post([this, &agent, &done] {
+    pipeline_->forget(agent);
+    done.set_value();
+  });
+  done.get_future().wait();
+}
+
+IngestStatus IngestService::status() {
+  MutexLock lock(mutex_);
+  return status_;
+}
+
+void IngestService::post(std::function<void()> task) {
+  MutexLock lock(mutex_);
+  tasks_.push_back(std::move(task));
+  wake_.notify_one();
+}
+
+// Runs what was posted; false when it is time to stop.
+bool IngestService::run_tasks() {
+  std::vector<std::function<void()>> tasks;
+  {
+    MutexLock lock(mutex_);
+    if (tasks_.empty() && incoming_.empty() && !stopping_) wake_.wait_for(mutex_, kIdle);
+    if (stopping_ && tasks_.empty()) return false;
+    tasks.swap(tasks_);
+  }
+  for (auto& task : tasks) task();
+  return true;
+}
+
+void IngestService::run() {
+  start_connecting();
+  while (run_tasks()) {
+    while (!incoming_.empty()) {
+      const std::size_t count = std::min(incoming_.size(), kGroup);
+      std::vector<mqtt::Message> group(
+          std::make_move_iterator(incoming_.begin()),
+          std::make_move_iterator(incoming_.begin() + static_cast<std::ptrdiff_t>(count)));
+      incoming_.erase(incoming_.begin(), incoming_.begin() + static_cast<std::ptrdiff_t>(count));
+      for (auto& ack : pipeline_->process(group)) acks_[ack.topic] = std::move(ack.payload);
+      publish_acks();
+    }
+    publish_acks();
+    {
+      MutexLock lock(mutex_);
+      status_.counters = pipeline_->counters();
+    }
+    if (!client_->connected() && !connecting_ && clock_.steady_now() >= retry_at_) {
+      start_connecting();
+    }
+  }
+  client_->disconnect();
+}
+
+void IngestService::start_connecting() {
+  connecting_ = true;
+  client_->connect(identity_(), [this](Result<void> connected) {
+    if (!connected) return connection_failed(connected.error().message());
+    client_->subscribe({topics::ingest_filter(std::nullopt)}, [this](Result<void> subscribed) {
+      if (!subscribed) {
+        client_->disconnect();
+        return connection_failed(subscribed.error().message());
+      }
+      connecting_ = false;
+      backoff_.reset();
+      log::info("ingest is connected to the broker");
+      MutexLock lock(mutex_);
+      status_.connected = true;
+      status_.since_ms = clock_.unix_ms();
+      status_.last_error.clear();
+    });
+  });
+}
+
+void IngestService::connection_failed(const std::string& why) {
+  connecting_ = false;
+  static thread_local std::minstd_rand random(std::random_device{}());
+  retry_at_ = clock_.steady_now() + backoff_.next(random());
+  MutexLock lock(mutex_);
+  if (status_.last_error != why) log::warning("broker connection: " + why);
+  if (status_.connected || status_.since_ms == 0) status_.since_ms = clock_.unix_ms();
+  status_.connected = false;
+  status_.last_error = why;
+  ++status_.reconnects;
+}
+
+void IngestService::publish_acks() {
+  while (!acks_.empty() && client_->connected() && client_->in_flight() < mqtt::kMaxInFlight) {
+    auto node = acks_.extract(acks_.begin());
+    // A lost ack is healed by the next one: the agent sends again what it believes unacknowledged.
+    ignore(client_->publish({node.key(), std::move(node.mapped())}, [](Result<void>) {}),
+           "the next ack is cumulative");
+  }
+}
+
+}  // namespace observeai::controlplane

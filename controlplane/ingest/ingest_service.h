@@ -1,0 +1,77 @@
+// The thread between the broker and the store: connects, subscribes, feeds the pipeline in groups,
+// publishes the acks, reconnects with back-off.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "controlplane/ingest/pipeline.h"
+#include "protocol/base/backoff.h"
+#include "protocol/base/thread_annotations.h"
+#include "protocol/mqtt/broker_client.h"
+
+namespace observeai::controlplane {
+
+struct IngestStatus {
+  bool connected = false;
+  std::string last_error;     // Why not connected
+  std::int64_t since_ms = 0;  // Of this state of the connection
+  std::uint64_t reconnects = 0;
+  std::uint64_t overflowed =
+      0;  // Messages dropped because the queue was full; agents send them again
+  IngestCounters counters;
+};
+
+class IngestService {
+ public:
+  using MakeClient = std::function<std::unique_ptr<mqtt::BrokerClient>(mqtt::BrokerClient::Post)>;
+
+  // Starts the thread. `identity` is asked before each connection (renewed certificates).
+  IngestService(std::unique_ptr<IngestPipeline> pipeline, MakeClient make_client,
+                std::function<mqtt::Identity()> identity, const Clock& clock);
+  ~IngestService();  // Stops and joins.
+  IngestService(const IngestService&) = delete;
+  IngestService& operator=(const IngestService&) = delete;
+
+  // Thread-safe. The registry is asked again before anything more of this agent is stored; returns
+  // when that is in force.
+  void forget(const AgentId& agent);
+  IngestStatus status();
+
+ private:
+  // Bounds what the broker may push while the store is slow: agents have at most their credit in
+  // flight.
+  static constexpr std::size_t kMaxQueuedMessages = 4096;
+  static constexpr std::size_t kGroup = 64;  // Messages of one commit
+
+  void run();
+  void post(std::function<void()> task);
+  bool run_tasks();
+  void start_connecting();
+  void connection_failed(const std::string& why);
+  void publish_acks();
+
+  std::unique_ptr<IngestPipeline> pipeline_;
+  const std::function<mqtt::Identity()> identity_;
+  const Clock& clock_;
+  std::unique_ptr<mqtt::BrokerClient> client_;
+  Backoff backoff_;
+
+  // Only on the thread.
+  std::vector<mqtt::Message> incoming_;
+  std::map<std::string, std::string> acks_;  // Topic -> newest sealed ack: an ack is cumulative
+  SteadyTime retry_at_{};
+  bool connecting_ = false;
+
+  Mutex mutex_;
+  ConditionVariable wake_;
+  std::vector<std::function<void()>> tasks_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  IngestStatus status_ GUARDED_BY(mutex_);
+
+  std::thread thread_;  // Last: starts when everything above is there
+};
+
+}  // namespace observeai::controlplane

@@ -1,0 +1,218 @@
+#include "controlplane/ingest/pipeline.h"
+
+#include "protocol/base/log.h"
+#include "protocol/wire/sealed.h"
+
+namespace observeai::controlplane {
+namespace {
+
+constexpr std::int64_t kSeenEveryMs = 10'000;  // last_seen is written no more often than this
+
+std::optional<wire::Lane> lane_of(topics::Channel channel) {
+  switch (channel) {
+    case topics::Channel::kLane0:
+      return wire::Lane::kControl;
+    case topics::Channel::kLane1:
+      return wire::Lane::kMetrics;
+    case topics::Channel::kLane2:
+      return wire::Lane::kLogs;
+    case topics::Channel::kLane3:
+      return wire::Lane::kTraces;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+IngestPipeline::IngestPipeline(model::AgentRegistry& registry, model::TelemetryWriter& writer,
+                               model::AlertRepository& alerts, const Clock& clock,
+                               signing::KeyAgreementPair keys, IngestLimits limits)
+    : registry_(registry),
+      writer_(writer),
+      alerts_(alerts),
+      clock_(clock),
+      keys_(std::move(keys)),
+      limits_(limits) {}
+
+std::vector<mqtt::Message> IngestPipeline::process(const std::vector<mqtt::Message>& group) {
+  batches_.clear();
+  acks_.clear();
+  for (const auto& message : group) {
+    ++counters_.messages;
+    counters_.bytes_received += message.payload.size();
+    const auto parsed = topics::parse(message.topic);
+    if (!parsed) {
+      refuse("bad_topic");
+      continue;
+    }
+    Known* known = admit(parsed->address);
+    if (known == nullptr) continue;
+    if (parsed->channel == topics::Channel::kHello) {
+      // A hello asks what is committed: everything before it must be settled first.
+      commit_group();
+      take_hello(*known, message.payload);
+    } else if (lane_of(parsed->channel)) {
+      take_batch(*known, message.payload);
+    } else {
+      refuse("bad_topic");
+    }
+  }
+  commit_group();
+  return make_acks();
+}
+
+IngestPipeline::Known* IngestPipeline::admit(const topics::AgentAddress& claimed) {
+  auto found = known_.find(claimed.agent);
+  if (found == known_.end()) {
+    const auto record = registry_.find(claimed.agent);
+    if (!record) {
+      refuse("store_error");
+      return nullptr;
+    }
+    if (!*record) {
+      refuse("unknown_agent");
+      return nullptr;
+    }
+    if ((*record)->state != model::AgentState::kActive) {
+      refuse((*record)->state == model::AgentState::kRevoked ? "revoked" : "not_confirmed");
+      return nullptr;
+    }
+    auto keys = signing::controlplane_session_keys(keys_, (*record)->sealing_public_key);
+    if (!keys) {
+      refuse("forged");
+      return nullptr;
+    }
+    Known known{{(*record)->tenant, (*record)->shard, claimed.agent}, std::move(*keys), 0};
+    found = known_.emplace(claimed.agent, std::move(known)).first;
+  }
+  if (found->second.address != claimed) {
+    refuse("topic_mismatch");
+    return nullptr;
+  }
+  return &found->second;
+}
+
+void IngestPipeline::take_hello(Known& known, const std::string& payload) {
+  const AgentId& agent = known.address.agent;
+  auto hello = wire::open_hello(payload, agent, known.keys.up);
+  if (!hello || hello->agent != agent) {
+    refuse("forged");
+    alert("hello.forged", agent, "a hello under this agent's name did not carry its seal");
+    return;
+  }
+  ++counters_.hellos;
+  if (const auto clone = sessions_.observe(*hello)) alert("agent.clone", agent, *clone);
+
+  const std::int64_t now_ms = clock_.unix_ms();
+  known.seen_written_ms = now_ms;
+  ignore(registry_.seen(agent, now_ms, *hello),
+         "last_seen is for people; the next hello writes it again");
+
+  PendingAck& ack = acks_[agent];
+  ack.epoch = hello->epoch;
+  ack.session_nonce = hello->session_nonce;
+  const auto contiguous = writer_.contiguous(agent, hello->epoch);
+  if (!contiguous) return;
+  // Ask again only for what is really lost, not for what is still on its way.
+  const bool control_settled = (*contiguous)[0] + 1 >= hello->next_seq[0];
+  if (!control_settled) return;
+  const auto digest = writer_.inventory_digest(agent);
+  ack.need_inventory = digest && *digest != hello->inventory_digest;
+  const auto known_series = writer_.series_known(agent, hello->epoch);
+  ack.need_series = known_series && *known_series < hello->series_known;
+}
+
+void IngestPipeline::take_batch(Known& known, const std::string& payload) {
+  const AgentId& agent = known.address.agent;
+  auto batch = wire::open_batch(payload, known.keys.up);
+  if (!batch || batch->header.agent != agent) {
+    refuse("forged");
+    alert("batch.forged", agent, "a batch under this agent's name did not carry its seal");
+    return;
+  }
+  const std::int64_t now_ms = clock_.unix_ms();
+  if (now_ms - known.seen_written_ms >= kSeenEveryMs) {
+    known.seen_written_ms = now_ms;
+    ignore(registry_.seen(agent, now_ms, std::nullopt), "the next batch writes it again");
+  }
+  batches_.push_back(std::move(*batch));
+}
+
+void IngestPipeline::commit_group() {
+  if (batches_.empty()) return;
+  const auto outcomes = writer_.commit_all(batches_);
+  if (!outcomes) {
+    counters_.refused["store_error"] += batches_.size();
+    log::error("store refused a commit, agents keep the data: " + outcomes.error().message());
+  } else {
+    for (std::size_t i = 0; i < batches_.size(); ++i) settle(batches_[i], (*outcomes)[i]);
+  }
+  batches_.clear();
+}
+
+void IngestPipeline::settle(const wire::Batch& batch, const Result<model::CommitOutcome>& outcome) {
+  const AgentId& agent = batch.header.agent;
+  if (!outcome) {
+    const bool corrupt = outcome.error().code() == Errc::kCorrupt;
+    refuse(corrupt ? "corrupt" : "store_error");
+    if (corrupt)
+      alert("batch.corrupt", agent, "a sealed batch does not decode: " + outcome.error().message());
+    return;
+  }
+  PendingAck& ack = acks_[agent];
+  ack.epoch = batch.header.epoch;
+  switch (*outcome) {
+    case model::CommitOutcome::kStored:
+      ++counters_.batches_stored;
+      counters_.signals_stored[static_cast<std::size_t>(batch.header.lane)] += batch.header.n;
+      break;
+    case model::CommitOutcome::kDuplicate:
+      ++counters_.batches_duplicate;
+      break;
+    case model::CommitOutcome::kConflict:
+      refuse("conflict");
+      alert("agent.clone", agent,
+            "a batch number came twice with different content: a clone, or tampering");
+      break;
+    case model::CommitOutcome::kNeedSeries:
+      refuse("need_series");
+      ack.need_series = true;
+      break;
+  }
+}
+
+std::vector<mqtt::Message> IngestPipeline::make_acks() {
+  std::vector<mqtt::Message> messages;
+  for (const auto& [agent, pending] : acks_) {
+    const auto known = known_.find(agent);
+    const auto contiguous = writer_.contiguous(agent, pending.epoch);
+    if (known == known_.end() || !contiguous) continue;
+    wire::Ack ack;
+    ack.agent = agent;
+    ack.epoch = pending.epoch;
+    ack.contiguous = *contiguous;
+    ack.credit_bytes = limits_.credit_bytes;
+    ack.server_time_ms = clock_.unix_ms();
+    ack.session_nonce = pending.session_nonce;
+    ack.need_series = pending.need_series;
+    ack.need_inventory = pending.need_inventory;
+    messages.push_back({topics::build(known->second.address, topics::Channel::kAck),
+                        wire::seal_ack(ack, known->second.keys.down)});
+  }
+  return messages;
+}
+
+void IngestPipeline::alert(const char* kind, const AgentId& agent, const std::string& message) {
+  const std::int64_t now_ms = clock_.unix_ms();
+  model::Alert row;
+  row.kind = kind;
+  row.agent = agent;
+  row.message = message;
+  row.first_ms = row.last_ms = now_ms;
+  row.count = 1;
+  ignore(alerts_.raise(row), "the counter keeps it visible");
+  log::warning(std::string(kind) + " " + agent.value() + ": " + message);
+}
+
+}  // namespace observeai::controlplane

@@ -1,0 +1,117 @@
+// What the control plane's modules need of the store, and no more. controlplane/store implements all
+// of it on SQLite; tests/contract runs one suite over every implementation. All calls block briefly,
+// are thread-safe, and fail with kUnavailable when the store cannot be reached.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controlplane/model/records.h"
+#include "protocol/base/result.h"
+
+namespace observeai::model {
+
+class AgentRegistry {
+ public:
+  virtual ~AgentRegistry() = default;
+  virtual Result<std::optional<AgentRecord>> find(const AgentId& id) = 0;
+  virtual Result<std::vector<AgentRecord>> list(const TenantId& tenant) = 0;  // Empty tenant = all
+  virtual Result<void> confirm(const AgentId& id) = 0;  // pending -> active; no-op when active
+  // kNotFound; no-op when revoked already.
+  virtual Result<void> revoke(const AgentId& id, const std::string& reason, std::int64_t now_ms) = 0;
+  virtual Result<void> update_certificate(const AgentId& id, const std::string& spki_sha256,
+                                          const std::string& certificate_pem, const std::string& serial,
+                                          std::int64_t not_after_ms) = 0;
+  virtual Result<void> seen(const AgentId& id, std::int64_t now_ms,
+                            const std::optional<wire::Hello>& hello) = 0;
+};
+
+class TokenRepository {
+ public:
+  virtual ~TokenRepository() = default;
+  virtual Result<void> insert(const TokenRecord& token) = 0;
+  virtual Result<std::optional<TokenRecord>> find(const std::string& id) = 0;
+  virtual Result<std::vector<TokenRecord>> list(const TenantId& tenant) = 0;
+  virtual Result<void> revoke(const std::string& id, std::int64_t now_ms) = 0;
+
+  // The enrollment transaction. If (token, agent.spki_sha256) was enrolled before, returns that
+  // record unchanged and counts nothing. Else, when the token still has a use left, is not revoked
+  // and not expired at now_ms: stores `agent`, counts one use, returns it. Else kDenied with the
+  // reason as message. Atomic: N racing callers get exactly uses_allowed agents.
+  virtual Result<AgentRecord> consume(const std::string& token_id, const AgentRecord& agent,
+                                      std::int64_t now_ms) = 0;
+};
+
+class AccessRepository {
+ public:
+  virtual ~AccessRepository() = default;
+  virtual Result<void> insert_key(const ApiKeyRecord& key) = 0;
+  virtual Result<std::optional<ApiKeyRecord>> find_key(const std::string& id) = 0;
+  virtual Result<std::vector<ApiKeyRecord>> list_keys() = 0;
+  virtual Result<void> revoke_key(const std::string& id, std::int64_t now_ms) = 0;
+  virtual Result<void> key_used(const std::string& id, std::int64_t now_ms) = 0;
+  virtual Result<void> insert_login(const LoginCodeRecord& login) = 0;
+  // Marks the code used and returns it; kDenied when unknown, used or expired. Atomic.
+  virtual Result<LoginCodeRecord> use_login(const std::string& code_sha256, std::int64_t now_ms) = 0;
+};
+
+class AuditLog {
+ public:
+  virtual ~AuditLog() = default;
+  virtual Result<void> append(const AuditEntry& entry) = 0;  // seq is assigned
+  virtual Result<std::vector<AuditEntry>> list(std::uint64_t after_seq, std::size_t limit) = 0;
+};
+
+class AlertRepository {
+ public:
+  virtual ~AlertRepository() = default;
+  virtual Result<void> raise(const Alert& alert) = 0;  // Merges with the open one of the same key
+  virtual Result<void> clear(const std::string& kind, const AgentId& agent, const std::string& object) = 0;
+  virtual Result<std::vector<Alert>> open() = 0;
+};
+
+class TelemetryReader {
+ public:
+  virtual ~TelemetryReader() = default;
+  virtual Result<std::vector<HostInventory>> inventories(const TenantId& tenant) = 0;
+  virtual Result<std::optional<HostInventory>> inventory(const AgentId& agent) = 0;
+  virtual Result<std::vector<LogRow>> logs(const LogQuery& query) = 0;
+  virtual Result<std::vector<SeriesInfo>> series(const AgentId& agent, const wire::Target& target) = 0;
+  virtual Result<std::vector<SeriesPoints>> points(const SeriesQuery& query) = 0;
+  virtual Result<std::vector<EventRow>> events(const EventQuery& query) = 0;
+  virtual Result<std::vector<LedgerRow>> ledger(const AgentId& agent) = 0;  // Empty = all
+};
+
+// What became visible by one commit: for live followers. Called after the commit, on the committing
+// thread; must not block.
+struct Committed {
+  AgentId agent;
+  const wire::ControlBatch* control = nullptr;  // Exactly one of the three is set.
+  const wire::SampleBatch* samples = nullptr;
+  const wire::LogBatch* logs = nullptr;
+  std::vector<std::uint64_t> event_ids;  // Of control->events, same order
+};
+
+enum class CommitOutcome { kStored, kDuplicate, kConflict, kNeedSeries };
+
+class TelemetryWriter {
+ public:
+  virtual ~TelemetryWriter() = default;
+  // Commits one opened batch idempotently on (agent, epoch, lane, seq); durable on return. kDuplicate:
+  // same content was stored before. kConflict: other content under the same key, nothing stored.
+  // kNeedSeries: a sample refers to a series not defined yet, nothing stored. kCorrupt when the body
+  // does not decode.
+  virtual Result<CommitOutcome> commit(const wire::Batch& batch) = 0;
+  // Group commit: outcomes in the same order, one transaction where possible.
+  virtual Result<std::vector<Result<CommitOutcome>>> commit_all(const std::vector<wire::Batch>& batches) = 0;
+  virtual Result<std::array<std::uint64_t, wire::kLaneCount>> contiguous(const AgentId& agent,
+                                                                          const Epoch& epoch) = 0;
+  // Hex sha256 of the stored inventory, computed as wire::inventory_digest does; "" when there is none.
+  virtual Result<std::string> inventory_digest(const AgentId& agent) = 0;
+  virtual Result<std::uint64_t> series_known(const AgentId& agent, const Epoch& epoch) = 0;
+  virtual void on_committed(std::function<void(const Committed&)> listener) = 0;  // Before the first commit
+};
+
+}  // namespace observeai::model

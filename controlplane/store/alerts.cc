@@ -1,0 +1,79 @@
+#include "controlplane/store/alerts.h"
+
+#include "controlplane/store/ids.h"
+
+namespace observeai::controlplane::store {
+namespace {
+
+constexpr const char* kRaise =
+    "INSERT INTO alerts(kind, agent, object, message, first_ms, last_ms, count) VALUES(?,?,?,?,?,?,?)"
+    " ON CONFLICT DO UPDATE SET message=excluded.message, last_ms=max(last_ms, excluded.last_ms),"
+    " count=count + excluded.count";
+constexpr const char* kClear = "DELETE FROM alerts WHERE kind=? AND agent=? AND object=?";
+constexpr const char* kOpen =
+    "SELECT kind, agent, object, message, first_ms, last_ms, count FROM alerts"
+    " ORDER BY first_ms, kind, agent, object";
+constexpr const char* kAppend = "INSERT INTO audit(ts_ms, actor, action, object, detail) VALUES(?,?,?,?,?)";
+constexpr const char* kList =
+    "SELECT seq, ts_ms, actor, action, object, detail FROM audit WHERE seq>? ORDER BY seq LIMIT ?";
+
+}  // namespace
+
+Result<void> raise_alert(sql::Database& db, const model::Alert& alert) {
+  TRY_VOID(db.run(kRaise, alert.kind, alert.agent.value(), alert.object, alert.message, alert.first_ms,
+                  alert.last_ms, std::max<std::uint64_t>(1, alert.count)));
+  return {};
+}
+
+Result<void> AlertStore::raise(const model::Alert& alert) {
+  return state_.write([&](sql::Database& db) { return raise_alert(db, alert); });
+}
+
+Result<void> AlertStore::clear(const std::string& kind, const AgentId& agent, const std::string& object) {
+  return state_.write([&](sql::Database& db) -> Result<void> {
+    TRY_VOID(db.run(kClear, kind, agent.value(), object));
+    return {};
+  });
+}
+
+Result<std::vector<model::Alert>> AlertStore::open() {
+  return state_.read([&](sql::Database& db) -> Result<std::vector<model::Alert>> {
+    TRY(auto row, db.query(kOpen));
+    std::vector<model::Alert> alerts;
+    for (;;) {
+      TRY(const bool more, row.step());
+      if (!more) return alerts;
+      model::Alert alert;
+      alert.kind = row.string(0);
+      TRY(alert.agent, id_from<AgentId>(row.text(1)));
+      alert.object = row.string(2);
+      alert.message = row.string(3);
+      alert.first_ms = row.integer(4);
+      alert.last_ms = row.integer(5);
+      alert.count = row.unsigned_integer(6);
+      alerts.push_back(std::move(alert));
+    }
+  });
+}
+
+Result<void> AuditStore::append(const model::AuditEntry& entry) {
+  return state_.write([&](sql::Database& db) -> Result<void> {
+    TRY_VOID(db.run(kAppend, entry.ts_ms, entry.actor, entry.action, entry.object, entry.detail));
+    return {};
+  });
+}
+
+Result<std::vector<model::AuditEntry>> AuditStore::list(std::uint64_t after_seq, std::size_t limit) {
+  return state_.read([&](sql::Database& db) -> Result<std::vector<model::AuditEntry>> {
+    TRY(auto row, db.query(kList, after_seq, limit));
+    std::vector<model::AuditEntry> entries;
+    for (;;) {
+      TRY(const bool more, row.step());
+      if (!more) return entries;
+      entries.push_back({row.unsigned_integer(0), row.integer(1), row.string(2), row.string(3),
+                         row.string(4), row.string(5)});
+    }
+  });
+}
+
+}  // namespace observeai::controlplane::store

@@ -1,0 +1,191 @@
+#include "controlplane/store/epoch_book.h"
+
+#include "controlplane/store/ids.h"
+#include "protocol/base/check.h"
+
+namespace observeai::controlplane::store {
+namespace {
+
+constexpr const char* kInsertEpoch = "INSERT INTO epochs(agent, epoch, first_ms) VALUES(?,?,?)";
+constexpr const char* kAllEpochs = "SELECT no, agent, epoch FROM epochs ORDER BY no";
+constexpr const char* kAllCursors = "SELECT epoch_no, lane, contiguous, ahead FROM cursors";
+constexpr const char* kAllStored =
+    "SELECT epoch_no, source, lane, total, merged_through, recent, updated_ms FROM stored";
+constexpr const char* kAllSettled = "SELECT epoch_no, source, lane, as_of_seq, updated_ms FROM ledger";
+constexpr const char* kWriteCursor =
+    "INSERT OR REPLACE INTO cursors(epoch_no, lane, contiguous, ahead) VALUES(?,?,?,?)";
+constexpr const char* kWriteStored =
+    "INSERT OR REPLACE INTO stored(epoch_no, source, lane, total, merged_through, recent, updated_ms)"
+    " VALUES(?,?,?,?,?,?,?)";
+constexpr const char* kForgetLedger = "DELETE FROM ledger WHERE epoch_no=? AND source=? AND lane=?";
+constexpr const char* kForgetStored = "DELETE FROM stored WHERE epoch_no=? AND source=? AND lane=?";
+constexpr const char* kWriteSealing = "UPDATE sealing SET sealed_through=?";
+
+Error broken(const char* what) {
+  return Error(Errc::kCorrupt, std::string("state.db: ") + what + " of an epoch or lane that is none");
+}
+
+}  // namespace
+
+Result<void> write_cursor(sql::Database& db, std::int64_t epoch_no, std::size_t lane,
+                          const LaneCursor& cursor) {
+  TRY_VOID(db.run(kWriteCursor, epoch_no, lane, cursor.contiguous(), sql::Blob(cursor.pack_ahead())));
+  return {};
+}
+
+EpochState* EpochBook::find(const AgentId& agent, const Epoch& epoch) {
+  const auto found = by_key_.find({agent, epoch});
+  return found == by_key_.end() ? nullptr : found->second;
+}
+
+EpochState& EpochBook::at(std::int64_t no) {
+  const auto found = by_no_.find(no);
+  CHECK(found != by_no_.end());
+  return *found->second;
+}
+
+std::vector<EpochState*> EpochBook::of_agent(const AgentId& agent) {
+  std::vector<EpochState*> out;
+  if (agent.empty()) {
+    for (const auto& [no, state] : by_no_) out.push_back(state.get());
+    return out;
+  }
+  for (auto at = by_key_.lower_bound({agent, Epoch{}}); at != by_key_.end() && at->first.first == agent;
+       ++at) {
+    out.push_back(at->second);
+  }
+  std::sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->no < b->no; });
+  return out;
+}
+
+Result<std::int64_t> EpochBook::insert(sql::Database& db, const AgentId& agent, const Epoch& epoch,
+                                       std::int64_t now_ms) {
+  TRY_VOID(db.run(kInsertEpoch, agent.value(), sql::Blob(epoch.bytes), now_ms));
+  return db.last_insert_rowid();
+}
+
+void EpochBook::adopt(std::int64_t no, const AgentId& agent, const Epoch& epoch) {
+  auto state = std::make_unique<EpochState>();
+  state->no = no;
+  state->agent = agent;
+  state->epoch = epoch;
+  by_key_[{agent, epoch}] = state.get();
+  by_no_[no] = std::move(state);
+}
+
+Result<void> EpochBook::load(StateDb& state) {
+  return state.read([this](sql::Database& db) -> Result<void> {
+    MutexLock lock(mutex);
+    TRY_VOID(load_epochs(db));
+    TRY_VOID(load_cursors(db));
+    return load_stored(db);
+  });
+}
+
+Result<void> EpochBook::load_epochs(sql::Database& db) {
+  TRY(auto row, db.query(kAllEpochs));
+  for (;;) {
+    TRY(const bool more, row.step());
+    if (!more) return {};
+    TRY(const auto agent, id_from<AgentId>(row.text(1)));
+    Epoch epoch;
+    if (row.blob(2).size() != epoch.bytes.size()) return broken("the name");
+    std::memcpy(epoch.bytes.data(), row.blob(2).data(), epoch.bytes.size());
+    adopt(row.integer(0), agent, epoch);
+  }
+}
+
+Result<void> EpochBook::load_cursors(sql::Database& db) {
+  TRY(auto row, db.query(kAllCursors));
+  for (;;) {
+    TRY(const bool more, row.step());
+    if (!more) return {};
+    const auto found = by_no_.find(row.integer(0));
+    const std::uint64_t lane = row.unsigned_integer(1);
+    if (found == by_no_.end() || lane >= wire::kLaneCount) return broken("a cursor");
+    TRY(found->second->lanes[lane], LaneCursor::unpack(row.unsigned_integer(2), row.blob(3)));
+  }
+}
+
+Result<void> EpochBook::load_stored(sql::Database& db) {
+  {
+    TRY(auto row, db.query(kAllStored));
+    for (;;) {
+      TRY(const bool more, row.step());
+      if (!more) break;
+      const auto found = by_no_.find(row.integer(0));
+      if (found == by_no_.end()) return broken("a count");
+      const SourceKey key{static_cast<wire::Lane>(row.integer(2)), row.string(1)};
+      StoredSource& stored = found->second->stored[key];
+      TRY(stored.count,
+          StoredCount::unpack(row.unsigned_integer(3), row.unsigned_integer(4), row.blob(5)));
+      stored.updated_ms = row.integer(6);
+    }
+  }
+  TRY(auto row, db.query(kAllSettled));
+  for (;;) {
+    TRY(const bool more, row.step());
+    if (!more) return {};
+    const auto found = by_no_.find(row.integer(0));
+    if (found == by_no_.end()) return broken("a ledger entry");
+    const SourceKey key{static_cast<wire::Lane>(row.integer(2)), row.string(1)};
+    StoredSource& stored = found->second->stored[key];
+    stored.count.settle(row.unsigned_integer(3));
+    stored.updated_ms = std::max(stored.updated_ms, row.integer(4));
+  }
+}
+
+Result<void> EpochBook::write_unsealed(sql::Database& db, std::int64_t sealed_through,
+                                       std::int64_t now_ms) {
+  MutexLock lock(mutex);
+  for (const auto& [no, state] : by_no_) {
+    if (!state->unsealed) continue;
+    for (std::size_t lane = 1; lane < wire::kLaneCount; ++lane) {
+      TRY_VOID(write_cursor(db, no, lane, state->lanes[lane]));
+    }
+    for (const auto& [key, stored] : state->stored) {
+      if (!stored.unsealed) continue;
+      TRY_VOID(db.run(kWriteStored, no, key.source, static_cast<int>(key.lane), stored.count.total(),
+                      stored.count.merged_through(), sql::Blob(stored.count.pack_recent()), now_ms));
+    }
+  }
+  TRY_VOID(db.run(kWriteSealing, sealed_through));
+  return {};
+}
+
+void EpochBook::mark_sealed(std::int64_t now_ms) {
+  MutexLock lock(mutex);
+  for (const auto& [no, state] : by_no_) {
+    if (!state->unsealed) continue;
+    state->unsealed = false;
+    for (auto& [key, stored] : state->stored) {
+      if (stored.unsealed) stored.updated_ms = now_ms;
+      stored.unsealed = false;
+    }
+  }
+}
+
+Result<void> EpochBook::forget_sources(StateDb& state, std::int64_t before_ms) {
+  std::vector<std::pair<std::int64_t, SourceKey>> gone;
+  {
+    MutexLock lock(mutex);
+    for (const auto& [no, epoch] : by_no_) {
+      for (const auto& [key, stored] : epoch->stored) {
+        if (!stored.unsealed && stored.updated_ms < before_ms) gone.emplace_back(no, key);
+      }
+    }
+  }
+  if (gone.empty()) return {};
+  TRY_VOID(state.write([&](sql::Database& db) -> Result<void> {
+    for (const auto& [no, key] : gone) {
+      TRY_VOID(db.run(kForgetLedger, no, key.source, static_cast<int>(key.lane)));
+      TRY_VOID(db.run(kForgetStored, no, key.source, static_cast<int>(key.lane)));
+    }
+    return {};
+  }));
+  MutexLock lock(mutex);
+  for (const auto& [no, key] : gone) at(no).stored.erase(key);
+  return {};
+}
+
+}  // namespace observeai::controlplane::store

@@ -1,0 +1,91 @@
+// What the store knows about each (agent, epoch) while it runs: cursors, stored counts, newest values.
+// Internal to controlplane/store.
+#pragma once
+
+#include <array>
+#include <limits>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "controlplane/store/lane_cursor.h"
+#include "controlplane/store/state_db.h"
+#include "controlplane/store/stored_count.h"
+#include "protocol/base/id.h"
+#include "protocol/wire/signals.h"
+
+namespace observeai::controlplane::store {
+
+// A record source as the agent's ledger names it.
+struct SourceKey {
+  wire::Lane lane = wire::Lane::kLogs;
+  std::string source;
+  auto operator<=>(const SourceKey&) const = default;
+};
+
+struct StoredSource {
+  StoredCount count;
+  std::int64_t updated_ms = 0;  // Last ledger entry, or last sealing that changed the count
+  bool unsealed = false;        // Changed since
+};
+
+struct LastValue {
+  std::int64_t ts_ms = std::numeric_limits<std::int64_t>::min();  // No value yet
+  double value = std::numeric_limits<double>::quiet_NaN();
+};
+
+struct EpochState {
+  std::int64_t no = 0;
+  AgentId agent;
+  Epoch epoch;
+  std::array<LaneCursor, wire::kLaneCount> lanes;
+  std::map<SourceKey, StoredSource> stored;
+  bool unsealed = false;  // Lanes or counts changed since the last sealing
+  // Every defined series; complete once values_loaded.
+  std::unordered_map<std::uint32_t, LastValue> values;
+  bool values_loaded = false;
+};
+
+// Entries are added by the one committing thread only and are never removed, so that pointers stay; all
+// reading and writing of their members is under `mutex`.
+class EpochBook {
+ public:
+  Mutex mutex;
+
+  EpochState* find(const AgentId& agent, const Epoch& epoch) REQUIRES(mutex);
+  EpochState& at(std::int64_t no) REQUIRES(mutex);  // Must be there
+  bool has(std::int64_t no) REQUIRES(mutex) { return by_no_.contains(no); }
+  // Oldest first; an empty id means every agent.
+  std::vector<EpochState*> of_agent(const AgentId& agent) REQUIRES(mutex);
+
+  // Reads epochs, cursors, stored counts and the ledger's as_of_seq.
+  Result<void> load(StateDb& state) EXCLUDES(mutex);
+  // Inside the caller's transaction; adopt() after it was committed.
+  static Result<std::int64_t> insert(sql::Database& db, const AgentId& agent, const Epoch& epoch,
+                                     std::int64_t now_ms);
+  void adopt(std::int64_t no, const AgentId& agent, const Epoch& epoch) REQUIRES(mutex);
+
+  // Inside the caller's transaction: writes what changed and names the newest partition counted in it.
+  // mark_sealed() after it was committed.
+  Result<void> write_unsealed(sql::Database& db, std::int64_t sealed_through, std::int64_t now_ms)
+      EXCLUDES(mutex);
+  void mark_sealed(std::int64_t now_ms) EXCLUDES(mutex);
+  // Sources that neither grew nor were reported since: their containers are long gone. Not during a
+  // commit.
+  Result<void> forget_sources(StateDb& state, std::int64_t before_ms) EXCLUDES(mutex);
+
+ private:
+  Result<void> load_epochs(sql::Database& db) REQUIRES(mutex);
+  Result<void> load_cursors(sql::Database& db) REQUIRES(mutex);
+  Result<void> load_stored(sql::Database& db) REQUIRES(mutex);
+
+  std::map<std::int64_t, std::unique_ptr<EpochState>> by_no_ GUARDED_BY(mutex);
+  std::map<std::pair<AgentId, Epoch>, EpochState*> by_key_ GUARDED_BY(mutex);
+};
+
+Result<void> write_cursor(sql::Database& db, std::int64_t epoch_no, std::size_t lane,
+                          const LaneCursor& cursor);
+
+}  // namespace observeai::controlplane::store

@@ -1,0 +1,20 @@
+// The newest inventory of each host, one row for each container, process group, unit and port.
+// Internal to controlplane/store.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "controlplane/model/records.h"
+#include "controlplane/store/state_db.h"
+
+namespace observeai::controlplane::store {
+
+// Inside a transaction of the caller; updates of one host come in order.
+Result<void> apply_inventory(sql::Database& db, const AgentId& agent, const wire::InventoryUpdate& update);
+Result<std::optional<model::HostInventory>> load_inventory(sql::Database& db, const AgentId& agent);
+Result<std::vector<AgentId>> agents_with_inventory(sql::Database& db, const TenantId& tenant);
+// As wire::inventory_digest of the whole; "" when there is none.
+Result<std::string> digest_of_inventory(sql::Database& db, const AgentId& agent);
+
+}  // namespace observeai::controlplane::store

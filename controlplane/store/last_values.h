@@ -1,0 +1,15 @@
+// The newest value of each series, for lists; and which series are defined. Internal to controlplane/store.
+#pragma once
+
+#include "controlplane/store/epoch_book.h"
+#include "controlplane/store/partitions.h"
+
+namespace observeai::controlplane::store {
+
+// Fills EpochState::values once: every defined series, with the newest value found in the newest chunks
+// of the two newest partitions. Afterwards commits keep it. Thread-safe.
+Result<void> load_values(StateDb& state, EpochBook& book, Partitions& partitions, std::int64_t epoch_no);
+
+void take_values(EpochState& epoch, const wire::SampleBatch& samples);
+
+}  // namespace observeai::controlplane::store

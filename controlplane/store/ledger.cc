@@ -1,0 +1,88 @@
+#include "controlplane/store/ledger.h"
+
+#include "protocol/sql/packed.h"
+
+namespace observeai::controlplane::store {
+namespace {
+
+constexpr const char* kUpsert =
+    "INSERT INTO ledger(epoch_no, source, lane, as_of_seq, records_read, bytes_read, records_spooled,"
+    " records_dropped, bytes_dropped, updated_ms) VALUES(?,?,?,?,?,?,?,?,?,?)"
+    " ON CONFLICT DO UPDATE SET as_of_seq=excluded.as_of_seq, records_read=excluded.records_read,"
+    " bytes_read=excluded.bytes_read, records_spooled=excluded.records_spooled,"
+    " records_dropped=excluded.records_dropped, bytes_dropped=excluded.bytes_dropped,"
+    " updated_ms=excluded.updated_ms"
+    " WHERE excluded.as_of_seq>as_of_seq"
+    " OR (excluded.as_of_seq=as_of_seq AND excluded.records_read>=records_read)";
+constexpr const char* kOfEpoch =
+    "SELECT source, lane, as_of_seq, records_read, bytes_read, records_spooled, records_dropped,"
+    " bytes_dropped FROM ledger WHERE epoch_no=? ORDER BY source, lane";
+
+Result<wire::LedgerEntry> entry_from(const sql::Statement& row) {
+  wire::LedgerEntry entry;
+  entry.source = row.string(0);
+  entry.lane = static_cast<wire::Lane>(row.integer(1));
+  entry.as_of_seq = row.unsigned_integer(2);
+  entry.records_read = row.unsigned_integer(3);
+  entry.bytes_read = row.unsigned_integer(4);
+  entry.records_spooled = row.unsigned_integer(5);
+  TRY(entry.records_dropped, sql::unpack_counts(row.blob(6)));
+  TRY(entry.bytes_dropped, sql::unpack_counts(row.blob(7)));
+  return entry;
+}
+
+void judge(model::LedgerRow& row, EpochState& state) {
+  const wire::LedgerEntry& entry = row.entry;
+  const auto found = state.stored.find(SourceKey{entry.lane, entry.source});
+  const bool any = found != state.stored.end();
+  const auto stored = any ? found->second.count.up_to(entry.as_of_seq) : std::optional<std::uint64_t>(0);
+  row.records_stored = stored ? *stored : found->second.count.total();
+  const auto lane = static_cast<std::size_t>(entry.lane);
+  if (!stored || lane >= wire::kLaneCount || state.lanes[lane].contiguous() < entry.as_of_seq) {
+    row.verdict = model::LedgerVerdict::kPending;
+  } else {
+    row.verdict = *stored == entry.records_spooled ? model::LedgerVerdict::kBalanced
+                                                   : model::LedgerVerdict::kGap;
+  }
+}
+
+}  // namespace
+
+std::string log_source(const wire::Target& target) { return "log/" + target; }
+
+Result<void> upsert_ledger(sql::Database& db, std::int64_t epoch_no, const wire::LedgerEntry& entry,
+                           std::int64_t now_ms) {
+  TRY_VOID(db.run(kUpsert, epoch_no, entry.source, static_cast<int>(entry.lane), entry.as_of_seq,
+                  entry.records_read, entry.bytes_read, entry.records_spooled,
+                  sql::Blob(sql::pack(entry.records_dropped)), sql::Blob(sql::pack(entry.bytes_dropped)),
+                  now_ms));
+  return {};
+}
+
+Result<std::vector<model::LedgerRow>> query_ledger(sql::Database& db, EpochBook& book,
+                                                   const AgentId& agent) {
+  std::map<AgentId, EpochState*> newest;
+  std::vector<std::pair<std::int64_t, AgentId>> epochs;
+  {
+    MutexLock lock(book.mutex);
+    for (EpochState* state : book.of_agent(agent)) newest[state->agent] = state;
+    for (const auto& [id, state] : newest) epochs.emplace_back(state->no, id);
+  }
+  std::vector<model::LedgerRow> rows;
+  for (const auto& [no, id] : epochs) {
+    TRY(auto row, db.query(kOfEpoch, no));
+    for (;;) {
+      TRY(const bool more, row.step());
+      if (!more) break;
+      model::LedgerRow out;
+      out.agent = id;
+      TRY(out.entry, entry_from(row));
+      MutexLock lock(book.mutex);
+      judge(out, book.at(no));
+      rows.push_back(std::move(out));
+    }
+  }
+  return rows;
+}
+
+}  // namespace observeai::controlplane::store

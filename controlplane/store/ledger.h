@@ -1,0 +1,25 @@
+// What the agents say they read, spooled and dropped. Internal to controlplane/store.
+#pragma once
+
+#include <vector>
+
+#include "controlplane/model/records.h"
+#include "controlplane/store/epoch_book.h"
+#include "controlplane/store/state_db.h"
+
+namespace observeai::controlplane::store {
+
+// Under which name the ledger counts the log records of a target, and all samples.
+std::string log_source(const wire::Target& target);
+inline constexpr const char* kMetricsSource = "metrics";
+
+// Inside a transaction of the caller. The entry with the highest as_of_seq stays.
+Result<void> upsert_ledger(sql::Database& db, std::int64_t epoch_no, const wire::LedgerEntry& entry,
+                           std::int64_t now_ms);
+
+// The newest epoch of each agent, compared with what is stored of it. A gap is only told when every
+// batch up to as_of_seq is there.
+Result<std::vector<model::LedgerRow>> query_ledger(sql::Database& db, EpochBook& book,
+                                                   const AgentId& agent);
+
+}  // namespace observeai::controlplane::store

@@ -1,0 +1,238 @@
+#include "controlplane/store/partitions.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+
+#include "controlplane/store/alerts.h"
+#include "controlplane/store/ledger.h"
+#include "protocol/base/files.h"
+#include "protocol/base/log.h"
+#include "protocol/base/text.h"
+
+namespace observeai::controlplane::store {
+namespace {
+
+constexpr std::string_view kPrefix = "p-";
+constexpr std::string_view kSuffix = ".db";
+// A partition is closed early at this part of the whole quota, so that dropping one frees a small part.
+constexpr std::uint64_t kShareOfQuota = 16;
+constexpr std::uint64_t kMinPartitionBytes = 1U << 20;
+
+std::vector<std::int64_t> starts_in(const std::string& directory) {
+  std::vector<std::int64_t> starts;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    const std::string file_name = entry.path().filename().string();
+    std::string_view name = file_name;
+    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
+    name.remove_prefix(kPrefix.size());
+    name.remove_suffix(kSuffix.size());
+    if (const auto start = text::parse_i64(name)) starts.push_back(*start);
+  }
+  std::sort(starts.begin(), starts.end());
+  return starts;
+}
+
+}  // namespace
+
+std::string Partitions::path_of(std::int64_t start_ms) const {
+  return directory_ + "/" + std::string(kPrefix) + std::to_string(start_ms) + std::string(kSuffix);
+}
+
+Result<void> Partitions::load() {
+  TRY(sealed_through_, state_.read([](sql::Database& db) {
+    return db.scalar(-1, "SELECT sealed_through FROM sealing");
+  }));
+  for (const auto start : starts_in(directory_)) {
+    TRY_VOID(open_one(start));
+  }
+  const auto all = snapshot();
+  for (const auto& partition : all) {
+    const bool writable = partition == all.back() && partition->start_ms() > sealed_through_;
+    if (!writable) partition->close_writer();
+  }
+  return {};
+}
+
+Result<void> Partitions::open_one(std::int64_t start_ms) {
+  auto opened = Partition::open(path_of(start_ms), start_ms);
+  Result<void> usable;
+  if (!opened) {
+    usable = Result<void>(std::move(opened).error());
+  } else if (start_ms > sealed_through_) {
+    usable = replay(**opened);
+  }
+  if (usable) {
+    MutexLock lock(mutex_);
+    all_.push_back(std::move(*opened));
+    return {};
+  }
+  if (usable.error().code() != Errc::kCorrupt) return usable;
+  opened = Error(Errc::kCorrupt, "closed");
+  put_aside(path_of(start_ms), usable.error());
+  return {};
+}
+
+Result<void> Partitions::replay(Partition& partition) {
+  MutexLock lock(book_.mutex);
+  bool foreign = false;
+  const auto state_of = [&](const BatchRow& row) REQUIRES(book_.mutex) -> EpochState* {
+    EpochState* state = book_.has(row.epoch_no) ? &book_.at(row.epoch_no) : nullptr;
+    if (state == nullptr || static_cast<std::size_t>(row.lane) >= wire::kLaneCount) {
+      foreign = true;
+      return nullptr;
+    }
+    state->unsealed = true;
+    return state;
+  };
+  const auto count = [](EpochState& state, const BatchRow& row, std::string source, std::uint64_t n) {
+    StoredSource& stored = state.stored[SourceKey{row.lane, std::move(source)}];
+    stored.count.add(row.seq, n);
+    stored.unsealed = true;
+  };
+  TRY_VOID(partition.replay(
+      [&](const BatchRow& row) REQUIRES(book_.mutex) {
+        EpochState* state = state_of(row);
+        if (state == nullptr) return;
+        state->lanes[static_cast<std::size_t>(row.lane)].add(row.seq);
+        if (row.lane == wire::Lane::kMetrics) count(*state, row, kMetricsSource, row.n);
+      },
+      [&](const BatchRow& row, const wire::Target& target, std::uint64_t n) REQUIRES(book_.mutex) {
+        EpochState* state = state_of(row);
+        if (state != nullptr) count(*state, row, log_source(target), n);
+      }));
+  if (foreign) log::warning(partition.path() + " holds batches of agents that state.db does not know");
+  return {};
+}
+
+std::vector<std::shared_ptr<Partition>> Partitions::snapshot() {
+  MutexLock lock(mutex_);
+  return all_;
+}
+
+bool Partitions::is_due(const Partition& partition) const {
+  const std::int64_t slot = clock_.unix_ms() / limits_.length_ms * limits_.length_ms;
+  const std::uint64_t most = std::max(kMinPartitionBytes, limits_.max_bytes / kShareOfQuota);
+  return slot > partition.start_ms() || partition.bytes_on_disk() >= most;
+}
+
+Result<std::shared_ptr<Partition>> Partitions::current() {
+  const auto all = snapshot();
+  if (all.empty()) {
+    TRY_VOID(create_next(sealed_through_));
+    return snapshot().back();
+  }
+  const auto& newest = all.back();
+  const bool writable = newest->start_ms() > sealed_through_;
+  if (writable && !newest->is_damaged() && !is_due(*newest)) return newest;
+  if (writable) {
+    TRY_VOID(seal(*newest));
+  }
+  if (newest->is_damaged()) {
+    remove(newest);
+    put_aside(newest->path(), Error(Errc::kCorrupt, "damage was found while it was in use"));
+  }
+  TRY_VOID(create_next(newest->start_ms()));
+  return snapshot().back();
+}
+
+Result<void> Partitions::seal(Partition& partition) {
+  const std::int64_t now_ms = clock_.unix_ms();
+  TRY_VOID(state_.write([&](sql::Database& db) {
+    return book_.write_unsealed(db, partition.start_ms(), now_ms);
+  }));
+  book_.mark_sealed(now_ms);
+  sealed_through_ = partition.start_ms();
+  partition.close_writer();
+  return {};
+}
+
+Result<void> Partitions::create_next(std::int64_t newest_start_ms) {
+  // Starts ascend whatever the clock does.
+  const std::int64_t slot = clock_.unix_ms() / limits_.length_ms * limits_.length_ms;
+  const std::int64_t start = std::max(slot, newest_start_ms + 1);
+  TRY(auto created, Partition::open(path_of(start), start));
+  MutexLock lock(mutex_);
+  all_.push_back(std::move(created));
+  return {};
+}
+
+Result<void> Partitions::retain() {
+  const std::int64_t oldest_ms = clock_.unix_ms() - limits_.max_age_ms;
+  auto all = snapshot();
+  std::uint64_t bytes = 0;
+  for (const auto& partition : all) bytes += partition->bytes_on_disk();
+  for (std::size_t i = 0; i + 1 < all.size(); ++i) {
+    // What is in a partition arrived before the next one began.
+    const bool too_old = all[i + 1]->start_ms() <= oldest_ms;
+    if (!too_old && bytes <= limits_.max_bytes) break;
+    bytes -= std::min(bytes, all[i]->bytes_on_disk());
+    drop_oldest();
+  }
+  return {};
+}
+
+void Partitions::drop_oldest() {
+  std::shared_ptr<Partition> oldest;
+  {
+    MutexLock lock(mutex_);
+    oldest = all_.front();
+    all_.erase(all_.begin());
+    ++counters_.dropped_partitions;
+    counters_.dropped_bytes += oldest->bytes_on_disk();
+  }
+  for (const auto* suffix : {"", "-wal", "-shm"}) ::unlink((oldest->path() + suffix).c_str());
+  log::info("telemetry partition " + oldest->path() + " dropped by retention");
+}
+
+void Partitions::quarantine(const std::shared_ptr<Partition>& partition, const Error& why) {
+  {
+    MutexLock lock(mutex_);
+    const auto found = std::find(all_.begin(), all_.end(), partition);
+    if (found == all_.end()) return;  // Another reader was faster, or it was dropped.
+    if (partition == all_.back()) {
+      partition->mark_damaged();
+      return;
+    }
+    all_.erase(found);
+  }
+  put_aside(partition->path(), why);
+}
+
+void Partitions::remove(const std::shared_ptr<Partition>& partition) {
+  MutexLock lock(mutex_);
+  std::erase(all_, partition);
+}
+
+void Partitions::put_aside(const std::string& path, const Error& why) {
+  std::string aside;
+  for (int n = 1; aside.empty() || files::exists(aside); ++n) aside = path + ".corrupt-" + std::to_string(n);
+  for (const auto* suffix : {"-wal", "-shm", ""}) {
+    if (std::rename((path + suffix).c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT) {
+      log::error("cannot move " + path + suffix + ": " + std::strerror(errno));
+    }
+  }
+  log::error("a telemetry partition is damaged and is put aside as " + aside + ": " + why.message());
+  model::Alert alert;
+  alert.kind = "store.corrupt_partition";
+  alert.object = std::filesystem::path(aside).filename().string();
+  alert.message = why.message();
+  alert.first_ms = alert.last_ms = clock_.unix_ms();
+  alert.count = 1;
+  ignore(state_.write([&](sql::Database& db) { return raise_alert(db, alert); }), "it is in the log");
+  MutexLock lock(mutex_);
+  ++counters_.quarantined_partitions;
+}
+
+PartitionCounters Partitions::counters() {
+  MutexLock lock(mutex_);
+  PartitionCounters out = counters_;
+  out.partitions = all_.size();
+  for (const auto& partition : all_) out.bytes += partition->bytes_on_disk();
+  return out;
+}
+
+}  // namespace observeai::controlplane::store

@@ -1,0 +1,81 @@
+// All partitions of the store: which one is written, which ones are read, when they go.
+// Internal to controlplane/store.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "controlplane/store/epoch_book.h"
+#include "controlplane/store/partition.h"
+#include "controlplane/store/state_db.h"
+#include "protocol/base/clock.h"
+
+namespace observeai::controlplane::store {
+
+struct PartitionLimits {
+  std::uint64_t max_bytes = 0;
+  std::int64_t max_age_ms = 0;
+  std::int64_t length_ms = 0;
+};
+
+struct PartitionCounters {
+  std::uint64_t partitions = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t dropped_partitions = 0;  // By retention, since the start of the program
+  std::uint64_t dropped_bytes = 0;
+  std::uint64_t quarantined_partitions = 0;
+};
+
+// A partition is filed under the time of arrival. Life: current -> sealed (its part of the cursors and
+// counts is written to state.db, then it is never written again) -> dropped, or quarantined when it is
+// found damaged.
+//
+// Threads: snapshot(), quarantine() and counters() from any; the rest from the committing thread.
+class Partitions {
+ public:
+  Partitions(std::string directory, PartitionLimits limits, StateDb& state, EpochBook& book,
+             const Clock& clock)
+      : directory_(std::move(directory)), limits_(limits), state_(state), book_(book), clock_(clock) {}
+
+  // Opens what is there, puts damaged ones aside, adds what is younger than the last sealing to the
+  // book. Call after book.load().
+  Result<void> load();
+
+  // The one to write to; seals the last one and makes the next when it is due.
+  Result<std::shared_ptr<Partition>> current();
+  // Drops whole partitions beyond age or bytes, oldest first, never the newest.
+  Result<void> retain();
+
+  std::vector<std::shared_ptr<Partition>> snapshot() EXCLUDES(mutex_);  // Oldest first
+  // Damaged: renamed, an alert raised, the others go on. The newest, which may be open for writing,
+  // is put aside by the next current().
+  void quarantine(const std::shared_ptr<Partition>& partition, const Error& why) EXCLUDES(mutex_);
+  PartitionCounters counters() EXCLUDES(mutex_);
+
+ private:
+  Result<void> open_one(std::int64_t start_ms);
+  void put_aside(const std::string& path, const Error& why);
+  bool is_due(const Partition& partition) const;
+  Result<void> seal(Partition& partition);
+  Result<void> create_next(std::int64_t newest_start_ms);
+  Result<void> replay(Partition& partition);
+  void drop_oldest() EXCLUDES(mutex_);
+  void remove(const std::shared_ptr<Partition>& partition) EXCLUDES(mutex_);
+  std::string path_of(std::int64_t start_ms) const;
+
+  const std::string directory_;
+  const PartitionLimits limits_;
+  StateDb& state_;
+  EpochBook& book_;
+  const Clock& clock_;
+
+  // Committing thread only.
+  std::int64_t sealed_through_ = -1;
+
+  Mutex mutex_;
+  std::vector<std::shared_ptr<Partition>> all_ GUARDED_BY(mutex_);  // Oldest first
+  PartitionCounters counters_ GUARDED_BY(mutex_);
+};
+
+}  // namespace observeai::controlplane::store

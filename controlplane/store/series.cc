@@ -1,0 +1,99 @@
+#include "controlplane/store/series.h"
+
+#include "protocol/sql/packed.h"
+
+namespace observeai::controlplane::store {
+namespace {
+
+constexpr const char* kDefine =
+    "INSERT OR IGNORE INTO series(epoch_no, id, target, name, labels, kind) VALUES(?,?,?,?,?,?)";
+constexpr const char* kSame =
+    "SELECT target=?3 AND name=?4 AND labels=?5 AND kind=?6 FROM series WHERE epoch_no=?1 AND id=?2";
+constexpr const char* kIds = "SELECT id FROM series WHERE epoch_no=?";
+constexpr const char* kHighest = "SELECT max(id) FROM series WHERE epoch_no=?";
+constexpr const char* kAll =
+    "SELECT id, target, name, labels, kind FROM series WHERE epoch_no=?1 AND (?2='' OR name=?2) ORDER BY id";
+constexpr const char* kOfTarget =
+    "SELECT id, target, name, labels, kind FROM series WHERE epoch_no=?1 AND (?2='' OR name=?2)"
+    " AND target=?3 ORDER BY id";
+
+bool has_all(const wire::Labels& labels, const wire::Labels& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const wire::Label& label) {
+    return std::find(labels.begin(), labels.end(), label) != labels.end();
+  });
+}
+
+}  // namespace
+
+std::string pack_labels(const wire::Labels& labels) {
+  sql::Packer packer;
+  for (const auto& label : labels) {
+    packer.add(label.name);
+    packer.add(label.value);
+  }
+  return packer.take();
+}
+
+Result<wire::Labels> unpack_labels(std::string_view bytes) {
+  wire::Labels labels;
+  for (sql::Unpacker unpacker(bytes); !unpacker.done();) {
+    TRY(auto name, unpacker.next());
+    TRY(auto value, unpacker.next());
+    labels.push_back({std::move(name), std::move(value)});
+  }
+  return labels;
+}
+
+Result<std::vector<std::uint32_t>> define_series(sql::Database& db, std::int64_t epoch_no,
+                                                 const std::vector<wire::SeriesDefinition>& series) {
+  std::vector<std::uint32_t> redefined;
+  for (const auto& definition : series) {
+    const std::string labels = pack_labels(definition.labels);
+    const auto kind = static_cast<int>(definition.kind);
+    TRY(const auto inserted, db.run(kDefine, epoch_no, definition.id, definition.target, definition.name,
+                                    sql::Blob(labels), kind));
+    if (inserted > 0) continue;
+    TRY(const auto same, db.scalar(0, kSame, epoch_no, definition.id, definition.target, definition.name,
+                                   sql::Blob(labels), kind));
+    if (same == 0) redefined.push_back(definition.id);
+  }
+  return redefined;
+}
+
+Result<std::vector<std::uint32_t>> series_ids(sql::Database& db, std::int64_t epoch_no) {
+  TRY(auto row, db.query(kIds, epoch_no));
+  std::vector<std::uint32_t> ids;
+  for (;;) {
+    TRY(const bool more, row.step());
+    if (!more) return ids;
+    ids.push_back(row.integer32(0));
+  }
+}
+
+Result<std::uint64_t> highest_series_id(sql::Database& db, std::int64_t epoch_no) {
+  TRY(const auto highest, db.scalar(0, kHighest, epoch_no));
+  return static_cast<std::uint64_t>(highest);
+}
+
+Result<std::vector<wire::SeriesDefinition>> match_series(sql::Database& db, std::int64_t epoch_no,
+                                                         const wire::Target& target,
+                                                         const std::string& name,
+                                                         const wire::Labels& labels) {
+  TRY(auto row, target.empty() ? db.query(kAll, epoch_no, name)
+                               : db.query(kOfTarget, epoch_no, name, target));
+  std::vector<wire::SeriesDefinition> out;
+  for (;;) {
+    TRY(const bool more, row.step());
+    if (!more) return out;
+    wire::SeriesDefinition series;
+    TRY(series.labels, unpack_labels(row.blob(3)));
+    if (!has_all(series.labels, labels)) continue;
+    series.id = row.integer32(0);
+    series.target = row.string(1);
+    series.name = row.string(2);
+    series.kind = static_cast<wire::MetricKind>(row.integer(4));
+    out.push_back(std::move(series));
+  }
+}
+
+}  // namespace observeai::controlplane::store

@@ -1,0 +1,29 @@
+// The series dictionary of each epoch. Internal to controlplane/store.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "controlplane/store/state_db.h"
+#include "protocol/wire/signals.h"
+
+namespace observeai::controlplane::store {
+
+// Inside a transaction of the caller. Returns the ids that were defined before as something else; the
+// first definition stays, history must not change its name.
+Result<std::vector<std::uint32_t>> define_series(sql::Database& db, std::int64_t epoch_no,
+                                                 const std::vector<wire::SeriesDefinition>& series);
+Result<std::vector<std::uint32_t>> series_ids(sql::Database& db, std::int64_t epoch_no);
+Result<std::uint64_t> highest_series_id(sql::Database& db, std::int64_t epoch_no);  // 0: none
+
+// Empty target or name: any. All of `labels` must be there; others are free. By id.
+Result<std::vector<wire::SeriesDefinition>> match_series(sql::Database& db, std::int64_t epoch_no,
+                                                         const wire::Target& target,
+                                                         const std::string& name,
+                                                         const wire::Labels& labels);
+
+// Labels as one column, here and in events.
+std::string pack_labels(const wire::Labels& labels);
+Result<wire::Labels> unpack_labels(std::string_view bytes);
+
+}  // namespace observeai::controlplane::store

@@ -1,0 +1,101 @@
+#include "controlplane/store/store.h"
+
+#include "controlplane/store/access.h"
+#include "controlplane/store/agents.h"
+#include "controlplane/store/alerts.h"
+#include "controlplane/store/events.h"
+#include "controlplane/store/reader.h"
+#include "controlplane/store/tokens.h"
+#include "controlplane/store/writer.h"
+#include "protocol/base/files.h"
+#include "protocol/base/log.h"
+#include "protocol/sql/directory_lock.h"
+
+namespace observeai::controlplane {
+
+struct Store::Parts {
+  Parts(const StoreOptions& store_options, const Clock& store_clock, sql::DirectoryLock directory_lock,
+        std::unique_ptr<store::StateDb> state_db)
+      : options(store_options),
+        clock(store_clock),
+        lock(std::move(directory_lock)),
+        state(std::move(state_db)),
+        partitions(options.directory + "/telemetry",
+                   {options.telemetry_max_bytes, options.telemetry_max_age_ms, options.partition_length_ms},
+                   *state, book, clock),
+        writer(*state, book, partitions, clock),
+        reader(*state, book, partitions, clock),
+        agents(*state,
+               [this](const AgentId& agent, const wire::Hello& hello) {
+                 ignore(writer.pass_over_lost(agent, hello), "the next hello says it again");
+               }),
+        tokens(*state),
+        access(*state),
+        audit(*state),
+        alerts(*state) {}
+
+  const StoreOptions options;
+  const Clock& clock;
+  sql::DirectoryLock lock;
+  std::unique_ptr<store::StateDb> state;
+  store::EpochBook book;
+  store::Partitions partitions;
+  store::Writer writer;
+  store::Reader reader;
+  store::AgentStore agents;
+  store::TokenStore tokens;
+  store::AccessStore access;
+  store::AuditStore audit;
+  store::AlertStore alerts;
+};
+
+Store::Store(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+Store::~Store() {
+  if (auto flushed = parts_->agents.flush(); !flushed) {
+    log::warning("when agents were last seen is not written: " + flushed.error().message());
+  }
+}
+
+Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, const Clock& clock) {
+  if (options.partition_length_ms <= 0) return Error(Errc::kInvalid, "partitions need a length");
+  const auto open_parts = [&]() -> Result<std::unique_ptr<Parts>> {
+    TRY_VOID(files::make_directories(options.directory, 0700));
+    TRY_VOID(files::make_directories(options.directory + "/telemetry", 0700));
+    TRY(auto lock, sql::DirectoryLock::acquire(options.directory));
+    TRY(auto state, store::StateDb::open(options.directory + "/state.db"));
+    auto parts = std::make_unique<Parts>(options, clock, std::move(lock), std::move(state));
+    TRY_VOID(parts->book.load(*parts->state));
+    TRY_VOID(parts->partitions.load());
+    return parts;
+  };
+  auto parts = open_parts();
+  if (!parts) return std::move(parts).error().with_context("open store");
+  return std::unique_ptr<Store>(new Store(std::move(*parts)));
+}
+
+model::AgentRegistry& Store::agents() { return parts_->agents; }
+model::TokenRepository& Store::tokens() { return parts_->tokens; }
+model::AccessRepository& Store::access() { return parts_->access; }
+model::AuditLog& Store::audit() { return parts_->audit; }
+model::AlertRepository& Store::alerts() { return parts_->alerts; }
+model::TelemetryReader& Store::reader() { return parts_->reader; }
+model::TelemetryWriter& Store::writer() { return parts_->writer; }
+
+Result<void> Store::maintenance() {
+  const std::int64_t now_ms = parts_->clock.unix_ms();
+  const std::int64_t oldest_ms = now_ms - parts_->options.telemetry_max_age_ms;
+  TRY_VOID(parts_->agents.flush());
+  TRY_VOID(parts_->access.forget_expired_logins(now_ms));
+  TRY_VOID(store::forget_events(*parts_->state, oldest_ms));
+  return parts_->writer.retain(oldest_ms);
+}
+
+StoreCounters Store::counters() {
+  const auto partitions = parts_->partitions.counters();
+  return {partitions.partitions,    partitions.bytes,
+          partitions.dropped_partitions, partitions.dropped_bytes,
+          partitions.quarantined_partitions, parts_->reader.unreadable_chunks()};
+}
+
+}  // namespace observeai::controlplane

@@ -1,0 +1,62 @@
+// The control plane's memory: every interface of controlplane/model/repositories.h on SQLite.
+//
+// Layout of the folder: lock · state.db · telemetry/p-<start>.db. One process at a time. All interfaces
+// are thread-safe; writers wait for each other, readers wait for nobody.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "controlplane/model/repositories.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/result.h"
+
+namespace observeai::controlplane {
+
+struct StoreOptions {
+  std::string directory;
+  std::uint64_t telemetry_max_bytes = 10ULL << 30;
+  std::int64_t telemetry_max_age_ms = 7LL * 86'400'000;
+  std::int64_t partition_length_ms = 3'600'000;
+};
+
+struct StoreCounters {
+  std::uint64_t partitions = 0;
+  std::uint64_t telemetry_bytes = 0;
+  // Since the start of the program:
+  std::uint64_t dropped_partitions = 0;  // By retention
+  std::uint64_t dropped_bytes = 0;
+  std::uint64_t quarantined_partitions = 0;
+  std::uint64_t unreadable_chunks = 0;
+};
+
+class Store {
+ public:
+  // Creates what is missing. kInvalid: made by a newer version (both are named); kDenied: not writable;
+  // kUnavailable: in use by another process; kCorrupt: state.db is damaged (a damaged telemetry
+  // partition is put aside with an alert instead). `clock` outlives the store.
+  static Result<std::unique_ptr<Store>> open(const StoreOptions& options, const Clock& clock);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  model::AgentRegistry& agents();
+  model::TokenRepository& tokens();
+  model::AccessRepository& access();
+  model::AuditLog& audit();
+  model::AlertRepository& alerts();
+  model::TelemetryReader& reader();
+  model::TelemetryWriter& writer();
+
+  // Retention and what may be written late. Call about once a minute; takes milliseconds, more when
+  // something is dropped. Thread-safe.
+  Result<void> maintenance();
+  StoreCounters counters();
+
+ private:
+  struct Parts;
+  explicit Store(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace observeai::controlplane

@@ -1,0 +1,80 @@
+// Commits batches. Internal to controlplane/store.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <vector>
+
+#include "controlplane/model/repositories.h"
+#include "controlplane/store/epoch_book.h"
+#include "controlplane/store/partitions.h"
+#include "controlplane/store/prepared.h"
+#include "controlplane/store/state_db.h"
+#include "protocol/base/clock.h"
+
+namespace observeai::controlplane::store {
+
+// Lane 0 is committed into state.db together with its cursor; lanes 1 and 2 into the current partition:
+// batch row, chunk and index in one transaction. What is in memory (the book) follows a commit, never
+// leads it. Lock order: commit_mutex_, then state.db's writer, then the book.
+class Writer final : public model::TelemetryWriter {
+ public:
+  Writer(StateDb& state, EpochBook& book, Partitions& partitions, const Clock& clock)
+      : state_(state), book_(book), partitions_(partitions), clock_(clock) {}
+
+  Result<model::CommitOutcome> commit(const wire::Batch& batch) override;
+  Result<std::vector<Result<model::CommitOutcome>>> commit_all(
+      const std::vector<wire::Batch>& batches) override;
+  Result<std::array<std::uint64_t, wire::kLaneCount>> contiguous(const AgentId& agent,
+                                                                  const Epoch& epoch) override;
+  Result<std::string> inventory_digest(const AgentId& agent) override;
+  Result<std::uint64_t> series_known(const AgentId& agent, const Epoch& epoch) override;
+  void on_committed(std::function<void(const model::Committed&)> listener) override {
+    listeners_.push_back(std::move(listener));
+  }
+
+  // The agent says which batches it still has. What is missing below is gone for good (a damaged
+  // partition, a state.db from a backup): the cursor passes over it, with an alert, or the agent's
+  // spool would fill up waiting for it.
+  Result<void> pass_over_lost(const AgentId& agent, const wire::Hello& hello) EXCLUDES(commit_mutex_);
+  // Retention of partitions and of sources that are gone since `before_ms`.
+  Result<void> retain(std::int64_t before_ms) EXCLUDES(commit_mutex_);
+
+ private:
+  using Cursors = std::map<std::int64_t, LaneCursor>;  // Of lane 0, as they will be
+
+  void commit_slice(std::vector<Prepared>& slice) EXCLUDES(commit_mutex_);
+  Result<void> name_epochs(std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
+
+  // writer_control.cc
+  void commit_control(std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
+  Result<void> store_control_group(sql::Database& db, std::vector<Prepared>& slice, Cursors& cursors);
+  Result<model::CommitOutcome> store_control(sql::Database& db, Prepared& prepared, LaneCursor& cursor);
+  Result<void> store_inventory(sql::Database& db, const Prepared& prepared, const LaneCursor& cursor);
+  Result<void> apply_waiting(sql::Database& db, const AgentId& agent, std::int64_t epoch_no,
+                             std::uint64_t through);
+  void publish_control(const std::vector<Prepared>& slice, const Cursors& cursors)
+      REQUIRES(commit_mutex_);
+
+  // writer_data.cc
+  void commit_data(std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
+  Result<void> store_data_group(Partition& partition, std::vector<Prepared>& slice)
+      REQUIRES(commit_mutex_);
+  Result<model::CommitOutcome> store_data(Partition& partition, const Prepared& prepared)
+      REQUIRES(commit_mutex_);
+  bool has_room(const Prepared& prepared);
+  Result<std::optional<ContentHash>> find_sealed_hash(const Prepared& prepared);
+  Result<bool> all_series_defined(const Prepared& prepared);
+  void publish_data(const std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
+
+  StateDb& state_;
+  EpochBook& book_;
+  Partitions& partitions_;
+  const Clock& clock_;
+  std::vector<std::function<void(const model::Committed&)>> listeners_;  // Complete before the first commit
+
+  Mutex commit_mutex_;
+  std::map<AgentId, std::string> digests_ GUARDED_BY(commit_mutex_);  // Erased when the inventory changes
+};
+
+}  // namespace observeai::controlplane::store

@@ -1,0 +1,182 @@
+// Lane 0: series definitions, inventory, events and the loss ledger, into state.db.
+#include "controlplane/store/alerts.h"
+#include "controlplane/store/events.h"
+#include "controlplane/store/inventory.h"
+#include "controlplane/store/ledger.h"
+#include "controlplane/store/series.h"
+#include "controlplane/store/writer.h"
+
+namespace observeai::controlplane::store {
+namespace {
+
+// Hashes of lane 0 kept below the cursor: an agent has fewer batches in flight. What comes later than
+// that is taken for a duplicate.
+constexpr std::uint64_t kKeptHashes = 1024;
+constexpr std::uint64_t kForgetEvery = 256;
+
+constexpr const char* kFindHash = "SELECT hash FROM control_batches WHERE epoch_no=? AND seq=?";
+constexpr const char* kInsertHash = "INSERT INTO control_batches(epoch_no, seq, hash) VALUES(?,?,?)";
+constexpr const char* kForgetHashes = "DELETE FROM control_batches WHERE epoch_no=? AND seq<=?";
+constexpr const char* kInsertWaiting =
+    "INSERT INTO control_waiting(epoch_no, seq, codec, body) VALUES(?,?,?,?)";
+constexpr const char* kWaiting =
+    "SELECT codec, body FROM control_waiting WHERE epoch_no=? AND seq<=? ORDER BY seq";
+constexpr const char* kForgetWaiting = "DELETE FROM control_waiting WHERE epoch_no=? AND seq<=?";
+
+Result<std::optional<ContentHash>> control_hash(sql::Database& db, std::int64_t epoch_no,
+                                                std::uint64_t seq) {
+  TRY(auto row, db.query(kFindHash, epoch_no, seq));
+  TRY(const bool found, row.step());
+  if (!found) return std::optional<ContentHash>();
+  TRY(const auto hash, hash_from(row.blob(0)));
+  return std::optional<ContentHash>(hash);
+}
+
+Result<void> alert_redefined(sql::Database& db, const AgentId& agent, std::size_t count,
+                             std::int64_t now_ms) {
+  model::Alert alert;
+  alert.kind = "series.redefined";
+  alert.agent = agent;
+  alert.message = "series numbers came again under other names; the first names stay";
+  alert.first_ms = alert.last_ms = now_ms;
+  alert.count = count;
+  return raise_alert(db, alert);
+}
+
+}  // namespace
+
+void Writer::commit_control(std::vector<Prepared>& slice) {
+  const bool any = std::any_of(slice.begin(), slice.end(),
+                               [](const Prepared& p) { return p.is_undecided_control(); });
+  if (!any) return;
+  Cursors cursors;
+  {
+    MutexLock lock(book_.mutex);
+    for (const auto& prepared : slice) {
+      if (prepared.is_undecided_control()) {
+        cursors.try_emplace(prepared.epoch_no, book_.at(prepared.epoch_no).lanes[0]);
+      }
+    }
+  }
+  std::vector<Prepared*> group;
+  for (auto& prepared : slice) {
+    if (prepared.is_undecided_control()) group.push_back(&prepared);
+  }
+  auto written = state_.write([&](sql::Database& db) { return store_control_group(db, slice, cursors); });
+  if (written) {
+    publish_control(slice, cursors);
+    return;
+  }
+  for (auto* prepared : group) prepared->outcome = Result<model::CommitOutcome>(written.error());
+}
+
+Result<void> Writer::store_control_group(sql::Database& db, std::vector<Prepared>& slice,
+                                         Cursors& cursors) {
+  for (auto& prepared : slice) {
+    if (!prepared.is_undecided_control()) continue;
+    LaneCursor cursor = cursors.at(prepared.epoch_no);
+    if (!cursor.has_room_for(prepared.batch->header.seq)) {
+      prepared.outcome = Result<model::CommitOutcome>(
+          Error(Errc::kLimit, "too many gaps in lane 0 of agent " + prepared.batch->header.agent.value()));
+      continue;
+    }
+    TRY_VOID(db.run("SAVEPOINT batch"));
+    auto stored = store_control(db, prepared, cursor);
+    if (stored) {
+      TRY_VOID(db.run("RELEASE batch"));
+      cursors.at(prepared.epoch_no) = std::move(cursor);
+    } else if (stored.error().code() == Errc::kInvalid) {
+      // Its values do not fit into the store (a count above 2^63): the others must not wait for it.
+      TRY_VOID(db.run("ROLLBACK TO batch"));
+      TRY_VOID(db.run("RELEASE batch"));
+      stored = Error(Errc::kCorrupt, stored.error().message());
+    } else {
+      return std::move(stored).error();
+    }
+    prepared.outcome = std::move(stored);
+  }
+  return {};
+}
+
+Result<model::CommitOutcome> Writer::store_control(sql::Database& db, Prepared& prepared,
+                                                   LaneCursor& cursor) {
+  const auto& header = prepared.batch->header;
+  const auto& control = *prepared.control;
+  const std::int64_t now_ms = clock_.unix_ms();
+  TRY(const auto before, control_hash(db, prepared.epoch_no, header.seq));
+  if (before) {
+    return *before == prepared.hash ? model::CommitOutcome::kDuplicate : model::CommitOutcome::kConflict;
+  }
+  if (cursor.contains(header.seq)) return model::CommitOutcome::kDuplicate;
+  cursor.add(header.seq);
+  TRY_VOID(db.run(kInsertHash, prepared.epoch_no, header.seq, sql::Blob(prepared.hash)));
+  if (header.seq % kForgetEvery == 0 && cursor.contiguous() > kKeptHashes) {
+    TRY_VOID(db.run(kForgetHashes, prepared.epoch_no, cursor.contiguous() - kKeptHashes));
+  }
+  TRY_VOID(write_cursor(db, prepared.epoch_no, 0, cursor));
+  TRY(const auto redefined, define_series(db, prepared.epoch_no, control.series));
+  if (!redefined.empty()) {
+    TRY_VOID(alert_redefined(db, header.agent, redefined.size(), now_ms));
+  }
+  TRY(prepared.event_ids, insert_events(db, header.agent, control.events, now_ms));
+  for (const auto& entry : control.ledger) {
+    TRY_VOID(upsert_ledger(db, prepared.epoch_no, entry, now_ms));
+  }
+  TRY_VOID(store_inventory(db, prepared, cursor));
+  return model::CommitOutcome::kStored;
+}
+
+// Deltas make sense in order only: one that is early waits for those before it.
+Result<void> Writer::store_inventory(sql::Database& db, const Prepared& prepared,
+                                     const LaneCursor& cursor) {
+  const auto& header = prepared.batch->header;
+  const bool in_order = header.seq <= cursor.contiguous();
+  if (!in_order) {
+    if (prepared.control->inventory.empty()) return {};
+    TRY_VOID(db.run(kInsertWaiting, prepared.epoch_no, header.seq, static_cast<int>(header.codec),
+                    sql::Blob(prepared.batch->body)));
+    return {};
+  }
+  for (const auto& update : prepared.control->inventory) {
+    TRY_VOID(apply_inventory(db, header.agent, update));
+  }
+  if (cursor.contiguous() == header.seq) return {};
+  return apply_waiting(db, header.agent, prepared.epoch_no, cursor.contiguous());
+}
+
+Result<void> Writer::apply_waiting(sql::Database& db, const AgentId& agent, std::int64_t epoch_no,
+                                   std::uint64_t through) {
+  {
+    TRY(auto row, db.query(kWaiting, epoch_no, through));
+    for (;;) {
+      TRY(const bool more, row.step());
+      if (!more) break;
+      TRY(const auto control, wire::decode_control(row.blob(1), static_cast<wire::Codec>(row.integer(0))));
+      for (const auto& update : control.inventory) {
+        TRY_VOID(apply_inventory(db, agent, update));
+      }
+    }
+  }
+  TRY_VOID(db.run(kForgetWaiting, epoch_no, through));
+  return {};
+}
+
+void Writer::publish_control(const std::vector<Prepared>& slice, const Cursors& cursors) {
+  MutexLock lock(book_.mutex);
+  const std::int64_t now_ms = clock_.unix_ms();
+  for (const auto& [no, cursor] : cursors) book_.at(no).lanes[0] = cursor;
+  for (const auto& prepared : slice) {
+    if (!prepared.control || !*prepared.outcome) continue;
+    if (**prepared.outcome != model::CommitOutcome::kStored) continue;
+    EpochState& state = book_.at(prepared.epoch_no);
+    for (const auto& definition : prepared.control->series) state.values[definition.id];
+    for (const auto& entry : prepared.control->ledger) {
+      StoredSource& stored = state.stored[SourceKey{entry.lane, entry.source}];
+      stored.count.settle(entry.as_of_seq);
+      stored.updated_ms = now_ms;
+    }
+    digests_.erase(prepared.batch->header.agent);
+  }
+}
+
+}  // namespace observeai::controlplane::store

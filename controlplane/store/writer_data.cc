@@ -1,0 +1,151 @@
+// Lanes 1 and 2: samples and logs, into the current partition.
+#include "controlplane/store/last_values.h"
+#include "controlplane/store/ledger.h"
+#include "controlplane/store/writer.h"
+
+namespace observeai::controlplane::store {
+namespace {
+
+// kCorrupt is about the caller's bytes; damage of the store is the store's trouble.
+Error as_store_error(const Error& error) {
+  return Error(error.code() == Errc::kCorrupt ? Errc::kUnavailable : error.code(), error.message());
+}
+
+}  // namespace
+
+void Writer::commit_data(std::vector<Prepared>& slice) {
+  std::vector<Prepared*> group;
+  for (auto& prepared : slice) {
+    if (prepared.is_undecided_data()) group.push_back(&prepared);
+  }
+  if (group.empty()) return;
+  const auto refuse_all = [&group](const Error& error) {
+    for (auto* prepared : group) prepared->outcome = Result<model::CommitOutcome>(as_store_error(error));
+  };
+  const auto partition = partitions_.current();
+  if (!partition) {
+    refuse_all(partition.error());
+    return;
+  }
+  auto written = store_data_group(**partition, slice);
+  if (written) {
+    (*partition)->committed();
+    publish_data(slice);
+    return;
+  }
+  (*partition)->abandoned();
+  refuse_all(written.error());
+  if (written.error().code() == Errc::kCorrupt) partitions_.quarantine(*partition, written.error());
+}
+
+Result<void> Writer::store_data_group(Partition& partition, std::vector<Prepared>& slice) {
+  TRY(auto transaction, sql::Transaction::begin(partition.writer()));
+  TimeBounds bounds;
+  for (auto& prepared : slice) {
+    if (!prepared.is_undecided_data()) continue;
+    if (!has_room(prepared)) {
+      prepared.outcome = Result<model::CommitOutcome>(
+          Error(Errc::kLimit, "too many gaps in a lane of agent " + prepared.batch->header.agent.value()));
+      continue;
+    }
+    TRY(const auto outcome, store_data(partition, prepared));
+    prepared.outcome = Result<model::CommitOutcome>(outcome);
+    if (outcome == model::CommitOutcome::kStored && prepared.n > 0) {
+      bounds.include(prepared.bounds.first_ms, prepared.bounds.last_ms);
+    }
+  }
+  TRY_VOID(partition.widen_bounds(bounds));
+  return transaction.commit();
+}
+
+bool Writer::has_room(const Prepared& prepared) {
+  const auto& header = prepared.batch->header;
+  MutexLock lock(book_.mutex);
+  return book_.at(prepared.epoch_no).lanes[static_cast<std::size_t>(header.lane)].has_room_for(header.seq);
+}
+
+Result<model::CommitOutcome> Writer::store_data(Partition& partition, const Prepared& prepared) {
+  const auto& header = prepared.batch->header;
+  const auto same_or_not = [&](const ContentHash& before) {
+    return before == prepared.hash ? model::CommitOutcome::kDuplicate : model::CommitOutcome::kConflict;
+  };
+  TRY(const auto here, partition.hash_of(prepared.epoch_no, header.lane, header.seq));
+  if (here) return same_or_not(*here);
+  bool is_known = false;
+  {
+    MutexLock lock(book_.mutex);
+    is_known = book_.at(prepared.epoch_no).lanes[static_cast<std::size_t>(header.lane)].contains(header.seq);
+  }
+  if (is_known) {
+    TRY(const auto sealed, find_sealed_hash(prepared));
+    // Gone by retention: it was committed once, that is all that is known.
+    return sealed ? same_or_not(*sealed) : model::CommitOutcome::kDuplicate;
+  }
+  if (prepared.samples) {
+    TRY(const bool defined, all_series_defined(prepared));
+    if (!defined) return model::CommitOutcome::kNeedSeries;
+  }
+  BatchRow row{prepared.epoch_no, header.lane, header.seq, prepared.hash, prepared.n, header.codec};
+  TRY(const auto no, partition.insert_batch(row));
+  if (prepared.n == 0) return model::CommitOutcome::kStored;
+  if (prepared.samples) {
+    TRY_VOID(partition.insert_samples(no, prepared.epoch_no, prepared.bounds, *prepared.batch));
+  } else {
+    TRY_VOID(partition.insert_logs(no, prepared.epoch_no, prepared.spans, *prepared.batch));
+  }
+  return model::CommitOutcome::kStored;
+}
+
+Result<std::optional<ContentHash>> Writer::find_sealed_hash(const Prepared& prepared) {
+  const auto& header = prepared.batch->header;
+  auto all = partitions_.snapshot();
+  std::reverse(all.begin(), all.end());
+  for (const auto& partition : all) {
+    auto found = partition->read([&](sql::Database& db) {
+      return find_hash(db, prepared.epoch_no, header.lane, header.seq);
+    });
+    if (found && *found) return found;
+    if (!found && found.error().code() == Errc::kCorrupt) {
+      partitions_.quarantine(partition, found.error());
+    } else if (!found && found.error().code() != Errc::kNotFound) {
+      return found;
+    }
+  }
+  return std::optional<ContentHash>();
+}
+
+Result<bool> Writer::all_series_defined(const Prepared& prepared) {
+  TRY_VOID(load_values(state_, book_, partitions_, prepared.epoch_no));
+  MutexLock lock(book_.mutex);
+  const auto& values = book_.at(prepared.epoch_no).values;
+  for (const auto& scrape : prepared.samples->scrapes) {
+    for (const auto id : scrape.series) {
+      if (!values.contains(id)) return false;
+    }
+  }
+  return true;
+}
+
+void Writer::publish_data(const std::vector<Prepared>& slice) {
+  MutexLock lock(book_.mutex);
+  for (const auto& prepared : slice) {
+    if (!(prepared.samples || prepared.logs) || !*prepared.outcome) continue;
+    if (**prepared.outcome != model::CommitOutcome::kStored) continue;
+    const auto& header = prepared.batch->header;
+    EpochState& state = book_.at(prepared.epoch_no);
+    state.unsealed = true;
+    state.lanes[static_cast<std::size_t>(header.lane)].add(header.seq);
+    const auto count = [&](std::string source, std::uint64_t n) {
+      StoredSource& stored = state.stored[SourceKey{header.lane, std::move(source)}];
+      stored.count.add(header.seq, n);
+      stored.unsealed = true;
+    };
+    if (prepared.samples) {
+      count(kMetricsSource, prepared.n);
+      take_values(state, *prepared.samples);
+    }
+    for (const auto& span : prepared.spans) count(log_source(span.target), span.n);
+  }
+}
+
+}  // namespace observeai::controlplane::store

@@ -1,0 +1,354 @@
+#include "controlplane/api/usage.h"
+#include "tests/unit/controlplane/api/api_fixture.h"
+
+namespace observeai::controlplane::api {
+namespace {
+
+namespace json = boost::json;
+
+const json::object& find(const json::object& reply, const std::string& list, const std::string& key,
+                         const std::string& value) {
+  for (const auto& element : reply.at(list).as_array()) {
+    if (element.as_object().at(key).as_string() == value) return element.as_object();
+  }
+  FAIL("no " << key << " " << value << " in " << json::serialize(reply));
+  return reply;
+}
+
+TEST_CASE("status counts states, and what is not known is null") {
+  Fixture f;
+  const auto status = f.get("/v1/status");
+  CHECK(status.at("hosts") ==
+        json::value{{"total", 3}, {"online", 1}, {"offline", 1}, {"pending", 1}, {"revoked", 0}});
+  CHECK(status.at("containers") == json::value{{"total", 5}, {"running", 3}});
+  CHECK(status.at("ingest").as_object().at("samples_per_s").as_double() == 12.5);
+  CHECK(status.at("ingest").as_object().at("bytes_per_s").is_null());
+  CHECK(status.at("store").as_object().at("telemetry_bytes").as_int64() == 4096);
+  CHECK(status.at("store").as_object().at("oldest_ms").is_null());
+  CHECK(status.at("alerts").as_object().at("open").as_int64() == 2);
+  const auto& ledger = status.at("ledger").as_object();
+  CHECK(ledger.at("sources").as_int64() == 1);
+  CHECK(ledger.at("records_dropped").as_object().at("too_long").as_int64() == 2);
+}
+
+TEST_CASE("a host is online until its 90 seconds are over") {
+  Fixture f;
+  auto agent = f.repositories.agents.find(f.web1).value().value();
+  agent.last_seen_ms = f.now_ms - kOnlineMs + 1;
+  f.repositories.agents.put(agent);
+  CHECK(find(f.get("/v1/hosts"), "hosts", "hostname", "web1").at("state").as_string() == "online");
+  agent.last_seen_ms = f.now_ms - kOnlineMs;
+  f.repositories.agents.put(agent);
+  CHECK(find(f.get("/v1/hosts"), "hosts", "hostname", "web1").at("state").as_string() == "offline");
+}
+
+TEST_CASE("a host shows its use, its failures and its alerts") {
+  Fixture f;
+  const auto hosts = f.get("/v1/hosts");
+  CHECK(hosts.at("hosts").as_array().size() == 3);
+  const auto& web = find(hosts, "hosts", "hostname", "web1");
+  CHECK(web.at("cpu_cores_used").as_double() ==
+        doctest::Approx(1.5));  // (5 + 10) s in 10 s; idle is none
+  CHECK(web.at("memory_used_bytes").as_int64() == 600);
+  CHECK(web.at("containers_running").as_int64() == 1);
+  CHECK(web.at("units_failed").as_int64() == 1);
+  CHECK(web.at("alerts_open").as_int64() == 1);
+  const auto& db = find(hosts, "hosts", "hostname", "db1");
+  CHECK(db.at("cpu_cores_used").is_null());
+  CHECK(db.at("memory_used_bytes").is_null());
+  const auto detail = f.get("/v1/hosts/new1");
+  CHECK(detail.at("host").as_object().at("state").as_string() == "pending");
+  CHECK(detail.at("agent").as_object().at("needs_approval").as_bool());
+  CHECK(detail.at("facts").as_object().at("counters").as_object().at("restarts").as_int64() == 2);
+}
+
+TEST_CASE("containers: running by default, with use and limits or null") {
+  Fixture f;
+  CHECK(f.get("/v1/containers").at("containers").as_array().size() == 3);
+  CHECK(f.get("/v1/containers?all=true").at("containers").as_array().size() == 5);
+  const auto of_web = f.get("/v1/containers?host=web1&all=true");
+  const auto& frontend = find(of_web, "containers", "name", "shop-frontend-1");
+  CHECK(frontend.at("cpu_cores_used").as_double() == doctest::Approx(0.25));
+  CHECK(frontend.at("memory_working_set_bytes").as_int64() == 2048);
+  CHECK(frontend.at("memory_limit_bytes").as_int64() == 1 << 20);
+  CHECK(frontend.at("uptime_ms").as_int64() == 60'000);
+  CHECK(frontend.at("exit_code").is_null());
+  const auto& worker = find(of_web, "containers", "name", "shop-worker-1");
+  CHECK(worker.at("exit_code").as_int64() == 137);
+  CHECK(worker.at("uptime_ms").is_null());
+  CHECK(worker.at("cpu_cores_used").is_null());
+  CHECK(worker.at("memory_limit_bytes").is_null());
+  f.refused(404, "GET", "/v1/containers?host=nope");
+}
+
+TEST_CASE("usage is looked up for so many and the rest is counted") {
+  Fixture f;
+  auto inventory = f.telemetry.inventory(f.db1).value().value();
+  inventory.containers.resize(kMaxUsageLookups + 7, inventory.containers[0]);
+  f.telemetry.put_inventory(inventory, f.home);
+  CHECK(f.get("/v1/containers?host=db1").at("usage_omitted").as_int64() == 7);
+  inventory.containers.resize(kMaxUsageLookups);
+  f.telemetry.put_inventory(inventory, f.home);
+  CHECK(f.get("/v1/containers?host=db1").at("usage_omitted").as_int64() == 0);
+}
+
+TEST_CASE("processes are limited to their container or unit") {
+  Fixture f;
+  CHECK(f.get("/v1/processes").at("processes").as_array().size() == 2);
+  const auto of_container = f.get("/v1/processes?target=shop-frontend-1");
+  REQUIRE(of_container.at("processes").as_array().size() == 1);
+  CHECK(find(of_container, "processes", "name", "nginx").at("container_name").as_string() ==
+        "shop-frontend-1");
+  const auto of_unit = f.get("/v1/processes?target=ssh");
+  REQUIRE(of_unit.at("processes").as_array().size() == 1);
+  const auto& sshd = find(of_unit, "processes", "name", "sshd");
+  CHECK(sshd.at("memory_rss_bytes").as_int64() == 77);
+  CHECK(sshd.at("cpu_cores_used").as_double() == doctest::Approx(0.5));
+}
+
+TEST_CASE("services roll their members up; ended one-off containers are none") {
+  Fixture f;
+  const auto services = f.get("/v1/services?host=web1");
+  CHECK(find(services, "services", "name", "frontend").at("health").as_string() == "healthy");
+  const auto& worker = find(services, "services", "name", "worker");
+  CHECK(worker.at("health").as_string() == "down");
+  CHECK(worker.at("reason").as_string() == "shop-worker-1 is exited with code 137 (out of memory)");
+  CHECK(find(services, "services", "name", "backup.service").at("health").as_string() == "down");
+  CHECK(find(services, "services", "name", "ssh.service").at("kind").as_string() == "unit");
+  CHECK(services.at("services").as_array().size() ==
+        4);  // Neither the leftover nor the inactive unit
+  CHECK(find(f.get("/v1/services?host=db1"), "services", "name", "db").at("health").as_string() ==
+        "unknown");
+
+  auto inventory = f.telemetry.inventory(f.web1).value().value();
+  inventory.containers[0].health = "unhealthy";
+  auto second = inventory.containers[0];
+  second.name = "shop-frontend-2";
+  second.health = "healthy";
+  inventory.containers.push_back(second);
+  f.telemetry.put_inventory(inventory, f.home);
+  const auto again = f.get("/v1/services?host=web1");
+  const auto& degraded = find(again, "services", "name", "frontend");
+  CHECK(degraded.at("health").as_string() == "degraded");
+  CHECK(degraded.at("reason").as_string() == "shop-frontend-1 is unhealthy");
+  CHECK(degraded.at("running").as_int64() == 2);
+}
+
+TEST_CASE("top sorts by what was asked; unknown values stand last") {
+  Fixture f;
+  const auto by_cpu = f.get("/v1/top").at("rows").as_array();
+  REQUIRE(by_cpu.size() == 4);  // Three containers and sshd; nginx is part of its container
+  CHECK(by_cpu[0].as_object().at("name").as_string() == "sshd");
+  CHECK(by_cpu[1].as_object().at("name").as_string() == "shop-frontend-1");
+  CHECK(by_cpu[3].as_object().at("cpu_cores_used").is_null());
+  const auto by_memory = f.get("/v1/top?by=memory&limit=1").at("rows").as_array();
+  REQUIRE(by_memory.size() == 1);
+  CHECK(by_memory[0].as_object().at("name").as_string() == "shop-frontend-1");
+  f.refused(400, "GET", "/v1/top?by=disk");
+}
+
+TEST_CASE("logs: filters, ends, names and bytes that are no text") {
+  Fixture f;
+  const auto all = f.get("/v1/logs?target=shop-frontend-1");
+  const auto& rows = all.at("rows").as_array();
+  REQUIRE(rows.size() == 3);
+  CHECK_FALSE(all.at("truncated").as_bool());
+  const auto& last = rows[2].as_object();
+  CHECK(last.at("text").as_string() == "bad \xEF\xBF\xBD byte \"quoted\"");
+  CHECK(last.at("flags") == json::value{"truncated", "redacted"});
+  CHECK(last.at("name").as_string() == "shop-frontend-1");
+  CHECK(last.at("ts_ns").as_string() == std::to_string((f.now_ms - 2998) * 1'000'000 + 5));
+  CHECK(last.at("ts_ms").as_int64() == f.now_ms - 2998);
+
+  const auto newest = f.get("/v1/logs?limit=2");
+  CHECK(newest.at("truncated").as_bool());
+  CHECK(newest.at("rows").as_array()[0].as_object().at("text").as_string() == "line 1");
+  const auto oldest = f.get("/v1/logs?limit=2&order=oldest");
+  CHECK(oldest.at("rows").as_array()[0].as_object().at("text").as_string() == "line 0");
+  CHECK(oldest.at("rows").as_array().size() == 2);
+  CHECK_FALSE(f.get("/v1/logs?limit=3").at("truncated").as_bool());
+  CHECK(f.get("/v1/logs?stream=stderr").at("rows").as_array().size() == 1);
+  CHECK(f.get("/v1/logs?grep=line").at("rows").as_array().size() == 2);
+  CHECK(f.get("/v1/logs?since=2s").at("rows").as_array().empty());
+  CHECK(f.get("/v1/logs?host=db1").at("rows").as_array().empty());
+}
+
+TEST_CASE("log replies are bounded in bytes, the asked end is kept") {
+  Fixture f;
+  wire::LogBatch batch;
+  for (int i = 0; i < 30; ++i) {
+    batch.records.push_back({"host", wire::LogStream::kStdout, f.now_ms * 1'000'000 + i,
+                             std::string(1U << 20, 'a' + i % 26), 0, 0});
+  }
+  f.telemetry.commit_logs(f.db1, batch);
+  const auto newest = f.get("/v1/logs?host=db1");
+  CHECK(newest.at("truncated").as_bool());
+  const auto& rows = newest.at("rows").as_array();
+  CHECK(rows.size() == 23);  // 24 MiB with 256 bytes for each row beside its text
+  CHECK(rows.back().as_object().at("text").as_string()[0] == 'a' + 29 % 26);
+}
+
+TEST_CASE("metrics need one host and carry their last values and points") {
+  Fixture f;
+  const auto several = f.refused(409, "GET", "/v1/metrics");
+  CHECK(several.at("parameter").as_string() == "host");
+  CHECK(several.at("candidates").as_array().size() == 3);
+  CHECK(f.get("/v1/metrics?host=web1").at("series").as_array().size() == 5);
+  const auto frontend = f.get("/v1/metrics?target=shop-frontend-1");
+  CHECK(find(frontend, "series", "name", "container_cpu_usage_seconds_total")
+            .at("kind")
+            .as_string() == "counter");
+  const auto idle =
+      f.get("/v1/metrics/query?host=web1&name=node_cpu_seconds_total&label.mode=idle");
+  REQUIRE(idle.at("series").as_array().size() == 1);
+  const auto& points = idle.at("series").as_array()[0].as_object().at("points").as_array();
+  REQUIRE(points.size() == 2);
+  CHECK(points[1].as_array()[0].as_int64() == f.now_ms - 1000);
+  CHECK(points[1].as_array()[1].as_double() == 1000);
+  f.refused(400, "GET", "/v1/metrics/query?host=web1&step=1ms");
+}
+
+TEST_CASE("the end of a series is null, not 0") {
+  Fixture f;
+  model::SeriesPoints series;
+  series.info.agent = f.db1;
+  series.info.definition.target = "host";
+  series.info.definition.name = "gone";
+  series.info.last_value = std::nan("");
+  series.points = {{f.now_ms - 1000, 1.0}, {f.now_ms, std::nan("")}};
+  f.telemetry.put_series(series);
+  const auto reply = f.get("/v1/metrics/query?host=db1");
+  const auto& one = reply.at("series").as_array()[0].as_object();
+  CHECK(one.at("last_value").is_null());
+  CHECK(one.at("points").as_array()[1].as_array()[1].is_null());
+}
+
+TEST_CASE("rates need two points that grow") {
+  CHECK_FALSE(last_rate(std::vector<model::Point>{}));
+  CHECK_FALSE(last_rate(std::vector<model::Point>{{1000, 5}}));
+  CHECK(*last_rate(std::vector<model::Point>{{0, 1}, {1000, 5}, {3000, 9}}) == 2);
+  CHECK(*last_rate(std::vector<model::Point>{{0, 1}, {1000, 1}}) == 0);
+  CHECK_FALSE(last_rate(std::vector<model::Point>{{0, 9}, {1000, 5}}));
+  CHECK_FALSE(last_rate(std::vector<model::Point>{{0, 1}, {1000, std::nan("")}}));
+  CHECK_FALSE(last_rate(std::vector<model::Point>{{1000, 1}, {1000, 2}}));
+}
+
+TEST_CASE("events by kind and target") {
+  Fixture f;
+  const auto all = f.get("/v1/events?kind=container.");
+  REQUIRE(all.at("events").as_array().size() == 1);
+  const auto& event = all.at("events").as_array()[0].as_object();
+  CHECK(event.at("name").as_string() == "shop-worker-1");
+  CHECK(event.at("severity").as_string() == "error");
+  CHECK(event.at("attributes").as_object().at("exit_code").as_string() == "137");
+  CHECK(f.get("/v1/events?kind=host.").at("events").as_array().empty());
+  CHECK(f.get("/v1/events?target=shop-frontend-1").at("events").as_array().empty());
+  CHECK(f.get("/v1/events?until=1h").at("events").as_array().empty());
+}
+
+TEST_CASE("tokens: made, listed without secret, revoked once, audited") {
+  Fixture f;
+  const Reply made = f.send("POST", "/v1/tokens", "operator",
+                            R"({"uses":2,"ttl_ms":60000,"host_pattern":"web*"})");
+  CHECK(made.status == 201);
+  CHECK(made.body.find("oai1.made.secret") != std::string::npos);
+  const auto listed = f.get("/v1/tokens");
+  CHECK(find(listed, "tokens", "id", "made").at("state").as_string() == "usable");
+  CHECK(find(listed, "tokens", "id", "made").at("created_by").as_string() == "user:operator");
+  CHECK(json::serialize(listed).find("oai1") == std::string::npos);
+  CHECK(f.send("DELETE", "/v1/tokens/made").status == 200);
+  CHECK(f.send("DELETE", "/v1/tokens/made").status == 200);
+  int revocations = 0;
+  const auto entries = f.repositories.audit.list(0, 1000).value();
+  for (const auto& entry : entries) revocations += entry.action == "token.revoke" ? 1 : 0;
+  CHECK(revocations == 1);
+  f.refused(404, "DELETE", "/v1/tokens/nope");
+}
+
+TEST_CASE("bodies are checked field by field") {
+  Fixture f;
+  const auto token_error = [&](const std::string& body) {
+    const auto error = f.refused(400, "POST", "/v1/tokens", "admin", body);
+    return error.contains("parameter") ? std::string(error.at("parameter").as_string()) : "";
+  };
+  CHECK(token_error("{\"usses\":1}") == "usses");
+  CHECK(token_error("{\"uses\":0}") == "uses");
+  CHECK(token_error("{\"uses\":1.5}") == "uses");
+  CHECK(token_error("{\"uses\":\"1\"}") == "uses");
+  CHECK(token_error("{\"ttl_ms\":59999}") == "ttl_ms");
+  CHECK(token_error("{\"labels\":{\"a\":1}}") == "labels");
+  CHECK(token_error("{\"cidrs\":\"10/8\"}") == "cidrs");
+  CHECK(token_error("{\"needs_approval\":1}") == "needs_approval");
+  CHECK(token_error("[]") == "");
+  CHECK(token_error("{\"uses\":1") == "");
+  CHECK(token_error(std::string(100, '[')) == "");
+  CHECK(f.refused(400, "POST", "/v1/agents/web1-aaaaaaaa/revoke", "admin", "{}")
+            .at("message")
+            .as_string() == "reason is missing");
+  CHECK(f.refused(400, "POST", "/v1/keys", "admin", R"({"user":"a","role":"root"})")
+            .at("parameter")
+            .as_string() == "role");
+}
+
+TEST_CASE("agents: revoked for good, approved when pending, only by the whole id") {
+  Fixture f;
+  f.refused(404, "POST", "/v1/agents/web1/revoke", "operator", R"({"reason":"x"})");
+  CHECK(f.send("POST", "/v1/agents/web1-aaaaaaaa/revoke", "operator", R"({"reason":"stolen"})")
+            .status == 200);
+  const auto agent = f.get("/v1/agents/web1");
+  CHECK(agent.at("state").as_string() == "revoked");
+  CHECK(agent.at("revoked_reason").as_string() == "stolen");
+  CHECK(find(f.get("/v1/hosts"), "hosts", "hostname", "web1").at("state").as_string() == "revoked");
+  f.refused(409, "POST", "/v1/agents/web1-aaaaaaaa/approve", "operator");
+  CHECK(f.get("/v1/agents/new1").at("needs_approval").as_bool());
+  CHECK(f.send("POST", "/v1/agents/new1-cccccccc/approve", "operator").status == 200);
+  CHECK(f.get("/v1/agents/new1").at("state").as_string() == "active");
+}
+
+TEST_CASE("keys: a made key works, a revoked one stops at once") {
+  Fixture f;
+  const Reply made = f.send("POST", "/v1/keys", "admin", R"({"user":"bob","role":"viewer"})");
+  REQUIRE(made.status == 201);
+  const auto body = json::parse(made.body).as_object();
+  const std::string text(body.at("text").as_string());
+  CHECK(f.get("/v1/whoami", text).at("user").as_string() == "bob");
+  CHECK(json::serialize(f.get("/v1/keys")).find(text) == std::string::npos);
+  const std::string id(body.at("key").as_object().at("id").as_string());
+  CHECK(f.send("DELETE", "/v1/keys/" + id).status == 200);
+  f.refused(401, "GET", "/v1/whoami", text);
+}
+
+TEST_CASE("audit pages") {
+  Fixture f;
+  const auto first = f.get("/v1/audit?limit=1");
+  CHECK(first.at("truncated").as_bool());
+  REQUIRE(first.at("entries").as_array().size() == 1);
+  const auto& entry = first.at("entries").as_array()[0].as_object();
+  CHECK(entry.at("action").as_string() == "key.create");
+  CHECK(entry.at("detail").as_object().at("tenant").as_string() == "default");
+  const auto next = f.get("/v1/audit?limit=1&after_seq=1");
+  CHECK(next.at("entries").as_array()[0].as_object().at("seq").as_int64() == 2);
+}
+
+TEST_CASE("enrollment is passed on as it came, with the address of the socket") {
+  Fixture f;
+  const Reply reply = f.send("POST", "/v1/enroll", "", "{\"a\":1}");
+  CHECK(reply.status == 202);
+  CHECK(reply.body == R"({"got":7,"from":"10.0.0.1"})");
+  CHECK(Api::body_limit("/v1/enroll") == kMaxEnrollBodyBytes);
+  CHECK(Api::body_limit("/v1/enroll/confirm?x") == kMaxEnrollBodyBytes);
+  CHECK(Api::body_limit("/v1/tokens") == kMaxBodyBytes);
+}
+
+TEST_CASE("a store that fails is a 503, and nothing of our inside is told") {
+  Fixture f;
+  f.telemetry.fail_with(Error(Errc::kUnavailable, "the store is busy"));
+  CHECK(f.refused(503, "GET", "/v1/containers").at("code").as_string() == "unavailable");
+  f.telemetry.fail_with(Error(Errc::kCorrupt, "SELECT secret FROM /var/lib/x.db"));
+  const auto error = f.refused(500, "GET", "/v1/containers");
+  CHECK(json::serialize(error).find("SELECT") == std::string::npos);
+  CHECK(error.at("message").as_string() == "something went wrong inside the control plane");
+}
+
+}  // namespace
+}  // namespace observeai::controlplane::api

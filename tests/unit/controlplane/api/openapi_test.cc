@@ -1,0 +1,281 @@
+// openapi.yaml against the server: the same endpoints, roles and parameters; every reply as
+// described.
+#include <set>
+
+#include <doctest/doctest.h>
+
+#include "controlplane/api/route_table.h"
+#include "protocol/base/files.h"
+#include "tests/unit/controlplane/api/api_fixture.h"
+#include "tests/unit/controlplane/api/mini_yaml.h"
+
+namespace observeai::controlplane::api {
+namespace {
+
+namespace json = boost::json;
+
+const json::object& document() {
+  static const json::value kDocument =
+      test::MiniYaml::parse(files::read(OBSERVEAI_OPENAPI).value());
+  return kDocument.as_object();
+}
+
+const json::object& follow_reference(const json::object& node) {
+  const auto* reference = node.if_contains("$ref");
+  if (reference == nullptr) return node;
+  const json::value* at = nullptr;
+  const json::object* here = &document();
+  for (const auto step : text::split(std::string_view(reference->as_string()).substr(2), '/')) {
+    at = &here->at(step);
+    here = &at->as_object();
+  }
+  return *here;
+}
+
+const json::object& operation(const Route& route) {
+  std::string method(route.method);
+  for (char& c : method) c = static_cast<char>(std::tolower(c));
+  return document().at("paths").as_object().at(route.pattern).as_object().at(method).as_object();
+}
+
+class Validator {
+ public:
+  std::vector<std::string> check(const json::value& value, const json::object& schema) {
+    problems_.clear();
+    visit(value, schema, "$");
+    return problems_;
+  }
+  // Lists that were empty whenever they came: their elements were never checked.
+  std::set<std::string> unchecked() const {
+    std::set<std::string> out = empty_;
+    for (const auto& where : filled_) out.erase(where);
+    return out;
+  }
+
+ private:
+  void visit(const json::value& value, const json::object& reference, const std::string& where) {
+    const auto& schema = follow_reference(reference);
+    const auto* nullable = schema.if_contains("nullable");
+    if (value.is_null() && nullable != nullptr && nullable->as_bool()) return;
+    const std::string type(schema.at("type").as_string());
+    if (!has_type(value, type)) {
+      problems_.push_back(where + " is not " + type);
+      return;
+    }
+    if (const auto* choices = schema.if_contains("enum")) {
+      const auto& list = choices->as_array();
+      if (std::find(list.begin(), list.end(), value) == list.end())
+        problems_.push_back(where + " is none of its values");
+    }
+    if (type == "object") visit_object(value.as_object(), schema, where);
+    if (type == "array") {
+      (value.as_array().empty() ? empty_ : filled_).insert(where);
+      for (const auto& element : value.as_array())
+        visit(element, schema.at("items").as_object(), where + "[]");
+    }
+  }
+  void visit_object(const json::object& object, const json::object& schema,
+                    const std::string& where) {
+    if (const auto* required = schema.if_contains("required")) {
+      for (const auto& key : required->as_array()) {
+        if (!object.contains(key.as_string()))
+          problems_.push_back(where + "." + std::string(key.as_string()) + " is missing");
+      }
+    }
+    const auto* properties = schema.if_contains("properties");
+    const auto* others = schema.if_contains("additionalProperties");
+    for (const auto& field : object) {
+      const std::string name = where + "." + std::string(field.key());
+      const auto* known =
+          properties == nullptr ? nullptr : properties->as_object().if_contains(field.key());
+      if (known != nullptr)
+        visit(field.value(), known->as_object(), name);
+      else if (others != nullptr)
+        visit(field.value(), others->as_object(), name);
+      else if (properties != nullptr)
+        problems_.push_back(name + " is not described");
+    }
+  }
+  static bool has_type(const json::value& value, const std::string& type) {
+    if (type == "object") return value.is_object();
+    if (type == "array") return value.is_array();
+    if (type == "string") return value.is_string();
+    if (type == "boolean") return value.is_bool();
+    if (type == "integer") return value.is_int64() || value.is_uint64();
+    return type == "number" && value.is_number();
+  }
+
+  std::vector<std::string> problems_;
+  std::set<std::string> empty_;
+  std::set<std::string> filled_;
+};
+
+const json::object& reply_schema(const Route& route, int status) {
+  const auto& response = follow_reference(
+      operation(route).at("responses").as_object().at(std::to_string(status)).as_object());
+  return response.at("content")
+      .as_object()
+      .at("application/json")
+      .as_object()
+      .at("schema")
+      .as_object();
+}
+
+TEST_CASE("the file and the route table name the same endpoints") {
+  std::set<std::string> described;
+  for (const auto& path : document().at("paths").as_object()) {
+    for (const auto& method : path.value().as_object()) {
+      std::string name(method.key());
+      for (char& c : name) c = static_cast<char>(std::toupper(c));
+      described.insert(name + " " + std::string(path.key()));
+    }
+  }
+  std::set<std::string> served;
+  for (const auto& route : routes()) {
+    served.insert(std::string(route.method) + " " + std::string(route.pattern));
+  }
+  CHECK(described == served);
+  CHECK(served.size() == routes().size());
+}
+
+TEST_CASE("roles and parameters are the described ones") {
+  for (const auto& route : routes()) {
+    CAPTURE(std::string(route.pattern));
+    const auto& described = operation(route);
+    CHECK(described.at("x-role").as_string() == (route.needs ? to_string(*route.needs) : "none"));
+    CHECK(described.contains("security") == !route.needs);
+    std::set<std::string> query;
+    std::set<std::string> path;
+    if (const auto* parameters = described.if_contains("parameters")) {
+      for (const auto& reference : parameters->as_array()) {
+        const auto& parameter = follow_reference(reference.as_object());
+        (parameter.at("in").as_string() == "query" ? query : path)
+            .emplace(parameter.at("name").as_string());
+      }
+    }
+    CHECK(query == std::set<std::string>(route.parameters.begin(), route.parameters.end()));
+    for (const auto& name : path)
+      CHECK(route.pattern.find("{" + name + "}") != std::string_view::npos);
+    CHECK(path.size() == (route.pattern.find('{') == std::string_view::npos ? 0 : 1));
+  }
+}
+
+TEST_CASE("every reply has what the file promises, and nothing else") {
+  Fixture f;
+  struct Example {
+    std::string method;
+    std::string target;
+    std::string body;
+    int status = 200;
+  };
+  const auto login =
+      f.access
+          .create_login("system", "ann", f.home, model::Role::kViewer, "h", 1, std::string(64, 'a'))
+          .value();
+  const std::vector<Example> examples = {
+      {"GET", "/v1/health", ""},
+      {"GET", "/v1/version", ""},
+      {"POST", "/v1/login", "{\"code\":\"" + login + "\"}"},
+      {"GET", "/v1/whoami", ""},
+      {"GET", "/v1/status", ""},
+      {"GET", "/v1/hosts", ""},
+      {"GET", "/v1/hosts/web1", ""},
+      {"GET", "/v1/hosts/new1", ""},
+      {"GET", "/v1/containers?all=true", ""},
+      {"GET", "/v1/processes", ""},
+      {"GET", "/v1/services", ""},
+      {"GET", "/v1/ports", ""},
+      {"GET", "/v1/logs", ""},
+      {"GET", "/v1/metrics?host=web1", ""},
+      {"GET", "/v1/metrics/query?host=web1&name=node_cpu_seconds_total&label.mode=user", ""},
+      {"GET", "/v1/events", ""},
+      {"GET", "/v1/top", ""},
+      {"GET", "/v1/alerts", ""},
+      {"GET", "/v1/ledger", ""},
+      {"GET", "/v1/agents", ""},
+      {"GET", "/v1/agents/web1", ""},
+      {"POST", "/v1/agents/new1-cccccccc/approve", ""},
+      {"POST", "/v1/agents/db1-bbbbbbbb/revoke", "{\"reason\":\"stolen\"}"},
+      {"POST", "/v1/tokens", "{\"uses\":3,\"labels\":{\"a\":\"b\"},\"cidrs\":[\"10.0.0.0/8\"]}",
+       201},
+      {"GET", "/v1/tokens", ""},
+      {"DELETE", "/v1/tokens/made", ""},
+      {"POST", "/v1/keys", "{\"user\":\"bob\",\"role\":\"viewer\"}", 201},
+      {"GET", "/v1/keys", ""},
+      {"DELETE", "/v1/keys/" + parse_api_key(f.keys["viewer"])->id, ""},
+      {"GET", "/v1/audit", ""},
+      {"POST", "/v1/enroll", "{}", 202},
+      {"POST", "/v1/enroll/confirm", "{}"},
+      {"POST", "/v1/renew", "{}"},
+  };
+  std::set<const Route*> seen;
+  Validator validator;
+  for (const auto& example : examples) {
+    CAPTURE(example.target);
+    const auto matched = match(example.method, example.target.substr(0, example.target.find('?')));
+    REQUIRE(matched);
+    seen.insert(matched->route);
+    const Reply reply = f.send(example.method, example.target, "admin", example.body);
+    CAPTURE(reply.body);
+    REQUIRE(reply.status == example.status);
+    CHECK(reply.content_type == "application/json");
+    if (example.status == 202) continue;  // Passed on as the handler gave it
+    const auto problems =
+        validator.check(json::parse(reply.body), reply_schema(*matched->route, example.status));
+    for (const auto& problem : problems) FAIL_CHECK(problem);
+  }
+  for (const auto& route : routes()) {
+    const bool streams = route.pattern.ends_with("/follow") || route.pattern == "/v1/openapi.yaml";
+    CAPTURE(std::string(route.pattern));
+    CHECK(seen.contains(&route) != streams);
+  }
+  for (const auto& where : validator.unchecked()) FAIL_CHECK(where << " was always empty");
+}
+
+TEST_CASE("errors are as described too") {
+  Fixture f;
+  Validator validator;
+  const auto& schema =
+      document().at("components").as_object().at("schemas").as_object().at("Error").as_object();
+  for (const std::string target :
+       {"/v1/nope", "/v1/logs?limit=0", "/v1/metrics", "/v1/hosts/nope"}) {
+    CAPTURE(target);
+    const Reply reply = f.send("GET", target);
+    CHECK(reply.status >= 400);
+    const auto problems = validator.check(json::parse(reply.body), schema);
+    for (const auto& problem : problems) FAIL_CHECK(problem);
+  }
+}
+
+TEST_CASE("a live row is the row of a query") {
+  Fixture f;
+  Validator validator;
+  for (const std::string kind : {"logs", "events"}) {
+    const Reply reply = f.send("GET", "/v1/" + kind + "/follow");
+    REQUIRE(reply.follower);
+    const std::string frames = reply.follower->take(1U << 20);
+    const std::string row = frames.substr(frames.find("data: {\"agent_id\"") == std::string::npos
+                                              ? frames.find("data: {\"id\"")
+                                              : frames.find("data: {\"agent_id\""));
+    const auto value = json::parse(row.substr(6, row.find('\n') - 6));
+    const auto& schema = document()
+                             .at("components")
+                             .as_object()
+                             .at("schemas")
+                             .as_object()
+                             .at(kind == "logs" ? "LogRow" : "Event")
+                             .as_object();
+    const auto problems = validator.check(value, schema);
+    for (const auto& problem : problems) FAIL_CHECK(problem);
+  }
+}
+
+TEST_CASE("the server hands out the file") {
+  Fixture f;
+  const Reply reply = f.send("GET", "/v1/openapi.yaml", "");
+  CHECK(reply.status == 200);
+  CHECK(reply.body == files::read(OBSERVEAI_OPENAPI).value());
+}
+
+}  // namespace
+}  // namespace observeai::controlplane::api

@@ -1,0 +1,66 @@
+#include <sys/stat.h>
+
+#include <doctest/doctest.h>
+
+#include "controlplane/broker/generations.h"
+#include "protocol/base/files.h"
+#include "tests/support/temp_dir.h"
+
+using namespace observeai;
+using namespace observeai::controlplane;
+
+namespace {
+BrokerFiles some_files() {
+  return {"ca", "crl", "certificate", "key", "acl"};
+}
+}  // namespace
+
+TEST_CASE("a generation is a complete folder, readable by nobody else") {
+  test::TempDir directory;
+  const Generations generations(directory.path());
+  CHECK(generations.current().error().code() == Errc::kNotFound);
+  const auto first = generations.write({}, some_files());
+  REQUIRE(first);
+  CHECK(*first == directory / "broker/gen-1");
+  for (const char* name :
+       {"ca.pem", "crl.pem", "server.pem", "server.key", "acl", "mosquitto.conf"}) {
+    struct stat info {};
+    REQUIRE(::stat((*first + "/" + name).c_str(), &info) == 0);
+    CHECK((info.st_mode & 0777) == 0600);
+  }
+  CHECK(files::read(*first + "/server.key").value() == "key");
+  CHECK(generations.current().error().code() == Errc::kNotFound);  // Written is not active.
+}
+
+TEST_CASE("activate swaps the link; prune keeps the newest and the active one") {
+  test::TempDir directory;
+  const Generations generations(directory.path());
+  std::vector<std::string> paths;
+  for (int i = 0; i < 5; ++i) paths.push_back(generations.write({}, some_files()).value());
+  REQUIRE(generations.activate(paths[1]));
+  CHECK(generations.current().value() == paths[1]);
+  REQUIRE(generations.activate(paths[0]));
+  CHECK(generations.current().value() == paths[0]);
+  generations.prune(2);
+  CHECK(files::exists(paths[0]));
+  CHECK(!files::exists(paths[1]));
+  CHECK(!files::exists(paths[2]));
+  CHECK(files::exists(paths[3]));
+  CHECK(files::exists(paths[4]));
+  // Numbers are not used twice while a newer folder exists.
+  CHECK(generations.write({}, some_files()).value() == directory / "broker/gen-6");
+}
+
+TEST_CASE("a halt is remembered until it is cleared") {
+  test::TempDir directory;
+  const Generations generations(directory.path());
+  REQUIRE(generations.write({}, some_files()));
+  CHECK(generations.halted().empty());
+  REQUIRE(generations.set_halted("live check failed"));
+  CHECK(generations.halted() == "live check failed");
+  REQUIRE(generations.set_halted(""));
+  CHECK(!generations.halted().empty());
+  REQUIRE(generations.clear_halted());
+  REQUIRE(generations.clear_halted());
+  CHECK(generations.halted().empty());
+}

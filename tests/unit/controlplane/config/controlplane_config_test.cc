@@ -1,0 +1,34 @@
+#include <doctest/doctest.h>
+
+#include "controlplane/config/controlplane_config.h"
+#include "protocol/base/files.h"
+#include "tests/support/temp_dir.h"
+
+using namespace observeai;
+using namespace observeai::controlplane;
+
+TEST_CASE("defaults, printed, are a valid configuration") {
+  test::TempDir dir;
+  REQUIRE(files::write_atomic(dir / "c.toml", config::print_toml(ControlPlaneConfig{}), 0644));
+  const auto read = load_controlplane_config(dir / "c.toml", true);
+  REQUIRE(read);
+  CHECK(config::print_toml(*read) == config::print_toml(ControlPlaneConfig{}));
+}
+
+TEST_CASE("a missing file is fine only when nobody named it") {
+  test::TempDir dir;
+  CHECK(load_controlplane_config(dir / "none", false));
+  CHECK(load_controlplane_config(dir / "none", true).error().code() == Errc::kNotFound);
+}
+
+TEST_CASE("wrong content is refused with the place and the remedy") {
+  test::TempDir dir;
+  const auto problem = [&](std::string_view text) {
+    REQUIRE(files::write_atomic(dir / "c.toml", text, 0644));
+    const auto read = load_controlplane_config(dir / "c.toml", true);
+    return read ? std::string() : read.error().message();
+  };
+  CHECK(problem("log_level = \"loud\"").find("log level must be") != std::string::npos);
+  CHECK(problem("log_levl = \"info\"").find("did you mean \"log_level\"?") != std::string::npos);
+  CHECK(problem("state_dir = 7").find("c.toml:1: state_dir must be a text") != std::string::npos);
+}

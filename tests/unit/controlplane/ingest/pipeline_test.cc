@@ -1,0 +1,292 @@
+#include <doctest/doctest.h>
+
+#include <set>
+
+#include "controlplane/ingest/pipeline.h"
+#include "protocol/wire/batch_codec.h"
+#include "protocol/wire/sealed.h"
+#include "tests/support/memory_repositories.h"
+
+using namespace observeai;
+using namespace observeai::controlplane;
+
+namespace {
+
+// Commits into memory with the contract's outcomes; can refuse, as a full disk does.
+class MemoryWriter final : public model::TelemetryWriter {
+ public:
+  std::map<std::tuple<AgentId, Epoch, wire::Lane, std::uint64_t>, std::string> stored;
+  std::set<std::uint64_t> need_series_for;  // Sequence numbers of lane 1
+  bool broken = false;
+  std::string digest = "d";
+
+  Result<model::CommitOutcome> commit(const wire::Batch& batch) override {
+    const auto& h = batch.header;
+    const auto key = std::tuple(h.agent, h.epoch, h.lane, h.seq);
+    if (const auto found = stored.find(key); found != stored.end()) {
+      return found->second == batch.body ? model::CommitOutcome::kDuplicate
+                                         : model::CommitOutcome::kConflict;
+    }
+    if (h.lane == wire::Lane::kMetrics && need_series_for.contains(h.seq))
+      return model::CommitOutcome::kNeedSeries;
+    stored[key] = batch.body;
+    return model::CommitOutcome::kStored;
+  }
+  Result<std::vector<Result<model::CommitOutcome>>> commit_all(
+      const std::vector<wire::Batch>& batches) override {
+    if (broken) return Error(Errc::kUnavailable, "disk is full");
+    std::vector<Result<model::CommitOutcome>> outcomes;
+    for (const auto& batch : batches) outcomes.push_back(commit(batch));
+    return outcomes;
+  }
+  Result<std::array<std::uint64_t, wire::kLaneCount>> contiguous(const AgentId& agent,
+                                                                 const Epoch& epoch) override {
+    std::array<std::uint64_t, wire::kLaneCount> upto{};
+    for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
+      while (
+          stored.contains(std::tuple(agent, epoch, static_cast<wire::Lane>(lane), upto[lane] + 1)))
+        ++upto[lane];
+    }
+    return upto;
+  }
+  Result<std::string> inventory_digest(const AgentId&) override { return digest; }
+  Result<std::uint64_t> series_known(const AgentId&, const Epoch&) override { return 5; }
+  void on_committed(std::function<void(const model::Committed&)>) override {}
+};
+
+struct Fixture {
+  ManualClock clock;
+  test::MemoryAgentRegistry registry;
+  test::MemoryAlertRepository alerts;
+  MemoryWriter writer;
+  signing::KeyAgreementPair plane = signing::generate_key_agreement_pair();
+  signing::KeyAgreementPair agent_keys = signing::generate_key_agreement_pair();
+  signing::SessionKeys keys = signing::agent_session_keys(agent_keys, plane.public_key).value();
+  topics::AgentAddress address{TenantId::parse("default").value(), 7,
+                               AgentId::parse("web-1").value()};
+  Epoch epoch;
+  IngestPipeline pipeline{registry, writer, alerts, clock, plane, {}};
+
+  explicit Fixture(model::AgentState state = model::AgentState::kActive) {
+    epoch.bytes.fill(9);
+    model::AgentRecord record;
+    record.id = address.agent;
+    record.tenant = address.tenant;
+    record.shard = address.shard;
+    record.state = state;
+    record.sealing_public_key = agent_keys.public_key;
+    registry.insert(record);
+  }
+
+  wire::Batch batch(wire::Lane lane, std::uint64_t seq, std::string body = "body") const {
+    wire::Batch b;
+    b.header.agent = address.agent;
+    b.header.epoch = epoch;
+    b.header.lane = lane;
+    b.header.seq = seq;
+    b.header.n = 1;
+    b.body = std::move(body);
+    return b;
+  }
+  mqtt::Message message(const wire::Batch& b) const {
+    return {topics::build(address, topics::lane_channel(b.header.lane)),
+            wire::seal_batch(b, keys.up)};
+  }
+  wire::Hello hello() const {
+    wire::Hello h;
+    h.agent = address.agent;
+    h.epoch = epoch;
+    h.session_nonce.fill(3);
+    h.next_seq = {1, 1, 1, 1};
+    h.series_known = 5;
+    h.inventory_digest = "d";
+    return h;
+  }
+  mqtt::Message message(const wire::Hello& h) const {
+    return {topics::build(address, topics::Channel::kHello), wire::seal_hello(h, keys.up)};
+  }
+  wire::Ack ack(const std::vector<mqtt::Message>& out) const {
+    REQUIRE(out.size() == 1);
+    CHECK(out[0].topic == topics::build(address, topics::Channel::kAck));
+    return wire::open_ack(out[0].payload, address.agent, keys.down).value();
+  }
+  std::uint64_t refused(const char* reason) const {
+    const auto& all = pipeline.counters().refused;
+    return all.contains(reason) ? all.at(reason) : 0;
+  }
+  bool alerted(const std::string& kind) {
+    const auto open = alerts.open().value();
+    return std::any_of(open.begin(), open.end(),
+                       [&](const auto& alert) { return alert.kind == kind; });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("what is committed is acknowledged, in one ack for a group, contiguous only") {
+  Fixture f;
+  const auto out = f.pipeline.process(
+      {f.message(f.batch(wire::Lane::kLogs, 1)), f.message(f.batch(wire::Lane::kLogs, 2)),
+       f.message(f.batch(wire::Lane::kLogs, 4)), f.message(f.batch(wire::Lane::kMetrics, 1))});
+  const auto ack = f.ack(out);
+  CHECK(ack.contiguous == std::array<std::uint64_t, 4>{0, 1, 2, 0});
+  CHECK(ack.epoch == f.epoch);
+  CHECK(ack.credit_bytes > 0);
+  CHECK(f.pipeline.counters().batches_stored == 4);
+}
+
+TEST_CASE("a duplicate is acknowledged and stored once") {
+  Fixture f;
+  const auto message = f.message(f.batch(wire::Lane::kLogs, 1));
+  CHECK(f.ack(f.pipeline.process({message, message})).contiguous[2] == 1);
+  CHECK(f.ack(f.pipeline.process({message})).contiguous[2] == 1);
+  CHECK(f.writer.stored.size() == 1);
+  CHECK(f.pipeline.counters().batches_duplicate == 2);
+}
+
+TEST_CASE("nothing is acknowledged while the store refuses") {
+  Fixture f;
+  f.writer.broken = true;
+  CHECK(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
+  CHECK(f.refused("store_error") == 1);
+  f.writer.broken = false;
+  CHECK(f.ack(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))})).contiguous[2] == 1);
+}
+
+TEST_CASE("other content under the same number is a clone: alert, nothing overwritten") {
+  Fixture f;
+  f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1, "a"))});
+  const auto ack = f.ack(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1, "b"))}));
+  CHECK(ack.contiguous[2] == 1);
+  CHECK(f.writer.stored.begin()->second == "a");
+  CHECK(f.refused("conflict") == 1);
+  CHECK(f.alerted("agent.clone"));
+}
+
+TEST_CASE("a batch that is forged, cut, or sealed by another agent is refused and seen") {
+  Fixture f;
+  auto message = f.message(f.batch(wire::Lane::kLogs, 1));
+  SUBCASE("flipped bit") {
+    message.payload[message.payload.size() / 2] ^= 1;
+  }
+  SUBCASE("cut") {
+    message.payload.pop_back();
+  }
+  SUBCASE("empty") {
+    message.payload.clear();
+  }
+  SUBCASE("key of another agent") {
+    const auto other = signing::generate_key_agreement_pair();
+    message.payload = wire::seal_batch(f.batch(wire::Lane::kLogs, 1),
+                                       signing::agent_session_keys(other, f.plane.public_key)->up);
+  }
+  SUBCASE("another agent's name inside") {
+    auto b = f.batch(wire::Lane::kLogs, 1);
+    b.header.agent = AgentId::parse("web-2").value();
+    message.payload = wire::seal_batch(b, f.keys.up);
+  }
+  CHECK(f.pipeline.process({message}).empty());
+  CHECK(f.refused("forged") == 1);
+  CHECK(f.alerted("batch.forged"));
+  CHECK(f.writer.stored.empty());
+}
+
+TEST_CASE("tenant and shard come from the registry, not from the topic") {
+  Fixture f;
+  auto wrong = f.address;
+  SUBCASE("tenant") {
+    wrong.tenant = TenantId::parse("other").value();
+  }
+  SUBCASE("shard") {
+    wrong.shard = 8;
+  }
+  const mqtt::Message message{topics::build(wrong, topics::Channel::kLane2),
+                              wire::seal_batch(f.batch(wire::Lane::kLogs, 1), f.keys.up)};
+  CHECK(f.pipeline.process({message}).empty());
+  CHECK(f.refused("topic_mismatch") == 1);
+  CHECK(f.writer.stored.empty());
+}
+
+TEST_CASE("unknown, pending and revoked agents are refused; revocation holds on a live session") {
+  SUBCASE("unknown") {
+    Fixture f;
+    f.address.agent = AgentId::parse("nobody").value();
+    CHECK(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
+    CHECK(f.refused("unknown_agent") == 1);
+  }
+  SUBCASE("pending") {
+    Fixture f(model::AgentState::kPending);
+    CHECK(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
+    CHECK(f.refused("not_confirmed") == 1);
+  }
+  SUBCASE("revoked while connected") {
+    Fixture f;
+    CHECK(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))}).size() == 1);
+    REQUIRE(f.registry.revoke(f.address.agent, "stolen", 1));
+    f.pipeline.forget(f.address.agent);
+    CHECK(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 2))}).empty());
+    CHECK(f.refused("revoked") == 1);
+    CHECK(f.writer.stored.size() == 1);
+  }
+}
+
+TEST_CASE("topics outside the grammar and downward channels are refused") {
+  Fixture f;
+  CHECK(f.pipeline
+            .process({{"observeai/v1/x", "y"},
+                      {topics::build(f.address, topics::Channel::kCommand), "z"}})
+            .empty());
+  CHECK(f.refused("bad_topic") == 2);
+}
+
+TEST_CASE("a hello is answered with what is committed and what is missing") {
+  Fixture f;
+  SUBCASE("all is well") {
+    const auto ack = f.ack(f.pipeline.process({f.message(f.hello())}));
+    CHECK(ack.session_nonce == f.hello().session_nonce);
+    CHECK_FALSE(ack.need_inventory);
+    CHECK_FALSE(ack.need_series);
+  }
+  SUBCASE("inventory differs") {
+    f.writer.digest = "other";
+    CHECK(f.ack(f.pipeline.process({f.message(f.hello())})).need_inventory);
+  }
+  SUBCASE("series are missing") {
+    auto hello = f.hello();
+    hello.series_known = 6;
+    CHECK(f.ack(f.pipeline.process({f.message(hello)})).need_series);
+  }
+  SUBCASE("what is still on its way is not asked for") {
+    auto hello = f.hello();
+    hello.series_known = 6;
+    hello.next_seq[0] = 3;
+    f.writer.digest = "other";
+    const auto ack = f.ack(f.pipeline.process({f.message(hello)}));
+    CHECK_FALSE(ack.need_series);
+    CHECK_FALSE(ack.need_inventory);
+  }
+  SUBCASE("batches before it in the group count") {
+    auto hello = f.hello();
+    hello.next_seq[0] = 2;
+    f.writer.digest = "other";
+    CHECK(f.ack(f.pipeline.process({f.message(f.batch(wire::Lane::kControl, 1)), f.message(hello)}))
+              .need_inventory);
+  }
+}
+
+TEST_CASE("a forged hello changes nothing") {
+  Fixture f;
+  auto message = f.message(f.hello());
+  message.payload.back() ^= 1;
+  CHECK(f.pipeline.process({message}).empty());
+  CHECK(f.refused("forged") == 1);
+  CHECK(f.registry.find(f.address.agent)->value().last_seen_ms == 0);
+}
+
+TEST_CASE("samples without their definitions are not acknowledged; the agent is asked for them") {
+  Fixture f;
+  f.writer.need_series_for = {1};
+  const auto ack = f.ack(f.pipeline.process({f.message(f.batch(wire::Lane::kMetrics, 1))}));
+  CHECK(ack.need_series);
+  CHECK(ack.contiguous[1] == 0);
+}

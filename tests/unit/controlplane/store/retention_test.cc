@@ -1,0 +1,152 @@
+#include <filesystem>
+
+#include "controlplane/store/events.h"
+#include "tests/unit/controlplane/store/store_fixture.h"
+
+using namespace observeai;
+using namespace observeai::controlplane::store_test;
+
+namespace {
+
+std::size_t files_in(const std::string& directory) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(directory))
+    count += entry.is_regular_file();
+  return count;
+}
+
+// Does not compress.
+std::string noise(std::size_t bytes, std::uint64_t seed) {
+  std::string text;
+  while (text.size() < bytes) {
+    seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+    text += static_cast<char>('!' + (seed >> 33) % 90);
+  }
+  return text;
+}
+
+wire::Batch line_at(StoreFixture& f, std::uint64_t seq, const std::string& text) {
+  return logs_batch({}, seq, {record_of("t", f.clock.unix_ms(), text)});
+}
+
+}  // namespace
+
+TEST_CASE(
+    "by age whole partitions go, never the newest; what was acknowledged stays acknowledged") {
+  StoreFixture f;
+  f.options.telemetry_max_age_ms = 3 * 3'600'000;
+  f.reopen();
+  const Origin origin;
+  for (std::uint64_t seq = 1; seq <= 6; ++seq) {
+    REQUIRE(f.commit(line_at(f, seq, std::to_string(seq))) == CommitOutcome::kStored);
+    f.clock.advance(std::chrono::hours(1));
+  }
+  CHECK(f.store->counters().partitions == 6);
+  REQUIRE(f.store->maintenance());
+  CHECK(f.store->counters().dropped_partitions == 3);
+  CHECK(f.store->counters().dropped_bytes > 0);
+  CHECK(texts_of(f.store->reader().logs({}).value()) == std::vector<std::string>{"4", "5", "6"});
+  for (int restart = 0; restart < 2; ++restart) {
+    CHECK(f.store->writer().contiguous(origin.agent, origin.epoch).value()[2] == 6);
+    // Its row is gone: whatever the content, it counts as stored.
+    CHECK(f.commit(logs_batch(origin, 1, {record_of("t", 1, "anything")})) ==
+          CommitOutcome::kDuplicate);
+    CHECK(f.commit(logs_batch(origin, 6, {record_of("t", 1, "anything")})) ==
+          CommitOutcome::kConflict);
+    f.reopen();
+  }
+  f.clock.advance(std::chrono::hours(1000));
+  REQUIRE(f.store->maintenance());
+  CHECK(f.store->counters().partitions == 1);
+  CHECK(files_in(f.dir / "telemetry") <= 3);
+}
+
+TEST_CASE("by bytes the oldest go; a partition is closed early so that little goes at once") {
+  StoreFixture f;
+  f.options.telemetry_max_bytes = 8U << 20;
+  f.reopen();
+  for (std::uint64_t seq = 1; seq <= 64; ++seq) {
+    REQUIRE(f.commit(line_at(f, seq, noise(300'000, seq))) == CommitOutcome::kStored);
+    if (seq % 4 == 0) REQUIRE(f.store->maintenance());
+    CHECK(f.store->counters().telemetry_bytes <= (8U << 20) + (4U << 20));
+  }
+  const auto counters = f.store->counters();
+  CHECK(counters.dropped_partitions > 5);
+  CHECK(counters.dropped_bytes > (5U << 20));
+  CHECK(counters.telemetry_bytes > (4U << 20));
+  const auto rows = f.store->reader().logs({}).value();
+  CHECK(rows.size() > 10);
+  CHECK(rows.back().record.text == noise(300'000, 64));
+  CHECK(f.store->writer().contiguous(Origin().agent, Origin().epoch).value()[2] == 64);
+}
+
+TEST_CASE("a clock that jumps forward and back does not stop retention or lose order") {
+  StoreFixture f;
+  REQUIRE(f.commit(line_at(f, 1, "a")) == CommitOutcome::kStored);
+  f.clock.jump_wall(std::chrono::hours(24 * 365));
+  REQUIRE(f.commit(line_at(f, 2, "future")) == CommitOutcome::kStored);
+  f.clock.jump_wall(-std::chrono::hours(24 * 365));
+  REQUIRE(f.commit(line_at(f, 3, "back")) == CommitOutcome::kStored);
+  f.reopen();
+  CHECK(f.commit(line_at(f, 4, "again")) == CommitOutcome::kStored);
+  CHECK(texts_of(f.store->reader().logs({}).value()) ==
+        std::vector<std::string>{"a", "back", "again", "future"});
+  CHECK(f.store->writer().contiguous(Origin().agent, Origin().epoch).value()[2] == 4);
+}
+
+TEST_CASE("events go by age and by number") {
+  test::TempDir dir;
+  auto state = controlplane::store::StateDb::open(dir / "state.db").value();
+  const auto insert = [&](std::int64_t received_ms, std::size_t count) {
+    const std::vector<wire::Event> events(count);
+    REQUIRE(state->write([&](sql::Database& db) {
+      return controlplane::store::insert_events(db, agent_id("a"), events, received_ms);
+    }));
+  };
+  const auto left = [&] {
+    return state
+        ->read([](sql::Database& db) { return db.scalar(0, "SELECT count(*) FROM events"); })
+        .value();
+  };
+  insert(100, 6000);
+  insert(200, 3000);
+  REQUIRE(controlplane::store::forget_events(*state, 100));
+  CHECK(left() == 9000);
+  REQUIRE(controlplane::store::forget_events(*state, 101));
+  CHECK(left() == 3000);
+  REQUIRE(controlplane::store::forget_events(*state, 0, 10));
+  CHECK(left() == 10);
+}
+
+TEST_CASE("the ledger of sources that are long gone is forgotten as a whole") {
+  StoreFixture f;
+  f.options.telemetry_max_age_ms = 10 * 3'600'000;
+  f.reopen();
+  const Origin origin;
+  const auto report = [&](std::uint64_t seq, const std::string& source, std::uint64_t as_of) {
+    wire::ControlBatch control;
+    control.ledger.push_back({source, Lane::kLogs, as_of, 1, 1, 1, {}, {}});
+    REQUIRE(f.commit(control_batch(origin, seq, control)) == CommitOutcome::kStored);
+  };
+  REQUIRE(f.commit(logs_batch(origin, 1, {record_of("old", 1, "x"), record_of("live", 1, "x")})) ==
+          CommitOutcome::kStored);
+  report(1, "log/old", 1);
+  report(2, "log/live", 1);
+  f.clock.advance(std::chrono::hours(9));
+  REQUIRE(f.commit(logs_batch(origin, 2, {record_of("other", 1, "x")})) ==
+          CommitOutcome::kStored);  // Seals
+  report(3, "log/live", 2);
+  f.clock.advance(std::chrono::hours(9));
+  REQUIRE(f.store->maintenance());
+  CHECK(f.store->reader().ledger(origin.agent).value().size() == 2);  // The sealing is 9 hours old.
+  f.clock.advance(std::chrono::hours(2));
+  report(4, "log/live", 2);
+  REQUIRE(f.store->maintenance());
+  for (int restart = 0; restart < 2; ++restart) {
+    const auto rows = f.store->reader().ledger(origin.agent).value();
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].entry.source == "log/live");
+    CHECK(rows[0].verdict == model::LedgerVerdict::kBalanced);
+    f.reopen();
+  }
+}
