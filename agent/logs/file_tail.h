@@ -6,14 +6,14 @@
 // ("extent").
 //
 //   decide(checkpoint, observed)
-//   key     size         before extent   head      verdict
-//   ------  -----------  --------------  --------
-//   --------------------------------------------------- same    >= extent    equal           -
-//   kResume     go on at extent same    <  extent    -               -         kTruncated  go on at
-//   0 with what was written since same    >= extent    different       equal     kTruncated
-//   truncated and refilled same    >= extent    different       other     kNew        the inode
-//   number was given away again other   >= extent    equal           equal     kAdopt      a copy
-//   of it: go on at extent in the copy other   otherwise, or extent = 0               kUnrelated
+//   key    size       before extent  head       verdict
+//   -----  ---------  -------------  ---------  ---------------------------------------------------
+//   same   >= extent  equal          -          kResume     go on at extent
+//   same   <  extent  -              -          kTruncated  go on at 0 with what was written since
+//   same   >= extent  different      equal      kTruncated  truncated and refilled
+//   same   >= extent  different      different  kNew        the inode number was given away again
+//   other  >= extent  equal          equal      kAdopt      a copy: go on at extent in the copy
+//   other  otherwise, or extent = 0             kUnrelated
 //
 // Equal heads alone never make two files one: logs of equal services begin alike.
 #pragma once
@@ -78,8 +78,8 @@ struct FilePrint {
 struct Observation {
   FileKey key;
   std::uint64_t size = 0;
-  std::optional<std::uint64_t>
-      head;  // Fingerprint of its first print.head_bytes, if it has as many
+  // Fingerprint of its first print.head_bytes, if it has as many
+  std::optional<std::uint64_t> head;
   std::optional<std::uint64_t> tail;  // Of the print.tail_bytes before print.extent
 };
 
@@ -151,8 +151,7 @@ class TailFile {
   std::uint64_t number_ = 0;
   std::uint64_t extent_ = 0;
   std::string tail_;  // The bytes before extent_
-  std::string
-      head_;  // The first bytes, until they are kHeadBytes; then head_print_ stands for them
+  std::string head_;  // The first bytes, until they are kHeadBytes; then head_print_ stands
   struct Mark {
     std::uint64_t extent;
     std::uint64_t tail;  // Fingerprint of the kTailBytes before it

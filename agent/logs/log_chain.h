@@ -2,19 +2,17 @@
 // one. All stay open until what was read from them is committed, so that renames, unlinks and a
 // crash of the caller's commit lose nothing. Knows how rotations change the picture:
 //
-//   seen on disk                                   consequence
-//   ---------------------------------------------
-//   ---------------------------------------------------- live file has another key rename or unlink
-//   rotation: siblings newer than the
-//                                                  newest known file are appended, oldest first
-//   what was read is not there any more            copytruncate: a sibling that holds it (kAdopt)
-//   takes
-//                                                  the file's place, newer copies follow, then the
-//                                                  truncated file from 0. No such sibling: copies
-//                                                  younger than all that was read, then the file
-//                                                  from 0
-//   a new sibling between two known files          a further copy of a file not read yet: inserted
-//   checkpoint's file not found at start           gap: go on with the oldest sibling that is newer
+//   seen on disk                                  consequence
+//   --------------------------------------------  -------------------------------------------------
+//   live file has another key                     rename or unlink rotation: siblings newer than
+//                                                 the newest known file are appended, oldest first
+//   what was read is not there any more           copytruncate: a sibling that holds it (kAdopt)
+//                                                 takes the file's place, newer copies follow, then
+//                                                 the truncated file from 0; without such a sibling
+//                                                 copies younger than all that was read, then the
+//                                                 file from 0
+//   a new sibling between two known files         a further copy of a file not read yet: inserted
+//   checkpoint's file not found at start          gap: go on with the oldest sibling that is newer
 #pragma once
 
 #include <cstdint>

@@ -1,17 +1,17 @@
 // Follows the logs of all containers and hands out their lines with the checkpoints that belong to
 // them.
 //
-//   caller                                       collector
-//   -------------------------------------------
-//   ------------------------------------------------------ restore(spool.checkpoints()), once goes
-//   on there; unknown containers start at their oldest file set_containers(all of them), on each
-//   change  opens new ones at once, drains the gone wake_fd() readable -> on_wake() notes what
-//   changed (a hint: nothing depends on it) batch = read(n), after a wake and at least   lines,
-//   round robin over the sources
+//   caller                                        collector
+//   --------------------------------------------  -------------------------------------------------
+//   restore(spool.checkpoints()), once            goes on there; unknown containers start at their
+//                                                 oldest file
+//   set_containers(all of them), on each change   opens new ones at once, drains the gone
+//   wake_fd() readable -> on_wake()               notes what changed (a hint: nothing depends on it)
+//   batch = read(n), after a wake and at least    lines, round robin over the sources
 //     every 250 ms; again at once while more()
 //   commit batch in one transaction, then
-//     committed()                                moves on
-//     or, if the commit failed, rollback()       the same lines come again with the next read()
+//     committed()                                 moves on
+//     or, if the commit failed, rollback()        the same lines come again with the next read()
 //
 // The promise: when records, checkpoints and forgotten sources of each read are committed
 // atomically, a crash at any moment followed by restore() of the committed checkpoints yields every

@@ -44,8 +44,7 @@ void LogSource::restore(CheckpointState state) {
   restored_ = std::move(state);
 }
 
-// ---- names
-// -----------------------------------------------------------------------------------------
+// ---- names -------------------------------------------------------------------------------------
 
 void LogSource::refresh(bool thorough) {
   if (finished_) return;
@@ -165,8 +164,7 @@ void LogSource::clip_to_chain(const char* what_is_lost) {
   }
 }
 
-// ---- reading
-// ---------------------------------------------------------------------------------------
+// ---- reading -----------------------------------------------------------------------------------
 
 std::size_t LogSource::read(std::size_t budget, LogWorkspace& work, LogRead& out) {
   std::size_t used = 0;
@@ -391,8 +389,7 @@ void LogSource::emit(std::size_t stream, const AssembledLine& line, LogWorkspace
   uncommitted_ = true;
 }
 
-// ---- lines that wait
-// -------------------------------------------------------------------------------
+// ---- lines that wait ---------------------------------------------------------------------------
 
 void LogSource::flush_stream(std::size_t stream, LogWorkspace& work, LogRead& out) {
   if (const auto line = assemblers_[stream].flush(work.backing)) emit(stream, *line, work, out);
@@ -436,8 +433,7 @@ void LogSource::flush_waiting(LogWorkspace& work, LogRead& out) {
   finished_ = drained_for_good;
 }
 
-// ---- commit
-// ----------------------------------------------------------------------------------------
+// ---- commit ------------------------------------------------------------------------------------
 
 LogPosition LogSource::lowest(const StreamStates& states) const {
   return std::min({states[0].position, states[1].position, states[2].position});

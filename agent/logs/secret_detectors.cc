@@ -147,8 +147,7 @@ SecretSpan match_token(const TokenShape& shape, std::string_view text, std::size
   return {begin, end, shape.kind, false};
 }
 
-// ---- matchers of their own; each gets the index of its anchor
-// ---------------------------------------
+// ---- matchers of their own; each gets the index of its anchor ----------------------------------
 
 // header.payload.signature, each base64url; header and payload begin as JSON objects do.
 SecretSpan match_jwt(std::string_view text, std::size_t at) {
@@ -411,8 +410,7 @@ void add_with_any_alnum(SecretPrefilter& filter, std::string_view before, std::s
   for (const char c : alphabet) filter.add(std::string(before) + c + std::string(after), tag);
 }
 
-// ---- card numbers
-// ----------------------------------------------------------------------------------
+// ---- card numbers ------------------------------------------------------------------------------
 
 constexpr std::size_t kMinCardDigits = 13;
 constexpr std::size_t kMaxCardDigits = 19;

@@ -23,7 +23,6 @@ namespace {
 
 // The durable side: what a spool would hold.
 struct Store {
-  bool trace = false;
   std::vector<wire::LogRecord> records;
   std::map<std::string, std::string> checkpoints;
   std::vector<wire::Event> events;
@@ -31,7 +30,6 @@ struct Store {
   std::uint64_t counted_bytes = 0;
 
   void commit(LogRead read) {
-    if (trace) { printf("T  commit"); for (auto& r : read.records) printf(" %d:%s", (int)r.stream, r.text.substr(0, r.text.find('>') + 1).c_str()); printf("\n"); for (auto& c : read.checkpoints) printf("%s", c.state.c_str()); for (auto& e : read.events) printf("EV %s\n", e.message.c_str()); fflush(stdout); }
     for (auto& record : read.records) records.push_back(std::move(record));
     for (auto& event : read.events) events.push_back(std::move(event));
     for (const auto& checkpoint : read.checkpoints) checkpoints[checkpoint.source] = checkpoint.state;
@@ -106,7 +104,6 @@ Outcome run(Rotation rotation, int max_files, unsigned seed) {
   const auto path = dir / "c1-json.log";
   ManualClock clock;
   Store store;
-  store.trace = seed == 23;
   Agent agent(path, clock, store);
   std::mt19937 random(seed * 7919 + 1);
 
@@ -124,8 +121,7 @@ Outcome run(Rotation rotation, int max_files, unsigned seed) {
         agent.read_and_commit(1 + random() % 20'000);
         break;
       case 4:
-        { auto r = agent.collector().read(1 + random() % 20'000);
-        if (seed == 23) {printf("T  read only"); for (auto& x : r.records) printf(" %d:%s", (int)x.stream, x.text.substr(0, x.text.find('>') + 1).c_str()); for (auto& e : r.events) printf(" EV %s", e.message.c_str()); printf("\n"); } }
+        (void)agent.collector().read(1 + random() % 20'000);
         if (random() % 2 == 0) agent.collector().rollback();
         break;
       default:
@@ -142,7 +138,6 @@ Outcome run(Rotation rotation, int max_files, unsigned seed) {
     } else if (dice < 61) {
       // While the agent is up it hears of each new file before the next rotation; lines of deleted files
       // it holds open are not excused.
-      if (seed == 23) printf("T step %d rotate up=%d lines=%zu\n", step, agent.up(), log.piece_count());
       log.rotate();
       if (agent.up()) {
         agent.collector().on_wake();
@@ -153,10 +148,8 @@ Outcome run(Rotation rotation, int max_files, unsigned seed) {
       act();
     } else if (!agent.up()) {
       agent.start();
-      if (seed == 23) { printf("T step %d start lines=%zu\n", step, log.piece_count()); if (step > 300) (void)!system(("stat -c '%n %i %W %s %y' " + path + "*").c_str()); }
     } else if (dice < 94) {
       agent.kill();
-      if (seed == 23) { printf("T step %d kill lines=%zu\n", step, log.piece_count()); for (auto& [a, b] : store.checkpoints) printf("%s", b.c_str()); }
       log.excuse_vanished();
     }
   }
