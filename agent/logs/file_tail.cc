@@ -183,7 +183,6 @@ void TailFile::adopt(const FilePrint& print) {
   head_ = read_exactly(fd_.get(), 0, print.head_bytes).value_or("");
   head_full_ = print.head_bytes == kHeadBytes;
   head_print_ = print.head;
-  if (head_full_) head_.clear();
   ends_seen = 0;
   scanned_to = 0;
 }
@@ -237,7 +236,6 @@ void TailFile::consumed(std::uint64_t offset, std::string_view data) {
     if (head_.size() == kHeadBytes) {
       head_print_ = fingerprint(head_);
       head_full_ = true;
-      head_ = {};
     }
   }
   if (fresh.size() >= kTailBytes) {
@@ -253,6 +251,11 @@ void TailFile::consumed(std::uint64_t offset, std::string_view data) {
 }
 
 bool TailFile::began_like(const SeenFile& copy) const {
+  if (copy.facts.size >= extent_) return false;
+  const auto size = std::min<std::size_t>(head_.size(), copy.facts.size);
+  if (size >= kTailBytes && read_exactly(copy.fd.get(), 0, size) == head_.substr(0, size)) {
+    return true;
+  }
   return std::any_of(marks_.rbegin(), marks_.rend(), [&](const Mark& mark) {
     if (mark.extent > copy.facts.size) return false;
     const auto tail = read_exactly(copy.fd.get(), mark.extent - kTailBytes, kTailBytes);

@@ -121,9 +121,8 @@ class TailFile {
   // As consumed(), for bytes in the file itself.
   void consumed_through(std::uint64_t offset);
 
-  // Does `copy` hold what was read here, at least up to a place remembered of earlier reads? For
-  // copies that end before extent(): the rest was written, and read, between copying and
-  // truncating.
+  // Is `copy` shorter than what was read here, and begins or goes on as it did? The rest was then
+  // written, and read, between copying and truncating.
   bool began_like(const SeenFile& copy) const;
 
   // As if newly found: its content was truncated.
@@ -151,7 +150,7 @@ class TailFile {
   std::uint64_t number_ = 0;
   std::uint64_t extent_ = 0;
   std::string tail_;  // The bytes before extent_
-  std::string head_;  // The first bytes, until they are kHeadBytes; then head_print_ stands
+  std::string head_;  // The first bytes, at most kHeadBytes
   struct Mark {
     std::uint64_t extent;
     std::uint64_t tail;  // Fingerprint of the kTailBytes before it

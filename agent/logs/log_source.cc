@@ -132,6 +132,19 @@ void LogSource::forget_empty(std::uint64_t number) {
   chain_.drop(number);
 }
 
+// A copy that ends before the places read to holds nothing more.
+void LogSource::clip_to_extent(const TailFile& file) {
+  const auto clip = [&](LogPosition& place) {
+    if (place.file == file.number()) place.offset = std::min(place.offset, file.extent());
+  };
+  clip(cursor_);
+  for (std::size_t s = 0; s < kLogStreams; ++s) {
+    clip(done_[s]);
+    clip(committed_[s].position);
+    clip(pending_[s].position);
+  }
+}
+
 void LogSource::note_failure(const Error& error) {
   if (error.code() == Errc::kNotFound || failure_reported_) return;
   if (error.code() == Errc::kTimeout) return;  // Names keep moving: the next look will do
@@ -214,8 +227,8 @@ bool LogSource::recover_changed_content(LogWorkspace& work, LogRead& out) {
   LogNotes notes;
   const auto go_on = chain_.replace_truncated(std::move(*seen), cursor_.file, notes);
   add_notes(notes);
-  if (go_on == cursor_.file) {  // A copy that ends before the place read to holds nothing more
-    cursor_.offset = std::min(cursor_.offset, chain_.at(go_on).extent());
+  if (go_on == cursor_.file) {
+    clip_to_extent(chain_.at(go_on));
     return true;
   }
   flush_all(work, out);  // The first pieces of open lines exist only here now

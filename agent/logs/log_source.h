@@ -101,6 +101,7 @@ class LogSource {
   void start_from(std::vector<SeenFile> seen);
   void retreat_from_untouched();
   void forget_empty(std::uint64_t number);
+  void clip_to_extent(const TailFile& file);
   void note_failure(const Error& error);
   void add_notes(LogNotes& notes);
   void clip_to_chain(const char* what_is_lost);

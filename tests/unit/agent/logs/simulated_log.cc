@@ -190,11 +190,22 @@ void SimulatedLog::excuse_vanished() {
   }
 }
 
+// Is `text` begun by a piece at or after lines[line].pieces[piece]?
+static bool any_from(const std::deque<ExpectedLine>& lines, std::size_t line, std::size_t piece,
+                     std::string_view text) {
+  for (; line < lines.size(); ++line, piece = 0) {
+    for (; piece < lines[line].pieces.size(); ++piece) {
+      if (text.starts_with(lines[line].pieces[piece].text)) return true;
+    }
+  }
+  return false;
+}
+
 Comparison compare(const SimulatedLog& log, const std::vector<wire::LogRecord>& records) {
   Comparison out;
   const auto problem = [&](const std::string& what, const std::string& text) {
     if (out.problems.size() < 6)
-      out.problems.push_back(what + ": " + text::escape_unprintable(text, 60));
+      out.problems.push_back(what + ": " + text::escape_unprintable(text, 300));
   };
   for (const auto stream :
        {wire::LogStream::kStdout, wire::LogStream::kStderr, wire::LogStream::kOther}) {
@@ -210,6 +221,7 @@ Comparison compare(const SimulatedLog& log, const std::vector<wire::LogRecord>& 
       std::string_view rest = record.text;
       bool begun = false;
       while (!rest.empty() && line < lines.size()) {
+        if (!any_from(lines, line, piece, rest)) break;
         const auto& pieces = lines[line].pieces;
         if (rest.starts_with(pieces[piece].text)) {
           rest.remove_prefix(pieces[piece].text.size());
