@@ -1,6 +1,8 @@
 // Pure values of the control plane: who is enrolled, who may enter, what was asked, what is shown.
 #pragma once
 
+#include <array>
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -109,18 +111,29 @@ struct TimeRange {
   std::int64_t until_ms = 0;  // Exclusive
 };
 
+// When a log row arrived: a total order over all agents that restarts and retention do not change.
+// A row that becomes visible later has a greater position, whatever its own time is.
+struct LogPosition {
+  std::int64_t partition_ms = 0;  // Start of the partition that holds it
+  std::uint64_t batch = 0;        // Number of its batch in that partition
+  std::uint32_t index = 0;        // Of the record in that batch
+  auto operator<=>(const LogPosition&) const = default;
+};
+
 struct LogQuery {
   AgentId agent;             // Empty = every agent of the tenant
   wire::Target target;       // Empty = every target
   TimeRange range;
   std::string grep;          // Substring, case-sensitive; "" = all
   std::optional<wire::LogStream> stream;
+  std::optional<LogPosition> after;  // Only rows that arrived later than this
   std::size_t limit = 1000;
   bool newest = true;  // Which end is kept when there are more than `limit`; order is always oldest first.
 };
 struct LogRow {
   AgentId agent;
   wire::LogRecord record;
+  LogPosition position;
 };
 
 struct SeriesInfo {

@@ -92,6 +92,7 @@ struct Committed {
   const wire::SampleBatch* samples = nullptr;
   const wire::LogBatch* logs = nullptr;
   std::vector<std::uint64_t> event_ids;  // Of control->events, same order
+  LogPosition first_log;  // Of logs->records[0]; record i has the same with index + i
 };
 
 enum class CommitOutcome { kStored, kDuplicate, kConflict, kNeedSeries };

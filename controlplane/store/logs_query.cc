@@ -14,10 +14,10 @@ constexpr std::size_t kMaxBytes = 64U << 20;
 
 constexpr const char* kChunksOfTarget =
     "SELECT i.chunk, i.first_ns, i.last_ns FROM log_index i JOIN targets t ON t.no=i.target_no"
-    " WHERE i.epoch_no=?1 AND t.target=?4 AND i.last_ns>=?2 AND i.first_ns<?3";
+    " WHERE i.epoch_no=?1 AND t.target=?5 AND i.last_ns>=?2 AND i.first_ns<?3 AND i.chunk>=?4";
 constexpr const char* kChunks =
     "SELECT chunk, min(first_ns), max(last_ns) FROM log_index"
-    " WHERE epoch_no=?1 AND last_ns>=?2 AND first_ns<?3 GROUP BY chunk";
+    " WHERE epoch_no=?1 AND last_ns>=?2 AND first_ns<?3 AND chunk>=?4 GROUP BY chunk";
 constexpr const char* kChunkBody = "SELECT codec, body FROM log_chunks WHERE no=?";
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
@@ -37,9 +37,7 @@ struct ChunkRef {
 // By time, then by arrival.
 struct RowKey {
   std::int64_t ts_ns = 0;
-  std::int64_t partition = 0;
-  std::int64_t chunk = 0;
-  std::size_t index = 0;
+  model::LogPosition position;
   auto operator<=>(const RowKey&) const = default;
 };
 
@@ -55,6 +53,13 @@ class LogCollector {
   std::int64_t since_ns() const { return since_ns_; }
   std::int64_t until_ns() const { return until_ns_; }
 
+  // Batches below this one arrived too early; nullopt when that is true of the whole partition.
+  std::optional<std::uint64_t> first_batch(const Partition& partition) const {
+    if (!query_.after || partition.start_ms() > query_.after->partition_ms) return 0;
+    if (partition.start_ms() < query_.after->partition_ms) return std::nullopt;
+    return query_.after->batch;
+  }
+
   // False when nothing between these times can be in the answer any more.
   bool may_hold(std::int64_t first_ns, std::int64_t last_ns) const {
     if (limit_ == 0) return false;
@@ -64,9 +69,9 @@ class LogCollector {
   }
 
   void offer(const RowKey& key, const AgentId& agent, wire::LogRecord& record) {
-    if (!matches(record)) return;
+    if (!matches(record) || (query_.after && key.position <= *query_.after)) return;
     bytes_ += bytes_of(record);
-    rows_.emplace(key, model::LogRow{agent, std::move(record)});
+    rows_.emplace(key, model::LogRow{agent, std::move(record), key.position});
     while (rows_.size() > limit_ || (bytes_ > kMaxBytes && rows_.size() > 1)) {
       const auto worst = query_.newest ? rows_.begin() : std::prev(rows_.end());
       bytes_ -= bytes_of(worst->second.record);
@@ -104,12 +109,14 @@ class LogCollector {
 };
 
 Result<void> find_chunks(sql::Database& db, const model::LogQuery& query, const LogCollector& collector,
-                         std::int64_t epoch_no, const AgentId& agent, std::vector<ChunkRef>& chunks) {
+                         std::uint64_t first_batch, std::int64_t epoch_no, const AgentId& agent,
+                         std::vector<ChunkRef>& chunks) {
   TRY(auto row, db.prepare(query.target.empty() ? kChunks : kChunksOfTarget));
   row.bind(1, epoch_no);
   row.bind(2, collector.since_ns());
   row.bind(3, collector.until_ns());
-  if (!query.target.empty()) row.bind(4, query.target);
+  row.bind(4, first_batch);
+  if (!query.target.empty()) row.bind(5, query.target);
   for (;;) {
     TRY(const bool more, row.step());
     if (!more) return {};
@@ -125,9 +132,11 @@ Result<std::vector<model::LogRow>> Reader::logs(const model::LogQuery& query) {
   const auto visit = [&](sql::Database& db, const Partition& partition) -> Result<void> {
     const auto bounds = partition.bounds();
     if (!collector.may_hold(ns_from_ms(bounds.first_ms), ns_from_ms(bounds.last_ms) + kNsPerMs)) return {};
+    const auto first_batch = collector.first_batch(partition);
+    if (!first_batch) return {};
     std::vector<ChunkRef> chunks;
     for (const auto& epoch : epochs) {
-      TRY_VOID(find_chunks(db, query, collector, epoch.no, epoch.agent, chunks));
+      TRY_VOID(find_chunks(db, query, collector, *first_batch, epoch.no, epoch.agent, chunks));
     }
     std::sort(chunks.begin(), chunks.end(), [&](const ChunkRef& a, const ChunkRef& b) {
       return query.newest ? a.last_ns > b.last_ns : a.first_ns < b.first_ns;
@@ -144,7 +153,9 @@ Result<std::vector<model::LogRow>> Reader::logs(const model::LogQuery& query) {
       }
       for (std::size_t i = 0; i < logs->records.size(); ++i) {
         auto& record = logs->records[i];
-        collector.offer({record.ts_ns, partition.start_ms(), ref.chunk, i}, *ref.agent, record);
+        const model::LogPosition position{partition.start_ms(), static_cast<std::uint64_t>(ref.chunk),
+                                          static_cast<std::uint32_t>(i)};
+        collector.offer({record.ts_ns, position}, *ref.agent, record);
       }
     }
     return {};

@@ -58,6 +58,7 @@ void Writer::commit_slice(std::vector<Prepared>& slice) {
     committed.samples = prepared.samples ? &*prepared.samples : nullptr;
     committed.logs = prepared.logs ? &*prepared.logs : nullptr;
     committed.event_ids = prepared.event_ids;
+    committed.first_log = prepared.first_log;
     for (const auto& listener : listeners_) listener(committed);
   }
 }

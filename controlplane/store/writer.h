@@ -60,7 +60,7 @@ class Writer final : public model::TelemetryWriter {
   void commit_data(std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
   Result<void> store_data_group(Partition& partition, std::vector<Prepared>& slice)
       REQUIRES(commit_mutex_);
-  Result<model::CommitOutcome> store_data(Partition& partition, const Prepared& prepared)
+  Result<model::CommitOutcome> store_data(Partition& partition, Prepared& prepared)
       REQUIRES(commit_mutex_);
   bool has_room(const Prepared& prepared);
   Result<std::optional<ContentHash>> find_sealed_hash(const Prepared& prepared);

@@ -64,7 +64,7 @@ bool Writer::has_room(const Prepared& prepared) {
   return book_.at(prepared.epoch_no).lanes[static_cast<std::size_t>(header.lane)].has_room_for(header.seq);
 }
 
-Result<model::CommitOutcome> Writer::store_data(Partition& partition, const Prepared& prepared) {
+Result<model::CommitOutcome> Writer::store_data(Partition& partition, Prepared& prepared) {
   const auto& header = prepared.batch->header;
   const auto same_or_not = [&](const ContentHash& before) {
     return before == prepared.hash ? model::CommitOutcome::kDuplicate : model::CommitOutcome::kConflict;
@@ -92,6 +92,7 @@ Result<model::CommitOutcome> Writer::store_data(Partition& partition, const Prep
     TRY_VOID(partition.insert_samples(no, prepared.epoch_no, prepared.bounds, *prepared.batch));
   } else {
     TRY_VOID(partition.insert_logs(no, prepared.epoch_no, prepared.spans, *prepared.batch));
+    prepared.first_log = {partition.start_ms(), static_cast<std::uint64_t>(no), 0};
   }
   return model::CommitOutcome::kStored;
 }

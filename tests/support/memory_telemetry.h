@@ -22,13 +22,18 @@ class MemoryTelemetry final : public model::TelemetryReader {
   }
 
   void commit_logs(const AgentId& agent, const wire::LogBatch& batch) {
-    {
-      MutexLock lock(mutex_);
-      for (const auto& record : batch.records) logs_.push_back({agent, record});
-    }
     model::Committed committed;
     committed.agent = agent;
     committed.logs = &batch;
+    {
+      MutexLock lock(mutex_);
+      committed.first_log.batch = ++last_log_batch_;
+      auto position = committed.first_log;
+      for (const auto& record : batch.records) {
+        logs_.push_back({agent, record, position});
+        ++position.index;
+      }
+    }
     if (listener_) listener_(committed);
   }
   void commit_events(const AgentId& agent, const std::vector<wire::Event>& events) {
@@ -92,6 +97,7 @@ class MemoryTelemetry final : public model::TelemetryReader {
           (query.target.empty() || record.target == query.target) &&
           ts_ms >= query.range.since_ms && ts_ms < query.range.until_ms &&
           (!query.stream || record.stream == *query.stream) &&
+          (!query.after || row.position > *query.after) &&
           (query.grep.empty() || record.text.find(query.grep) != std::string::npos)) {
         out.push_back(row);
       }
@@ -177,6 +183,7 @@ class MemoryTelemetry final : public model::TelemetryReader {
   Mutex mutex_;
   std::map<AgentId, std::pair<TenantId, model::HostInventory>> inventories_ GUARDED_BY(mutex_);
   std::vector<model::LogRow> logs_ GUARDED_BY(mutex_);
+  std::uint64_t last_log_batch_ GUARDED_BY(mutex_) = 0;
   std::vector<model::EventRow> events_ GUARDED_BY(mutex_);
   std::uint64_t last_event_id_ GUARDED_BY(mutex_) = 0;
   std::vector<model::SeriesPoints> series_ GUARDED_BY(mutex_);

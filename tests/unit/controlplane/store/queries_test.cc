@@ -37,6 +37,42 @@ TEST_CASE("logs come by time, then by arrival; the limit keeps the wanted end") 
   CHECK(ask(f, query).empty());
 }
 
+TEST_CASE("rows after a position: all that arrived later, older times and equal times included") {
+  StoreFixture f;
+  const Origin first;
+  const Origin second{agent_id("web-02"), epoch_of(1)};
+  std::vector<model::LogPosition> heard;
+  f.store->writer().on_committed(
+      [&](const model::Committed& committed) { heard.push_back(committed.first_log); });
+  REQUIRE(f.commit(logs_batch(first, 1, {record_of("t", 30, "a"), record_of("t", 30, "b")})) ==
+          CommitOutcome::kStored);
+  REQUIRE(f.commit(logs_batch(second, 1, {record_of("t", 10, "late")})) == CommitOutcome::kStored);
+  f.clock.advance(std::chrono::hours(1));
+  REQUIRE(f.commit(logs_batch(first, 2, {record_of("t", 30, "c"), record_of("u", 5, "d")})) ==
+          CommitOutcome::kStored);
+  const auto rows = f.store->reader().logs({}).value();
+  REQUIRE(texts_of(rows) == Texts{"d", "late", "a", "b", "c"});
+  REQUIRE(heard.size() == 3);
+  CHECK(rows[2].position == heard[0]);
+  CHECK(rows[1].position == heard[1]);
+  CHECK(rows[4].position == heard[2]);
+  CHECK(rows[0].position.index == 1);
+  CHECK((heard[0] < rows[3].position && rows[3].position < heard[1] && heard[1] < heard[2]));
+
+  model::LogQuery query;
+  query.after = rows[2].position;
+  CHECK(ask(f, query) == Texts{"d", "late", "b", "c"});
+  query.after = heard[1];
+  CHECK(ask(f, query) == Texts{"d", "c"});
+  query.target = "u";
+  query.after = heard[2];
+  CHECK(ask(f, query) == Texts{"d"});
+  f.reopen();
+  CHECK(ask(f, query) == Texts{"d"});
+  query.after = rows[0].position;
+  CHECK(ask(f, query).empty());
+}
+
 TEST_CASE("log filters: agent, target, time, text, stream") {
   StoreFixture f;
   const Origin first;
