@@ -30,6 +30,8 @@ constexpr const char* kFindTarget = "SELECT no FROM targets WHERE target=?";
 constexpr const char* kInsertTarget = "INSERT INTO targets(target) VALUES(?)";
 constexpr const char* kLoadBounds = "SELECT first_ms, last_ms FROM bounds WHERE id=1";
 constexpr const char* kSetBounds = "INSERT OR REPLACE INTO bounds(id, first_ms, last_ms) VALUES(1,?,?)";
+// Not waiting: the committing thread does this.
+constexpr const char* kEmptyLog = "PRAGMA busy_timeout=0; PRAGMA wal_checkpoint(TRUNCATE)";
 constexpr const char* kAllBatches = "SELECT epoch_no, lane, seq, n FROM batches ORDER BY no";
 constexpr const char* kAllSpans =
     "SELECT b.epoch_no, b.lane, b.seq, i.n, t.target FROM log_index i JOIN batches b ON b.no=i.chunk"
@@ -153,9 +155,22 @@ void Partition::abandoned() {
 
 void Partition::close_writer() {
   target_nos_.clear();
-  writer_.reset();
-  // Rarely read from here on, and there may be hundreds: no connection is kept.
   readers_.set_keep(0);
+  if (!writer_) {
+    sql::OpenOptions options;
+    options.create = false;
+    if (auto again = sql::Database::open(path_, options)) {
+      writer_ = std::make_unique<sql::Database>(std::move(*again));
+    }
+  }
+  if (writer_) ignore(writer_->execute(kEmptyLog), "has_log() tells");
+  writer_.reset();
+}
+
+bool Partition::has_log() const {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path_ + "-wal", error);
+  return !error && size > 0;
 }
 
 Result<void> Partition::replay(

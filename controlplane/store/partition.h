@@ -82,8 +82,13 @@ class Partition {
   Result<void> widen_bounds(const TimeBounds& bounds);
   void committed() EXCLUDES(mutex_);
   void abandoned() EXCLUDES(mutex_);
-  // No more writing; the file is checkpointed and its side files go with the last connection.
+  // No more writing; the log is copied back into the file and emptied. A reader in flight can prevent
+  // that: then has_log() stays true, every first reader repeats the recovery of that log, and a later
+  // call tries again.
   void close_writer();
+  bool has_log() const;
+  // Idle connections kept from here on; close_writer() sets none.
+  void keep_readers(std::size_t count) { readers_.set_keep(count); }
 
   // Everything in it, for rebuilding cursors and counts: batches, then (batch, target, records).
   Result<void> replay(

@@ -20,6 +20,8 @@ constexpr std::string_view kSuffix = ".db";
 // A partition is closed early at this part of the whole quota, so that dropping one frees a small part.
 constexpr std::uint64_t kShareOfQuota = 16;
 constexpr std::uint64_t kMinPartitionBytes = 1U << 20;
+// Closed partitions are rarely read, and there may be hundreds; the newest of them by most queries.
+constexpr std::size_t kReadersOfNewestClosed = 1;
 
 std::vector<std::int64_t> starts_in(const std::string& directory) {
   std::vector<std::int64_t> starts;
@@ -54,6 +56,7 @@ Result<void> Partitions::load() {
     const bool writable = partition == all.back() && partition->start_ms() > sealed_through_;
     if (!writable) partition->close_writer();
   }
+  tend_closed();
   return {};
 }
 
@@ -136,6 +139,7 @@ Result<std::shared_ptr<Partition>> Partitions::current() {
     put_aside(newest->path(), Error(Errc::kCorrupt, "damage was found while it was in use"));
   }
   TRY_VOID(create_next(newest->start_ms()));
+  tend_closed();
   return snapshot().back();
 }
 
@@ -160,32 +164,64 @@ Result<void> Partitions::create_next(std::int64_t newest_start_ms) {
   return {};
 }
 
-Result<void> Partitions::retain() {
-  const std::int64_t oldest_ms = clock_.unix_ms() - limits_.max_age_ms;
+void Partitions::tend_closed() {
+  bool newest_closed = true;
   auto all = snapshot();
+  std::reverse(all.begin(), all.end());
+  for (const auto& partition : all) {
+    const bool is_open = partition == all.front() && partition->start_ms() > sealed_through_;
+    if (is_open) continue;
+    if (partition->has_log()) partition->close_writer();
+    partition->keep_readers(newest_closed ? kReadersOfNewestClosed : 0);
+    newest_closed = false;
+  }
+}
+
+Result<void> Partitions::retain() {
+  const auto all = snapshot();
   std::uint64_t bytes = 0;
   for (const auto& partition : all) bytes += partition->bytes_on_disk();
+  std::error_code unknown;
+  const auto disk = std::filesystem::space(directory_, unknown);
+  std::uint64_t free_bytes = unknown ? limits_.min_free_bytes : disk.available;
+  if (free_bytes < limits_.min_free_bytes) alert_low_disk(free_bytes);
+  const std::int64_t oldest_ms = clock_.unix_ms() - limits_.max_age_ms;
   for (std::size_t i = 0; i + 1 < all.size(); ++i) {
     // What is in a partition arrived before the next one began.
     const bool too_old = all[i + 1]->start_ms() <= oldest_ms;
-    if (!too_old && bytes <= limits_.max_bytes) break;
-    bytes -= std::min(bytes, all[i]->bytes_on_disk());
-    drop_oldest();
+    if (!too_old && bytes <= limits_.max_bytes && free_bytes >= limits_.min_free_bytes) break;
+    const std::uint64_t freed = all[i]->bytes_on_disk();
+    bytes -= std::min(bytes, freed);
+    free_bytes += freed;
+    drop(all[i]);
   }
+  tend_closed();
   return {};
 }
 
-void Partitions::drop_oldest() {
-  std::shared_ptr<Partition> oldest;
+void Partitions::alert_low_disk(std::uint64_t free_bytes) {
+  model::Alert alert;
+  alert.kind = "store.low_disk";
+  alert.message = std::to_string(free_bytes >> 20) + " MiB are free, less than the " +
+                  std::to_string(limits_.min_free_bytes >> 20) +
+                  " MiB kept free: the oldest telemetry goes early";
+  alert.first_ms = alert.last_ms = clock_.unix_ms();
+  alert.count = 1;
+  log::warning(directory_ + ": " + alert.message);
+  ignore(state_.write([&](sql::Database& db) { return raise_alert(db, alert); }), "it is in the log");
+}
+
+void Partitions::drop(const std::shared_ptr<Partition>& partition) {
   {
     MutexLock lock(mutex_);
-    oldest = all_.front();
-    all_.erase(all_.begin());
+    const auto found = std::find(all_.begin(), all_.end(), partition);
+    if (found == all_.end() || partition == all_.back()) return;
+    all_.erase(found);
     ++counters_.dropped_partitions;
-    counters_.dropped_bytes += oldest->bytes_on_disk();
+    counters_.dropped_bytes += partition->bytes_on_disk();
   }
-  for (const auto* suffix : {"", "-wal", "-shm"}) ::unlink((oldest->path() + suffix).c_str());
-  log::info("telemetry partition " + oldest->path() + " dropped by retention");
+  for (const auto* suffix : {"", "-wal", "-shm"}) ::unlink((partition->path() + suffix).c_str());
+  log::info("telemetry partition " + partition->path() + " dropped by retention");
 }
 
 void Partitions::quarantine(const std::shared_ptr<Partition>& partition, const Error& why) {

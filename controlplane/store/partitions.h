@@ -17,6 +17,7 @@ struct PartitionLimits {
   std::uint64_t max_bytes = 0;
   std::int64_t max_age_ms = 0;
   std::int64_t length_ms = 0;
+  std::uint64_t min_free_bytes = 0;  // Of the file system
 };
 
 struct PartitionCounters {
@@ -44,7 +45,8 @@ class Partitions {
 
   // The one to write to; seals the last one and makes the next when it is due.
   Result<std::shared_ptr<Partition>> current();
-  // Drops whole partitions beyond age or bytes, oldest first, never the newest.
+  // Drops whole partitions beyond age or bytes or while the disk is nearly full, oldest first, never the
+  // newest. Writes nothing that has to work on a full disk.
   Result<void> retain();
 
   std::vector<std::shared_ptr<Partition>> snapshot() EXCLUDES(mutex_);  // Oldest first
@@ -60,7 +62,11 @@ class Partitions {
   Result<void> seal(Partition& partition);
   Result<void> create_next(std::int64_t newest_start_ms);
   Result<void> replay(Partition& partition);
-  void drop_oldest() EXCLUDES(mutex_);
+  // Unless another thread has put it aside meanwhile, or it is the newest by now.
+  void drop(const std::shared_ptr<Partition>& partition) EXCLUDES(mutex_);
+  // Empties the logs that a reader held open; keeps a connection to the newest closed partition only.
+  void tend_closed() EXCLUDES(mutex_);
+  void alert_low_disk(std::uint64_t free_bytes);
   void remove(const std::shared_ptr<Partition>& partition) EXCLUDES(mutex_);
   std::string path_of(std::int64_t start_ms) const;
 

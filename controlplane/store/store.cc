@@ -21,7 +21,8 @@ struct Store::Parts {
         lock(std::move(directory_lock)),
         state(std::move(state_db)),
         partitions(options.directory + "/telemetry",
-                   {options.telemetry_max_bytes, options.telemetry_max_age_ms, options.partition_length_ms},
+                   {options.telemetry_max_bytes, options.telemetry_max_age_ms, options.partition_length_ms,
+                    options.min_free_bytes},
                    *state, book, clock),
         writer(*state, book, partitions, clock),
         reader(*state, book, partitions, clock),
@@ -85,10 +86,16 @@ model::TelemetryWriter& Store::writer() { return parts_->writer; }
 Result<void> Store::maintenance() {
   const std::int64_t now_ms = parts_->clock.unix_ms();
   const std::int64_t oldest_ms = now_ms - parts_->options.telemetry_max_age_ms;
-  TRY_VOID(parts_->agents.flush());
-  TRY_VOID(parts_->access.forget_expired_logins(now_ms));
-  TRY_VOID(store::forget_events(*parts_->state, oldest_ms));
-  return parts_->writer.retain(oldest_ms);
+  Result<void> first_error;
+  const auto note = [&first_error](Result<void> step) {
+    if (!step && first_error) first_error = std::move(step);
+  };
+  // On a full disk nothing else works before partitions are gone.
+  note(parts_->writer.retain(oldest_ms));
+  note(parts_->agents.flush());
+  note(parts_->access.forget_expired_logins(now_ms));
+  note(store::forget_events(*parts_->state, oldest_ms));
+  return first_error;
 }
 
 StoreCounters Store::counters() {

@@ -18,6 +18,8 @@ struct StoreOptions {
   std::uint64_t telemetry_max_bytes = 10ULL << 30;
   std::int64_t telemetry_max_age_ms = 7LL * 86'400'000;
   std::int64_t partition_length_ms = 3'600'000;
+  // Below this, the oldest partitions go early: state.db and the newest one need room to go on.
+  std::uint64_t min_free_bytes = 256ULL << 20;
 };
 
 struct StoreCounters {
@@ -49,7 +51,7 @@ class Store {
   model::TelemetryWriter& writer();
 
   // Retention and what may be written late. Call about once a minute; takes milliseconds, more when
-  // something is dropped. Thread-safe.
+  // something is dropped. Every step is tried; the first error is returned. Thread-safe.
   Result<void> maintenance();
   StoreCounters counters();
 

@@ -1,6 +1,8 @@
 #include <filesystem>
 
 #include "controlplane/store/events.h"
+#include "controlplane/store/partitions.h"
+#include "protocol/base/files.h"
 #include "tests/unit/controlplane/store/store_fixture.h"
 
 using namespace observeai;
@@ -78,6 +80,106 @@ TEST_CASE("by bytes the oldest go; a partition is closed early so that little go
   CHECK(rows.size() > 10);
   CHECK(rows.back().record.text == noise(300'000, 64));
   CHECK(f.store->writer().contiguous(Origin().agent, Origin().epoch).value()[2] == 64);
+}
+
+TEST_CASE("on a full disk partitions still go: a failing write to state.db comes after retention") {
+  StoreFixture f;
+  f.options.telemetry_max_age_ms = 3'600'000;
+  f.reopen();
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) {
+    REQUIRE(f.commit(line_at(f, seq, "x")) == CommitOutcome::kStored);
+    f.clock.advance(std::chrono::hours(1));
+  }
+  REQUIRE(f.store->access().insert_login({"code", "admin", TenantId(), model::Role::kAdmin, 1, 0}));
+  {
+    auto database = sql::Database::open(f.dir / "state.db", {}).value();
+    REQUIRE(database.execute("CREATE TRIGGER full BEFORE DELETE ON login_codes"
+                             " BEGIN SELECT RAISE(ABORT, 'no room'); END"));
+  }
+  CHECK_FALSE(f.store->maintenance());
+  CHECK(f.store->counters().partitions == 1);
+}
+
+TEST_CASE("while the disk is nearly full the oldest partitions go early, with an alert") {
+  StoreFixture f;
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) {
+    REQUIRE(f.commit(line_at(f, seq, "x")) == CommitOutcome::kStored);
+    f.clock.advance(std::chrono::hours(1));
+  }
+  f.options.min_free_bytes = 0;
+  f.reopen();
+  REQUIRE(f.store->maintenance());
+  CHECK(f.store->counters().partitions == 3);
+  f.options.min_free_bytes = UINT64_MAX / 2;
+  f.reopen();
+  REQUIRE(f.store->maintenance());
+  CHECK(f.store->counters().partitions == 1);
+  CHECK(f.store->alerts().open().value().at(0).kind == "store.low_disk");
+  CHECK(texts_of(f.store->reader().logs({}).value()) == std::vector<std::string>{"x"});
+}
+
+TEST_CASE("a partition put aside while retention runs is not dropped in another's place") {
+  test::TempDir dir;
+  struct HookedClock final : Clock {
+    ManualClock manual;
+    std::function<void()> hook = [] {};
+    WallTime wall_now() const override {
+      hook();
+      return manual.wall_now();
+    }
+    SteadyTime steady_now() const override { return manual.steady_now(); }
+  } clock;
+  auto state = controlplane::store::StateDb::open(dir / "state.db").value();
+  REQUIRE(files::make_directories(dir / "telemetry", 0700));
+  controlplane::store::EpochBook book;
+  controlplane::store::Partitions partitions(dir / "telemetry", {UINT64_MAX, 3'600'000, 3'600'000}, *state,
+                                             book, clock);
+  REQUIRE(partitions.load());
+  for (int i = 0; i < 2; ++i) {
+    REQUIRE(partitions.current());
+    clock.manual.advance(std::chrono::hours(1));
+  }
+  const auto all = partitions.snapshot();
+  REQUIRE(all.size() == 2);
+  clock.manual.advance(std::chrono::hours(5));
+  bool once = true;
+  clock.hook = [&] {
+    if (std::exchange(once, false)) partitions.quarantine(all[0], Error(Errc::kCorrupt, "found by a reader"));
+  };
+  REQUIRE(partitions.retain());
+  CHECK_FALSE(once);
+  CHECK(partitions.counters().dropped_partitions == 0);
+  CHECK(partitions.snapshot() == std::vector{all[1]});
+}
+
+TEST_CASE("a closed partition has no log, also when readers came before or are in flight") {
+  StoreFixture f;
+  const auto logs_left = [&] {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(f.dir / "telemetry")) {
+      count += entry.path().string().ends_with("-wal") && entry.file_size() > 0;
+    }
+    return count;
+  };
+  REQUIRE(f.commit(line_at(f, 1, noise(300'000, 1))) == CommitOutcome::kStored);
+  CHECK(f.store->reader().logs({}).value().size() == 1);  // Its connection stays open.
+  CHECK(logs_left() == 1);
+  f.clock.advance(std::chrono::hours(1));
+  REQUIRE(f.commit(line_at(f, 2, "next")) == CommitOutcome::kStored);
+  CHECK(logs_left() == 1);  // Of the one being written
+  CHECK(f.store->reader().logs({}).value().size() == 2);
+
+  auto reading = controlplane::store::Partition::open(f.dir / "alone.db", 1).value();
+  REQUIRE(reading->insert_batch({1, Lane::kLogs, 1, {}, 0, wire::Codec::kZstd}));
+  REQUIRE(reading->read([&](sql::Database& db) -> Result<std::int64_t> {
+    TRY(const auto before, db.scalar(0, "SELECT count(*) FROM batches"));
+    REQUIRE(reading->insert_batch({1, Lane::kLogs, 2, {}, 0, wire::Codec::kZstd}));
+    reading->close_writer();
+    CHECK(reading->has_log());
+    return before;
+  }));
+  reading->close_writer();
+  CHECK_FALSE(reading->has_log());
 }
 
 TEST_CASE("a clock that jumps forward and back does not stop retention or lose order") {
