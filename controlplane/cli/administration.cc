@@ -41,16 +41,16 @@ void print_agent(Context& context, const json::object& agent) {
     row("approval",
         Cell("waiting: observeai agent approve " + text_at(agent, "agent_id"), Tone::kWarning));
   row("version", text_at(agent, "agent_version"));
-  row("enrolled", ago(integer_at(agent, "enrolled_ms"), now_ms()) + " ago with token " +
+  row("enrolled", since(integer_at(agent, "enrolled_ms"), now_ms()) + " with token " +
                       text_at(agent, "token_id"));
-  row("last seen", ago(integer_at(agent, "last_seen_ms"), now_ms()) + " ago");
+  row("last seen", since(integer_at(agent, "last_seen_ms"), now_ms()));
   row("certificate", "serial " + text_at(agent, "certificate_serial") + ", ends " +
                          until(integer_at(agent, "certificate_not_after_ms"), now_ms()));
   row("key", text_at(agent, "spki_sha256"));
   row("shard", std::to_string(integer_at(agent, "shard")));
   if (integer_at(agent, "revoked_ms") > 0) {
-    row("revoked", Cell(ago(integer_at(agent, "revoked_ms"), now_ms()) +
-                            " ago: " + text_at(agent, "revoked_reason"),
+    row("revoked", Cell(since(integer_at(agent, "revoked_ms"), now_ms()) + ": " +
+                            text_at(agent, "revoked_reason"),
                         Tone::kBad));
   }
   context.out << table.render(context.terminal);
@@ -98,7 +98,7 @@ Result<void> list_tokens(Context& context) {
       const auto& token = object_of(value);
       std::string cidrs;
       for (const auto& cidr : array_at(token, "cidrs")) {
-        if (cidr.is_string()) cidrs += (cidrs.empty() ? "" : " ") + std::string(cidr.as_string());
+        if (cidr.is_string()) cidrs += (cidrs.empty() ? "" : " ") + printable(cidr.as_string());
       }
       const std::string pattern = text_at(token, "host_pattern");
       table.add({text_at(token, "id"), state_cell(text_at(token, "state")),
@@ -130,9 +130,9 @@ Result<void> list_agents(Context& context) {
       const auto& agent = object_of(value);
       table.add({text_at(agent, "agent_id"), text_at(agent, "hostname"),
                  state_cell(text_at(agent, "state")),
-                 ago(integer_at(agent, "last_seen_ms"), now) + " ago",
+                 since(integer_at(agent, "last_seen_ms"), now),
                  text_at(agent, "agent_version"),
-                 ago(integer_at(agent, "enrolled_ms"), now) + " ago",
+                 since(integer_at(agent, "enrolled_ms"), now),
                  until(integer_at(agent, "certificate_not_after_ms"), now)});
     }
     context.out << (table.empty() ? "No agents. Make a token: observeai token create\n"

@@ -6,8 +6,8 @@
 
 #include <boost/json.hpp>
 
+#include "controlplane/cli/json_view.h"
 #include "protocol/base/backoff.h"
-#include "protocol/base/text.h"
 
 namespace observeai::controlplane::cli {
 namespace {
@@ -29,11 +29,6 @@ Errc code_from(const std::string& name, int status) {
   return Errc::kInternal;
 }
 
-std::string text_of(const json::object& object, const char* name) {
-  const auto* value = object.if_contains(name);
-  return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
-}
-
 Error error_from(const http::Response& response) {
   boost::system::error_code failed;
   const json::value body = json::parse(response.body, failed);
@@ -44,10 +39,17 @@ Error error_from(const http::Response& response) {
         code_from("", response.status),
         "the server answered HTTP " + std::to_string(response.status) + " without a reason");
   }
-  std::string message = text_of(error->as_object(), "message");
-  const std::string hint = text_of(error->as_object(), "hint");
+  std::string message = text_at(error->as_object(), "message");
+  const std::string hint = text_at(error->as_object(), "hint");
   if (!hint.empty()) message += "\n  " + hint;
-  return Error(code_from(text_of(error->as_object(), "code"), response.status), message);
+  for (const auto& value : array_at(error->as_object(), "candidates")) {
+    const auto& candidate = object_of(value);
+    message += "\n  " + text_at(candidate, "name") + ": host " + text_at(candidate, "hostname") +
+               " (" + text_at(candidate, "agent_id") + ")";
+    const std::string target = text_at(candidate, "target");
+    if (!target.empty()) message += ", target " + target;
+  }
+  return Error(code_from(raw_text_at(error->as_object(), "code"), response.status), message);
 }
 
 Result<json::value> parse_body(const http::Response& response) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct Context {
   const Terminal& terminal;
   bool json = false;
   std::ostream& out;
+  std::ostream& err;  // What a person must know and a pipe must not get
 };
 
 Result<void> show_status(Context& context);
@@ -29,6 +31,9 @@ Result<void> show_containers(Context& context, const std::string& host, bool all
 Result<void> show_processes(Context& context, const std::string& host, const std::string& target);
 Result<void> show_services(Context& context, const std::string& host);
 Result<void> show_ports(Context& context, const std::string& host);
+// How many pictures `top` shows, 0 = until interrupted: what was asked for; else one when nothing can
+// be painted over.
+unsigned top_rounds(const Context& context, bool once, std::optional<unsigned> asked);
 // Redraws every `interval_s` seconds, `rounds` times (0 = until interrupted).
 Result<void> show_top(Context& context, const std::string& host, const std::string& by,
                       unsigned interval_s, unsigned rounds);

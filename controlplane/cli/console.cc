@@ -40,7 +40,7 @@ int exit_code_for(Errc code) {
 }
 
 int fail(const Error& error) {
-  std::cerr << "observeai: " << error.message() << "\n";
+  std::cerr << "observeai: " << printable_lines(error.message()) << "\n";
   return exit_code_for(error.code());
 }
 
@@ -76,7 +76,7 @@ class Console {
     }
     ApiClient api(http::make_https_client(credentials->server), credentials->key);
     const Terminal terminal = detect_terminal(STDOUT_FILENO);
-    Context context{api, terminal, json_, std::cout};
+    Context context{api, terminal, json_, std::cout, std::cerr};
     const auto done = action_(context);
     std::cout.flush();
     return done ? kOk : fail(done.error());
@@ -125,8 +125,7 @@ class Console {
                       [this](Context& c) { return show_ports(c, host_); }));
     CLI::App* top = with_host(
         command(&app_, "top", "What uses most, refreshed every few seconds", [this](Context& c) {
-          const bool once = once_ || (!c.json && !c.terminal.colour);
-          return show_top(c, host_, by_, interval_s_, once ? 1 : rounds_);
+          return show_top(c, host_, by_, interval_s_, top_rounds(c, once_, rounds_));
         }));
     top->add_option("--by", by_, "cpu or memory")->check(CLI::IsMember({"cpu", "memory"}));
     top->add_flag("--once", once_, "Print once (the default when the output is not a terminal)");
@@ -299,7 +298,7 @@ class Console {
   bool once_ = false;
   bool no_times_ = false;
   unsigned interval_s_ = 2;
-  unsigned rounds_ = 0;
+  std::optional<unsigned> rounds_;
   LogOptions logs_;
   MetricOptions metrics_;
   EventOptions events_;

@@ -13,6 +13,10 @@ std::string ago(std::int64_t then_ms, std::int64_t now_ms) {
   return text::format_duration_ms(std::max<std::int64_t>(0, now_ms - then_ms));
 }
 
+std::string since(std::int64_t then_ms, std::int64_t now_ms) {
+  return then_ms <= 0 ? "never" : ago(then_ms, now_ms) + " ago";
+}
+
 std::string until(std::int64_t then_ms, std::int64_t now_ms) {
   if (then_ms == 0) return "never";
   if (then_ms <= now_ms) return "expired";

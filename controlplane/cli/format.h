@@ -10,6 +10,7 @@
 namespace observeai::controlplane::cli {
 
 std::string ago(std::int64_t then_ms, std::int64_t now_ms);    // "3m 2s", "-" for never
+std::string since(std::int64_t then_ms, std::int64_t now_ms);  // "3m 2s ago", "never"
 std::string until(std::int64_t then_ms, std::int64_t now_ms);  // "in 59m", "expired", "never" for 0
 std::string bytes_or_dash(std::optional<double> bytes);
 std::string cores_or_dash(std::optional<double> cores);

@@ -42,6 +42,28 @@ void write_pretty(const json::value& value, std::string& out, std::size_t depth)
   }
 }
 
+// JSON itself escapes what is below U+0020 only. DEL and the C1 controls (U+0080 to U+009F; U+009B
+// begins an escape sequence) can stand in its strings alone, where \u00XX means the same.
+std::string without_controls(std::string_view text) {
+  constexpr const char* kHex = "0123456789abcdef";
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const bool has_next = i + 1 < text.size();
+    const auto next = static_cast<unsigned char>(has_next ? text[i + 1] : 0);
+    if (byte == 0x7F) {
+      out += "\\u007f";
+    } else if (byte == 0xC2 && next >= 0x80 && next < 0xA0) {
+      out.append("\\u00").append({kHex[next >> 4U], kHex[next & 15U]});
+      ++i;
+    } else {
+      out += text[i];
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 const json::object& object_of(const json::value& value) {
@@ -67,9 +89,21 @@ std::string raw_text_at(const json::object& object, const char* name) {
   return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
 }
 
+std::string printable(std::string_view text) {
+  return text::escape_unprintable(text, std::numeric_limits<std::size_t>::max());
+}
+
+std::string printable_lines(std::string_view text) {
+  std::string out;
+  for (const auto line : text::split(text, '\n')) {
+    if (!out.empty()) out += '\n';
+    out += printable(line);
+  }
+  return out;
+}
+
 std::string text_at(const json::object& object, const char* name) {
-  return text::escape_unprintable(raw_text_at(object, name),
-                                  std::numeric_limits<std::size_t>::max());
+  return printable(raw_text_at(object, name));
 }
 
 std::optional<double> number_at(const json::object& object, const char* name) {
@@ -91,7 +125,11 @@ bool flag_at(const json::object& object, const char* name) {
 std::string pretty(const json::value& value) {
   std::string out;
   write_pretty(value, out, 0);
-  return out + "\n";
+  return without_controls(out) + "\n";
+}
+
+std::string compact(const json::value& value) {
+  return without_controls(json::serialize(value));
 }
 
 }  // namespace observeai::controlplane::cli

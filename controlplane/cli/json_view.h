@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <boost/json.hpp>
 
@@ -20,8 +21,14 @@ std::string raw_text_at(const boost::json::object& object, const char* name);
 std::optional<double> number_at(const boost::json::object& object, const char* name);
 std::int64_t integer_at(const boost::json::object& object, const char* name);
 bool flag_at(const boost::json::object& object, const char* name);
+// Any foreign text, such as a member's name or an element of a list.
+std::string printable(std::string_view text);
+// The same for text of several lines of ours: line ends stay.
+std::string printable_lines(std::string_view text);
 
 // Two spaces of indentation, one member per line: for people who pass --json and look at it.
+// Control characters are \u escapes here and in compact(): the same JSON, safe on a terminal.
 std::string pretty(const boost::json::value& value);
+std::string compact(const boost::json::value& value);  // On one line
 
 }  // namespace observeai::controlplane::cli

@@ -23,8 +23,7 @@ std::string summed(const json::object& by_reason) {
     const double value = member.value().to_number<double>();
     sum += value;
     if (value > 0)
-      parts +=
-          (parts.empty() ? "" : ", ") + std::string(member.key()) + " " + format_value(value, "");
+      parts += (parts.empty() ? "" : ", ") + printable(member.key()) + " " + format_value(value, "");
   }
   return sum == 0 ? "0" : parts;
 }
@@ -34,9 +33,8 @@ Table host_table(const json::array& hosts, std::int64_t now_ms) {
                "DOCKER", "OS"});
   for (const auto& value : hosts) {
     const auto& host = object_of(value);
-    const std::string seen = ago(integer_at(host, "last_seen_ms"), now_ms);
     table.add({text_at(host, "hostname"), text_at(host, "agent_id"),
-               state_cell(text_at(host, "state")), seen == "-" ? seen : seen + " ago",
+               state_cell(text_at(host, "state")), since(integer_at(host, "last_seen_ms"), now_ms),
                cores_or_dash(number_at(host, "cpu_cores_used")), count(host, "cpus"),
                bytes_or_dash(number_at(host, "memory_used_bytes")),
                bytes_or_dash(number_at(host, "memory_bytes")),
@@ -62,8 +60,8 @@ Table alert_table(const json::array& alerts, std::int64_t now_ms) {
   for (const auto& value : alerts) {
     const auto& alert = object_of(value);
     table.add({Cell(text_at(alert, "kind"), Tone::kBad), text_at(alert, "hostname"),
-               ago(integer_at(alert, "first_ms"), now_ms) + " ago",
-               ago(integer_at(alert, "last_ms"), now_ms) + " ago", count(alert, "count"),
+               since(integer_at(alert, "first_ms"), now_ms),
+               since(integer_at(alert, "last_ms"), now_ms), count(alert, "count"),
                text_at(alert, "message")});
   }
   return table;
@@ -182,7 +180,7 @@ Result<void> show_host(Context& context, const std::string& name) {
   row("host", text_at(host, "hostname"));
   row("agent", text_at(host, "agent_id") + ", version " + text_at(host, "agent_version"));
   row("state", state_cell(text_at(host, "state")));
-  row("last seen", ago(integer_at(host, "last_seen_ms"), now_ms) + " ago");
+  row("last seen", since(integer_at(host, "last_seen_ms"), now_ms));
   row("system", text_at(host, "os") + ", kernel " + text_at(host, "kernel") + ", " +
                     text_at(host, "architecture"));
   row("up", ago(integer_at(host, "boot_time_ms"), now_ms));

@@ -48,7 +48,7 @@ std::string labels_of(const json::object& series) {
   std::string out;
   for (const auto& label : object_at(series, "labels")) {
     out += out.empty() ? "" : ",";
-    out += text::escape_unprintable(label.key(), 200) + "=\"" +
+    out += printable(label.key()) + "=\"" +
            text_at(object_at(series, "labels"), std::string(label.key()).c_str()) + "\"";
   }
   return out.empty() ? out : "{" + out + "}";
@@ -131,9 +131,45 @@ void draw_series(Context& context, const json::object& series) {
   context.out << "\n";
 }
 
+// What a stream says about itself. Never silently: rows are missing here, or were.
+void note_of_stream(Context& context, const std::string& event, const json::value& data) {
+  const std::string message = text_at(object_of(data), "message");
+  if (event == "lagged")
+    context.err << "observeai: " << message << "; connecting again\n" << std::flush;
+  if (event == "truncated") context.err << "observeai: " << message << "\n" << std::flush;
+}
+
+// Follows `path`, printing the rows that come as `wanted` by `print`.
+template <class Print>
+Result<void> follow_rows(Context& context, const std::string& path, const Query& query,
+                         const std::string& wanted, Print print) {
+  return context.api.follow(
+      path, query, [&](const std::string& event, const json::value& data) {
+        if (event != wanted) {
+          note_of_stream(context, event, data);
+        } else if (context.json) {
+          context.out << compact(data) << "\n" << std::flush;
+        } else {
+          print(object_of(data));
+          context.out << std::flush;
+        }
+        return static_cast<bool>(context.out);
+      });
+}
+
+// Options that following cannot honour are refused, not ignored.
+Result<void> check_range(bool follow, const std::string& limit, const std::string& until) {
+  if (follow && !until.empty())
+    return Error(Errc::kInvalid, "--until does not go with --follow, which has no end");
+  if (!follow && limit == "0")
+    return Error(Errc::kInvalid, "--limit 0 goes with --follow only; without it nothing is left");
+  return {};
+}
+
 }  // namespace
 
 Result<void> show_logs(Context& context, const LogOptions& options) {
+  TRY_VOID(check_range(options.follow, options.limit, options.until));
   Query query{{"target", options.target},
               {"host", options.host},
               {"since", options.since},
@@ -141,18 +177,8 @@ Result<void> show_logs(Context& context, const LogOptions& options) {
               {"stream", options.stream}};
   if (options.follow) {
     query.emplace_back("tail", options.limit.empty() ? "20" : options.limit);
-    return context.api.follow("/v1/logs/follow", query,
-                              [&](const std::string& event, const json::value& data) {
-                                if (event == "log") {
-                                  if (context.json) {
-                                    context.out << json::serialize(data) << "\n";
-                                  } else {
-                                    print_log(context, object_of(data), options);
-                                  }
-                                  context.out << std::flush;
-                                }
-                                return static_cast<bool>(context.out);
-                              });
+    return follow_rows(context, "/v1/logs/follow", query, "log",
+                       [&](const json::object& row) { print_log(context, row, options); });
   }
   query.emplace_back("until", options.until);
   query.emplace_back("limit", options.limit);
@@ -217,21 +243,16 @@ Result<void> show_metrics(Context& context, const MetricOptions& options) {
 }
 
 Result<void> show_events(Context& context, const EventOptions& options) {
+  TRY_VOID(check_range(options.follow, options.limit, options.until));
+  if (options.follow && !options.since.empty()) {
+    return Error(Errc::kInvalid,
+                 "--since does not go with --follow; --limit says how many events of the past");
+  }
   Query query{{"target", options.target}, {"host", options.host}, {"kind", options.kind}};
   if (options.follow) {
     query.emplace_back("tail", options.limit.empty() ? "20" : options.limit);
-    return context.api.follow("/v1/events/follow", query,
-                              [&](const std::string& event, const json::value& data) {
-                                if (event == "event") {
-                                  if (context.json) {
-                                    context.out << json::serialize(data) << "\n";
-                                  } else {
-                                    print_event(context, object_of(data));
-                                  }
-                                  context.out << std::flush;
-                                }
-                                return static_cast<bool>(context.out);
-                              });
+    return follow_rows(context, "/v1/events/follow", query, "event",
+                       [&](const json::object& event) { print_event(context, event); });
   }
   query.insert(query.end(),
                {{"since", options.since}, {"until", options.until}, {"limit", options.limit}});

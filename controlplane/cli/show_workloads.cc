@@ -91,7 +91,7 @@ Result<void> show_containers(Context& context, const std::string& host, bool all
     table.add({text_at(row, "name"), short_id(text_at(row, "id")), text_at(row, "service"),
                container_state(row),
                uptime ? text::format_duration_ms(static_cast<std::int64_t>(*uptime))
-                      : ago(integer_at(row, "finished_ms"), now_ms) + " ago",
+                      : since(integer_at(row, "finished_ms"), now_ms),
                with_limit(number_at(row, "cpu_cores_used"), number_at(row, "cpu_limit_cores"),
                           cores_or_dash),
                with_limit(number_at(row, "memory_working_set_bytes"),
@@ -148,7 +148,7 @@ Result<void> show_services(Context& context, const std::string& host) {
     std::string hosts;
     for (const auto& name : array_at(row, "hosts")) {
       if (name.is_string())
-        hosts += (hosts.empty() ? "" : ", ") + text::escape_unprintable(name.as_string(), 100);
+        hosts += (hosts.empty() ? "" : ", ") + printable(name.as_string());
     }
     table.add({text_at(row, "name"), text_at(row, "project"), text_at(row, "kind"),
                state_cell(text_at(row, "health")),
@@ -179,6 +179,12 @@ Result<void> show_ports(Context& context, const std::string& host) {
   return {};
 }
 
+unsigned top_rounds(const Context& context, bool once, std::optional<unsigned> asked) {
+  if (once) return 1;
+  if (asked) return *asked;
+  return context.json || context.terminal.interactive ? 0 : 1;
+}
+
 Result<void> show_top(Context& context, const std::string& host, const std::string& by,
                       unsigned interval_s, unsigned rounds) {
   for (unsigned round = 0; rounds == 0 || round < rounds; ++round) {
@@ -186,11 +192,11 @@ Result<void> show_top(Context& context, const std::string& host, const std::stri
     TRY(const auto answer,
         context.api.get("/v1/top", {{"host", host}, {"by", by}, {"limit", "25"}}));
     if (context.json) {
-      context.out << json::serialize(answer) << "\n" << std::flush;
+      context.out << compact(answer) << "\n" << std::flush;
       continue;
     }
     const auto& rows = array_at(object_of(answer), "rows");
-    if (rounds != 1 && context.terminal.colour) context.out << "\x1b[H\x1b[2J";
+    if (rounds != 1 && context.terminal.interactive) context.out << "\x1b[H\x1b[2J";
     context.out << "what uses most " << (by == "memory" ? "memory" : "cpu (in cores)") << ", "
                 << local_clock(integer_at(object_of(answer), "now_ms")).substr(0, 8) << "\n\n"
                 << top_table(rows).render(context.terminal) << std::flush;

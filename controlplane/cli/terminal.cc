@@ -49,6 +49,7 @@ Terminal detect_terminal(int fd) {
   Terminal terminal;
   const bool is_terminal = ::isatty(fd) == 1;
   const char* no_colour = std::getenv("NO_COLOR");
+  terminal.interactive = is_terminal;
   terminal.colour = is_terminal && (no_colour == nullptr || *no_colour == '\0');
   for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
     const char* value = std::getenv(name);

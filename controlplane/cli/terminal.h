@@ -9,8 +9,9 @@
 namespace observeai::controlplane::cli {
 
 struct Terminal {
-  bool colour = false;  // A terminal, and NO_COLOR is not set
-  bool unicode = true;  // The locale says UTF-8
+  bool interactive = false;  // A terminal: what was printed may be painted over
+  bool colour = false;       // The same, and NO_COLOR is not set
+  bool unicode = true;       // The locale says UTF-8
   std::size_t columns = 120;
 };
 Terminal detect_terminal(int fd);

@@ -4,33 +4,12 @@
 
 #include "controlplane/cli/api_client.h"
 #include "controlplane/cli/json_view.h"
+#include "tests/unit/controlplane/cli/scripted_client.h"
 
 using namespace observeai;
 using namespace observeai::controlplane::cli;
 
 namespace {
-
-// Answers every request with what the test put in, and keeps the request.
-class ScriptedClient final : public http::HttpClient {
- public:
-  Result<http::Response> next = http::Response{200, {}, "{}"};
-  http::Request last;
-  std::vector<http::ServerSentEvent> events;
-
-  Result<http::Response> send(const http::Request& request) override {
-    last = request;
-    return next;
-  }
-  Result<http::Response> stream(const http::Request& request,
-                                const std::function<bool(const http::ServerSentEvent&)>& on_event,
-                                std::chrono::milliseconds) override {
-    last = request;
-    for (const auto& event : events) {
-      if (!on_event(event)) return http::Response{200, {}, ""};
-    }
-    return next;
-  }
-};
 
 struct Fixture {
   ScriptedClient* http = new ScriptedClient;
@@ -64,6 +43,19 @@ TEST_CASE("the server's error keeps its code and shows its hint") {
   CHECK(f.api.get("/v1/x").error().code() == Errc::kUnavailable);
 }
 
+TEST_CASE("a refusal cannot steer the terminal, and names what an ambiguous word may mean") {
+  Fixture f;
+  f.http->next = http::Response{
+      409,
+      {},
+      "{\"error\":{\"code\":\"invalid\",\"message\":\"\\u001b]0;x\\u0007 names 1 target\","
+      "\"hint\":\"mean \\u009b2J\\nweb?\",\"candidates\":[{\"agent_id\":\"a-1\",\"hostname\":\"\\u001bh\","
+      "\"target\":\"container/c\",\"name\":\"n\\u001b\"}]}}"};
+  CHECK(f.api.get("/v1/logs").error().message() ==
+        "\\x1b]0;x\\x07 names 1 target\n  mean \\xc2\\x9b2J\\x0aweb?\n"
+        "  n\\x1b: host \\x1bh (a-1), target container/c");
+}
+
 TEST_CASE("following hands over events until the reader has enough, and remembers the last id") {
   Fixture f;
   f.http->events = {{"log", "{\"n\":1}", "7"}, {"log", "garbage", "8"}, {"log", "{\"n\":2}", "9"}};
@@ -93,5 +85,12 @@ TEST_CASE("text from the server cannot steer the terminal") {
   CHECK(text_at(object_of(value), "a") == "x\\x1b[2Jy");
   CHECK(number_at(object_of(value), "n") == 1.5);
   CHECK_FALSE(number_at(object_of(value), "a"));
+  CHECK(printable_lines("a\x1b[2J\n  b\x7f") == "a\\x1b[2J\n  b\\x7f");
+  // As JSON the text stays what it is.
+  const auto controls = boost::json::parse("{\"\\u009bk\":[\"\\u001b\\u007f\\u0085\\u00a0\"]}");
+  CHECK(compact(controls) == "{\"\\u009bk\":[\"\\u001b\\u007f\\u0085\xC2\xA0\"]}");
+  CHECK(boost::json::parse(compact(controls)) == controls);
+  CHECK(boost::json::parse(pretty(controls)) == controls);
+  CHECK(pretty(controls).find('\xC2') == pretty(controls).find("\xC2\xA0"));
   CHECK(pretty(boost::json::parse("{\"a\":[1,{}]}")) == "{\n  \"a\": [\n    1,\n    {}\n  ]\n}\n");
 }

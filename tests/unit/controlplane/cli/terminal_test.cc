@@ -8,7 +8,7 @@
 using namespace observeai::controlplane::cli;
 
 namespace {
-const Terminal kPlain{false, true, 60};
+const Terminal kPlain{false, false, true, 60};
 }
 
 TEST_CASE("columns line up, numbers to the right, nothing after the last column") {
@@ -24,19 +24,19 @@ TEST_CASE("columns line up, numbers to the right, nothing after the last column"
 TEST_CASE("the widest text column gives when the terminal is narrow") {
   Table table({"NAME", "IMAGE"});
   table.add({"web", std::string(200, 'x')});
-  const auto text = table.render(Terminal{false, true, 40});
+  const auto text = table.render(Terminal{false, false, true, 40});
   for (std::size_t begin = 0; begin < text.size();) {
     const auto end = text.find('\n', begin);
     CHECK(display_width(text.substr(begin, end - begin)) <= 40);
     begin = end + 1;
   }
   CHECK(text.find("…") != std::string::npos);
-  CHECK(table.render(Terminal{false, false, 40}).find("~\n") != std::string::npos);
+  CHECK(table.render(Terminal{false, false, false, 40}).find("~\n") != std::string::npos);
 }
 
 TEST_CASE("colour only where there is a terminal for it, and it takes no columns") {
   CHECK(paint(kPlain, Tone::kBad, "x") == "x");
-  CHECK(paint(Terminal{true, true, 80}, Tone::kBad, "x") == "\x1b[31mx\x1b[0m");
+  CHECK(paint(Terminal{true, true, true, 80}, Tone::kBad, "x") == "\x1b[31mx\x1b[0m");
 }
 
 TEST_CASE("values are short and carry their unit") {
@@ -62,7 +62,7 @@ TEST_CASE("a plot has its extremes on the axis, even for flat, single and missin
   CHECK(plot(kPlain, {{5, 7.0}}, 3, "").find("┤") != std::string::npos);
   CHECK(plot(kPlain, {{0, 7.0}, {1000, std::nan("")}, {2000, 7.0}}, 3, "").find("┤") !=
         std::string::npos);
-  CHECK(plot(Terminal{false, false, 60}, line, 5, "").find('*') != std::string::npos);
+  CHECK(plot(Terminal{false, false, false, 60}, line, 5, "").find('*') != std::string::npos);
 }
 
 TEST_CASE("ages, ends, states") {
