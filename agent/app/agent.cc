@@ -119,6 +119,7 @@ Result<void> Program::build_collectors() {
   inventory.paths.sys = config_.sys_root;
   inventory.interval = config_.inventory_interval;
   inventory.agent_version = OBSERVEAI_VERSION;
+  inventory.docker_enabled = config_.docker_enabled;
   inventory_ = std::make_unique<InventoryLoop>(clock_, *pool_, *outbox_, inventory, redact_text,
                                                [this](const std::vector<ObservedContainer>& all) {
                                                  containers_ = all;

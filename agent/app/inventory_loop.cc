@@ -27,9 +27,14 @@ InventoryLoop::InventoryLoop(AsyncClock& clock, BlockingPool& pool, Outbox& outb
       ports_(std::make_shared<PortScanner>(options_.paths)),
       facts_(host_facts(options_.paths, signing::sha256_hex)) {
   facts_.agent_version = options_.agent_version;
-  facts_.docker = "disabled";
+  facts_.docker = options_.docker_enabled ? "starting" : "disabled";
   facts_.systemd = "not running";
   tracker_.set_host(facts_);
+  if (!options_.docker_enabled) {
+    wire::SectionUpdate<ObservedContainer> none;
+    none.full = true;
+    tracker_.apply_containers(none);
+  }
 }
 
 boost::asio::awaitable<void> InventoryLoop::run() {

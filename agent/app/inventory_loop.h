@@ -26,6 +26,7 @@ class InventoryLoop final : public DiscoverySink {
     Paths paths;
     std::chrono::milliseconds interval{5'000};
     std::string agent_version;
+    bool docker_enabled = true;
   };
   using OnContainers = std::function<void(const std::vector<ObservedContainer>&)>;
 

@@ -56,9 +56,17 @@ class InventorySection {
       if (!kept.contains(key)) gone.push_back(key);
     }
     for (const auto& key : gone) erase(key);
+    known_ = true;
   }
 
+  // The first one after replace() is the whole section, full: what an earlier run of the agent
+  // reported and is gone by now cannot be named here.
   wire::SectionUpdate<T> take_delta() {
+    if (known_ && !whole_reported_) {
+      auto update = whole();
+      mark_reported();
+      return update;
+    }
     wire::SectionUpdate<T> update;
     std::set<std::string> later;
     for (auto& value : departed_) {
@@ -90,6 +98,7 @@ class InventorySection {
     return update;
   }
   void mark_reported() {
+    whole_reported_ = known_;
     changed_.clear();
     departed_.clear();
     reported_.clear();
@@ -104,6 +113,8 @@ class InventorySection {
   std::set<std::string> reported_;
   std::vector<T> departed_;
   std::uint64_t lost_ = 0;
+  bool known_ = false;  // As a whole: replace() was called
+  bool whole_reported_ = false;
 };
 
 class InventoryTracker {

@@ -105,7 +105,8 @@ struct HostFacts {
   std::string boot_id;
   std::string cgroup_mode;  // "v1", "hybrid", "v2", "none"
   std::string agent_version;
-  std::string docker;   // "20.10.24", or why not: "missing", "stopped", "hanging", "error: …"
+  // "20.10.24", or why not: "starting", "disabled", "missing", "stopped", "hanging", "error: …"
+  std::string docker;
   std::string systemd;  // "252" or "not running"
   bool operator==(const HostFacts&) const = default;
 };

@@ -84,18 +84,40 @@ TEST_CASE("how many departed ones wait is bounded and the rest counted") {
 
 TEST_CASE("a full update of the containers removes what it lacks") {
   InventoryTracker tracker;
-  tracker.apply_containers(update({container("a", "running"), container("b", "running")}));
+  auto full = update({container("a", "running"), container("b", "running")});
+  full.full = true;
+  tracker.apply_containers(full);
   tracker.take_delta(1);
-  auto full = update({container("b", "running"), container("c", "running")});
+  full = update({container("b", "running"), container("c", "running")});
   full.full = true;
   tracker.apply_containers(full);
   CHECK(words(tracker.take_delta(2).containers) == " +c:running -a");
 }
 
+TEST_CASE("the first whole picture of a section replaces what an earlier run reported") {
+  InventoryTracker tracker;
+  CHECK(tracker.take_delta(1).empty());  // Nothing is known yet: nothing is taken back
+  tracker.apply_containers(update({container("a", "running")}));
+  CHECK(words(tracker.take_delta(2).containers) == " +a:running");
+  auto full = update({container("a", "running"), container("b", "running")});
+  full.full = true;
+  tracker.apply_containers(full);
+  tracker.apply_containers(update({container("c", "running")}));
+  CHECK(words(tracker.take_delta(3).containers) == "full +a:running +b:running +c:running");
+  CHECK(tracker.take_delta(4).empty());
+  tracker.set_units({});
+  auto delta = tracker.take_delta(5);
+  CHECK(delta.units.full);
+  CHECK(delta.units.upserts.empty());
+  CHECK(tracker.take_delta(6).empty());
+}
+
 TEST_CASE("snapshots of a section become deltas") {
   InventoryTracker tracker;
   tracker.set_processes({group("x", 1), group("y", 1)});
-  CHECK(tracker.take_delta(1).processes.upserts.size() == 2);
+  const auto first = tracker.take_delta(1).processes;
+  CHECK(first.full);
+  CHECK(first.upserts.size() == 2);
   tracker.set_processes({group("x", 1), group("y", 2)});
   auto delta = tracker.take_delta(2);
   REQUIRE(delta.processes.upserts.size() == 1);
