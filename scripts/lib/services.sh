@@ -10,19 +10,28 @@ start_time_of() { awk '{ sub(/^.*\) /, ""); if ($1 != "Z") print $20 }' "/proc/$
 service_pid() { cut -d' ' -f1 "$1/run/$2.pid" 2>/dev/null; }
 
 service_running() { # home name
-  local pid started
-  read -r pid started 2>/dev/null <"$1/run/$2.pid" || return 1
+  local pid started _
+  read -r pid started _ 2>/dev/null <"$1/run/$2.pid" || return 1
   [ -n "$started" ] && [ "$(start_time_of "$pid")" = "$started" ]
 }
 
-service_start() { # home name command...
+# Alive, and what would be started now: the same program, not replaced since, with the same settings.
+service_current() { # home name program settings_file
+  local pid started settings
+  service_running "$1" "$2" || return 1
+  read -r pid started settings <"$1/run/$2.pid"
+  [ "$settings" = "$(settings_sum "$4")" ] && [ "$(readlink "/proc/$pid/exe")" = "$(readlink -f "$3")" ]
+}
+settings_sum() { cksum <"$1" | tr ' ' -; }
+
+service_start() { # home name program command... --config FILE
   local home=$1 name=$2
   shift 2
-  service_running "$home" "$name" && return 0
-  setsid "$@" >>"$home/log/$name.log" 2>&1 </dev/null &
+  # Descriptor 9 is the lock of scripts/up, which ends with the script.
+  setsid "$@" >>"$home/log/$name.log" 2>&1 </dev/null 9>&- &
   local pid=$!
   disown "$pid"
-  echo "$pid $(start_time_of "$pid")" >"$home/run/$name.pid"
+  echo "$pid $(start_time_of "$pid") $(settings_sum "${!#}")" >"$home/run/$name.pid"
 }
 
 service_stop() { # home name: SIGTERM, then SIGKILL after 10 s
@@ -30,87 +39,143 @@ service_stop() { # home name: SIGTERM, then SIGKILL after 10 s
   service_running "$1" "$2" || { rm -f "$1/run/$2.pid"; return 0; }
   pid=$(service_pid "$1" "$2")
   kill -TERM "$pid" 2>/dev/null || true
-  wait_until 10 service_gone "$1" "$2" || kill -KILL "$pid" 2>/dev/null || true
+  if ! wait_until 10 service_gone "$1" "$2"; then
+    kill -KILL "$pid" 2>/dev/null || true
+    wait_until 5 service_gone "$1" "$2" || { explain "the $2 (pid $pid) does not end"; return 1; }
+  fi
   rm -f "$1/run/$2.pid"
 }
 service_gone() { ! service_running "$1" "$2"; }
 
+# For waiting: also false when it ended, and then the waiting is over.
+service_alive() { service_running "$1" "$2" || { wait_is_over=true; return 1; }; }
+
 service_failed() { # home name: what to read when it did not come up
+  explain "the $2 did not come up; the end of its log, $1/log/$2.log:"
+  tail -n 15 "$1/log/$2.log" | sed 's/^/    /' >&2
+  return 1
+}
+
+# Lines below the name of the step that failed.
+explain() {
   echo >&2
-  tail -n 15 "$1/log/$2.log" >&2
-  echo "the $2 did not come up; its log is $1/log/$2.log" >&2
+  printf '    %s\n' "$@" >&2
+}
+
+port_is_free() { # port variable
+  local reason
+  reason=$(python3 -c '
+import socket, sys
+with socket.socket() as s:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        s.bind(("0.0.0.0", int(sys.argv[1])))
+    except OSError as problem:
+        sys.exit(f"port {sys.argv[1]}: {problem.strerror}")' "$1" 2>&1) && return 0
+  explain "$reason" "choose another one:  $2=$(($1 < 60000 ? $1 + 1000 : $1 - 1000)) scripts/up"
   return 1
 }
 
 wait_until() { # seconds command...
-  local end=$(($(now_ms) + $1 * 1000))
+  local end=$(($(now_ms) + $1 * 1000)) wait_is_over=false
   shift
   until "$@"; do
-    [ "$(now_ms)" -ge "$end" ] && return 1
+    if $wait_is_over || [ "$(now_ms)" -ge "$end" ]; then return 1; fi
     sleep 0.1
   done
 }
 
-build_quietly() { # home: the whole output only when it fails
+build_quietly() { # the whole output only when it fails
   local log
-  log=$(mktemp)
+  log=$(mktemp) || return 1
   if [ -t 2 ] && [ ! -f build/release/bin/observeai ]; then
-    echo "compiling, a few minutes the first time" >&2
-    printf '  %-42s' "" >&2
+    printf 'compiling, a few minutes the first time\n  %-42s' "" >&2
   fi
   if ! ./scripts/build release --target observeai-agent observeai-controlplane observeai >"$log" 2>&1; then
-    grep -E 'error|FAILED' "$log" | head -20 >&2
-    echo "the build failed; its output is in $log" >&2
+    explain "the build failed; its output is in $log:"
+    grep -E 'error|FAILED' "$log" | head -20 | sed 's/^/    /' >&2
     return 1
   fi
   rm -f "$log"
 }
 
-# ---- demo containers: one small image from Debian's static busybox, no registry ----------------
+# ---- sample containers: one small image from Debian's static busybox, no registry --------------
 
+demo_names=(web worker cache)
 demo_docker() { docker -H "unix://$demo_socket" "$@"; }
+try_docker() { # The same; what went wrong is said below the step.
+  local output
+  output=$(demo_docker "$@" 2>&1) && return 0
+  explain "$output" "everything but the sample containers runs; when that is mended: scripts/up --demo"
+  return 1
+}
 
+# Without Docker there are no sample containers; everything else runs, so that is not a failure.
 start_demo() { # home docker_socket
   local home=$1
   demo_socket=$2
   if ! command -v docker >/dev/null; then
-    echo "docker is not installed (apt-get install docker.io); everything else runs" >&2
+    note "none: docker is not installed (apt-get install docker.io)"
     return 0
   fi
-  if ! demo_docker version >/dev/null 2>&1; then
-    echo "docker does not answer on $demo_socket (systemctl start docker); everything else runs" >&2
+  if ! timeout 20 docker -H "unix://$demo_socket" version >/dev/null 2>&1; then
+    note "none: docker does not answer on $demo_socket (systemctl start docker)"
     return 0
   fi
   local busybox
   busybox=$(command -v busybox || true)
   if [ -z "$busybox" ] || ! file_is_static "$busybox"; then
-    echo "the demo needs Debian's busybox-static (apt-get install busybox-static)" >&2
+    note "none: they need busybox-static (apt-get install busybox-static)"
     return 0
   fi
-  local root
-  root=$(mktemp -d)
-  mkdir -p "$root/bin" "$root/tmp" "$root/demo"
-  cp "$busybox" "$root/bin/busybox"
-  local applet
-  for applet in sh echo sleep date cat expr dd rm httpd wget seq head tr; do ln -sf busybox "$root/bin/$applet"; done
-  cp scripts/lib/demo/*.sh "$root/demo/"
-  tar -C "$root" -c . | demo_docker import - observeai-demo:local >/dev/null
-  rm -rf "$root"
-  local name
-  for name in web worker cache; do
-    demo_docker container inspect "observeai-demo-$name" >/dev/null 2>&1 && demo_docker rm -f "observeai-demo-$name" >/dev/null
-    demo_docker run -d --name "observeai-demo-$name" --memory 64m --restart unless-stopped \
-      --label com.docker.compose.project=observeai-demo --label "com.docker.compose.service=$name" \
-      --label io.observeai.demo=true observeai-demo:local /bin/sh "/demo/$name.sh" >/dev/null
+  echo "$demo_socket" >"$home/run/demo" || return 1
+  local name image running
+  make_demo_image "$busybox" || return 1
+  image=$(demo_docker image inspect -f '{{.Id}}' observeai-demo:local) || return 1
+  for name in "${demo_names[@]}"; do
+    name=observeai-demo-$name
+    running=$(demo_docker container inspect -f '{{.State.Running}} {{.Image}}' "$name" 2>/dev/null)
+    [ "$running" = "true $image" ] && continue
+    [ -z "$running" ] || try_docker rm -f "$name" || return 1
+    try_docker run -d --name "$name" --memory 64m --restart unless-stopped \
+      --label com.docker.compose.project=observeai-demo --label "com.docker.compose.service=${name##*-}" \
+      --label io.observeai.demo=true observeai-demo:local /bin/sh "/demo/${name##*-}.sh" || return 1
   done
-  touch "$home/run/demo"
 }
 file_is_static() { ! ldd "$1" >/dev/null 2>&1; }
+note() { printf '\n    %s\n  %-42s' "$*" "" >&2; }
 
-remove_demo() { # home docker_socket
-  demo_socket=$2
+# Made anew only when what goes into it has changed.
+make_demo_image() { # busybox
+  local sum root
+  sum=$(cat "$1" scripts/lib/demo/*.sh | sha256sum | cut -c1-32) || return 1
+  [ "$(demo_docker image inspect -f '{{index .Config.Labels "io.observeai.demo.sum"}}' observeai-demo:local 2>/dev/null)" = "$sum" ] && return 0
+  root=$(mktemp -d) || return 1
+  local made=false applet
+  if mkdir -p "$root/bin" "$root/tmp" "$root/demo" && cp "$1" "$root/bin/busybox" && cp scripts/lib/demo/*.sh "$root/demo/"; then
+    made=true
+    for applet in sh echo sleep date cat expr dd rm httpd wget seq head tr mkdir; do
+      ln -sf busybox "$root/bin/$applet" || made=false
+    done
+  fi
+  if $made; then
+    tar -C "$root" -c . | try_docker import --change "LABEL io.observeai.demo.sum=$sum" - observeai-demo:local || made=false
+  fi
+  rm -rf "$root"
+  $made
+}
+
+remove_demo() { # home
   [ -f "$1/run/demo" ] || return 0
-  local name
-  for name in web worker cache; do demo_docker rm -f "observeai-demo-$name" >/dev/null 2>&1 || true; done
+  demo_socket=$(cat "$1/run/demo")
+  local names=("${demo_names[@]/#/observeai-demo-}")
+  if ! demo_docker rm -f "${names[@]}" >/dev/null 2>&1 && ! demo_gone; then
+    echo "the sample containers could not be removed, docker does not answer; later: docker rm -f ${names[*]}" >&2
+    return 1
+  fi
   rm -f "$1/run/demo"
+}
+demo_gone() {
+  local left
+  left=$(demo_docker ps -aq --filter label=io.observeai.demo=true 2>/dev/null) && [ -z "$left" ]
 }
