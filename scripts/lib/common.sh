@@ -1,12 +1,15 @@
 # Helpers of the scripts in this folder; sourced, never run.
 
-# list_ctest BUILD_DIR LABEL: lines "name<TAB>quoted command" of the tests that carry the label.
+# list_ctest BUILD_DIR LABEL: lines "name<TAB>quoted command" of the tests that carry the label. Fails when
+# ctest does; none is not a failure here.
 list_ctest() {
-  ctest --test-dir "$1" --show-only=json-v1 2>/dev/null | python3 -c '
+  local tests
+  tests=$(ctest --test-dir "$1" --show-only=json-v1) || return 1
+  python3 -c '
 import json, shlex, sys
 for test in json.load(sys.stdin)["tests"]:
     labels = next((p["value"] for p in test.get("properties", []) if p["name"] == "LABELS"), [])
     if sys.argv[1] in labels and "command" in test:
         print(test["name"], " ".join(map(shlex.quote, test["command"])), sep="\t")
-' "$2"
+' "$2" <<<"$tests"
 }
