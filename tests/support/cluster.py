@@ -2,17 +2,22 @@
 
 Used by tests/e2e and scripts/bench. Standard library only. Everything that is started is stopped by its pid.
 """
+import contextlib
+import ctypes
 import json
 import os
 import pathlib
 import shutil
 import signal
 import socket
+import sqlite3
 import ssl
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+import traceback
 import http.client
 import urllib.parse
 
@@ -23,6 +28,12 @@ def free_port() -> int:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def with_clock(shift: str) -> list:
+    """What to put before a command so that its clock is off, "-20d" say. The program itself is the process:
+    unlike the faketime command, which stays before it and does not hand signals on."""
+    return ["env", "LD_PRELOAD=/usr/$LIB/faketime/libfaketimeMT.so.1", "FAKETIME_DONT_FAKE_MONOTONIC=1", f"FAKETIME={shift}"]
 
 
 def wait_until(what: str, condition, seconds: float = 20, every: float = 0.05):
@@ -55,8 +66,14 @@ class Docker:
         self._script("stop", self.dir)
 
     def close(self):
-        for name in self.run("ps", "-aq", check=False).split():
-            self.run("rm", "-f", name, check=False)
+        """Removes the containers, ends the engine, then the folder: never the folder of a running engine."""
+        try:
+            self.start()  # One that was killed left containers behind.
+            containers = self.run("ps", "-aq", check=False).split()
+            if containers:
+                self.run("rm", "-f", *containers, check=False)
+        except subprocess.SubprocessError as problem:
+            print(f"containers of {self.dir} may be left: {problem}")
         self.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -64,7 +81,8 @@ class Docker:
         subprocess.run([ROOT / "tests/support/dockerd.sh", *arguments], check=True)
 
     def run(self, *arguments, check=True) -> str:
-        done = subprocess.run(["docker", "-H", f"unix://{self.socket}", *arguments], capture_output=True, text=True)
+        done = subprocess.run(["docker", "-H", f"unix://{self.socket}", *arguments], capture_output=True, text=True,
+                              timeout=60)
         if check and done.returncode != 0:
             raise AssertionError(f"docker {' '.join(arguments)}: {done.stderr}")
         return done.stdout.strip()
@@ -124,6 +142,7 @@ class Cluster:
         self.docker_socket = docker_socket
         self.programs = {}
         self.key = None
+        self.page_rows = 10_000
         (self.home / "controlplane.toml").write_text(
             f'state_dir = "{self.home}/controlplane"\n[api]\naddress = "127.0.0.1"\nport = {self.api_port}\n'
             f'[broker]\naddress = "127.0.0.1"\nport = {self.broker_port}\n')
@@ -136,7 +155,8 @@ class Cluster:
 
     # ---- programs ------------------------------------------------------------------------------
 
-    def start(self, name: str):
+    def start(self, name: str, prefix=()):
+        """Starts a program and waits until it answers. `prefix`: a command that runs it, like faketime."""
         config = self.home / ("controlplane.toml" if name in ("controlplane", "broker") else f"{name}.toml")
         if name == "controlplane":
             command = [self.bin / "observeai-controlplane", "run", "--config", config]
@@ -144,7 +164,7 @@ class Cluster:
             command = [self.bin / "observeai-controlplane", "broker", "--config", config]
         else:
             command = [self.bin / "observeai-agent", "run", "--config", config]
-        self.programs[name] = Program(command, self.home / f"{name}.log")
+        self.programs[name] = Program([*prefix, *command], self.home / f"{name}.log")
         if name == "controlplane":
             wait_until("the API answers", self.healthy)
         elif name == "broker":
@@ -170,6 +190,11 @@ class Cluster:
         path = self.home / f"{name}.log"
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else "(no log)"
 
+    def show_logs(self):
+        """The end of every program's log, also of the ones that were stopped."""
+        for path in sorted(self.home.glob("*.log")):
+            print(f"--- end of {path.name}\n{self.tail(path.stem)}")
+
     def up(self, agent=True):
         self.start("controlplane")
         self.start("broker")
@@ -184,20 +209,65 @@ class Cluster:
         wait_until(f"{count} host(s) online",
                    lambda: sum(h["state"] == "online" for h in self.api("GET", "/v1/hosts")["hosts"]) >= count, 30)
 
+    def wait_seen(self, agent_id, seconds=30):
+        """Returns when the control plane has heard from an agent after this call."""
+        now_ms = time.time() * 1000
+        wait_until(f"{agent_id} reports", lambda: self.api("GET", f"/v1/agents/{agent_id}")["last_seen_ms"] > now_ms,
+                   seconds)
+
+    def broker_takes(self, name: str) -> str:
+        """Whether the broker lets an enrolled agent's certificate in now: accepted, refused or unreachable.
+
+        A running agent of that name loses its session to this one when it is accepted.
+        """
+        pem = self.home / name / "identity/tls.pem"
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # The agent's own checks are tested elsewhere.
+        context.load_cert_chain(pem)
+        try:
+            plain = socket.create_connection(("127.0.0.1", self.broker_port), timeout=3)
+        except OSError:
+            return "unreachable"
+        try:
+            with context.wrap_socket(plain) as tls:
+                client_id = name.encode()
+                body = b"\x00\x04MQTT\x04\x02\x00\x3c" + len(client_id).to_bytes(2, "big") + client_id
+                tls.sendall(b"\x10" + bytes([len(body)]) + body)
+                answer = tls.recv(4)
+                return "accepted" if answer == b"\x20\x02\x00\x00" else "refused"
+        except ssl.SSLError:
+            return "refused"
+        except OSError:
+            return "unreachable"  # A broker that is being restarted resets connections
+        finally:
+            plain.close()
+
     def log_in(self):
         text = self.run("observeai-controlplane", "login-code", "--config", self.home / "controlplane.toml").strip()
         self.console("login", text)
         self.key = json.loads((self.home / "console.json").read_text())["key"]
 
-    def enroll(self, name: str, **token):
-        return self.run("observeai-agent", "enroll", "--config", self.home / f"{name}.toml", self.token(**token))
+    def enroll(self, name: str, prefix=(), **token):
+        """Enrolls the agent that agent_config(name) described, and says its id."""
+        self.run("observeai-agent", "enroll", "--config", self.home / f"{name}.toml", self.token(**token), prefix=prefix)
+        return self.agent_id(name)
+
+    def agent_id(self, name: str) -> str:
+        return self.identity(name)["agent"]
+
+    def identity(self, name: str) -> dict:
+        """What `observeai-agent identity` says of an enrolled agent: agent, certificate and so on."""
+        text = self.run("observeai-agent", "identity", "--config", self.home / f"{name}.toml")
+        return {line[:13].strip(): line[13:].strip() for line in text.splitlines() if line[:13].strip()}
 
     def token(self, **fields) -> str:
         return self.api("POST", "/v1/tokens", fields)["text"]
 
     def close(self):
         problems = []
-        for name in ("agent", *[n for n in self.programs if n not in ("controlplane", "broker")], "controlplane", "broker"):
+        agents = [name for name in self.programs if name not in ("controlplane", "broker")]
+        for name in (*agents, "controlplane", "broker"):
             program = self.programs.pop(name, None)
             if program:
                 try:
@@ -210,9 +280,9 @@ class Cluster:
 
     # ---- clients -------------------------------------------------------------------------------
 
-    def run(self, program, *arguments, ok=True, env=None):
+    def run(self, program, *arguments, ok=True, env=None, prefix=()):
         """Standard output of a program that must succeed; with ok=False the CompletedProcess."""
-        done = subprocess.run([self.bin / program, *map(str, arguments)], capture_output=True, text=True, timeout=60,
+        done = subprocess.run([*prefix, self.bin / program, *map(str, arguments)], capture_output=True, text=True, timeout=60,
                               env={**os.environ, "OBSERVEAI_CONSOLE": str(self.home / "console.json"), **(env or {})})
         if not ok:
             return done
@@ -235,7 +305,7 @@ class Cluster:
     def api(self, method, path, body=None, auth=True, **query):
         connection = self._connection()
         try:
-            url = path + ("?" + urllib.parse.urlencode({k: v for k, v in query.items() if v is not None}) if query else "")
+            url = path + ("?" + urllib.parse.urlencode({k: v for k, v in query.items() if v is not None}, quote_via=urllib.parse.quote) if query else "")
             headers = {"Authorization": f"Bearer {self.key}"} if auth else {}
             connection.request(method, url, json.dumps(body) if body is not None else None, headers)
             answer = connection.getresponse()
@@ -248,56 +318,127 @@ class Cluster:
 
     def follow(self, path, on_event, **query):
         """A thread that hands (event, data, arrival unix ns) to on_event; returns a function that ends it."""
-        connection = self._connection(timeout=60)
-        connection.request("GET", path + "?" + urllib.parse.urlencode(query),
-                           headers={"Authorization": f"Bearer {self.key}", "Accept": "text/event-stream"})
-        answer = connection.getresponse()
-        assert answer.status == 200, answer.read()
-        stopping = threading.Event()
+        stream = Stream(self, path, on_event, **query)
+        stream.open()
+        return stream.close
 
-        def read():
-            event, data = "message", []
-            try:
-                for raw in answer:
-                    line = raw.decode().rstrip("\r\n")
-                    if line == "":
-                        if data:
-                            on_event(event, json.loads("\n".join(data)), time.time_ns())
-                        event, data = "message", []
-                    elif line.startswith("event:"):
-                        event = line[6:].strip()
-                    elif line.startswith("data:"):
-                        data.append(line[5:].strip())
-                    if stopping.is_set():
-                        return
-            except (OSError, ValueError, AttributeError):
-                if not stopping.is_set():
-                    on_event("broken", {}, time.time_ns())
+    def all_logs(self, target, host=None):
+        """Every stored row of a target (of one host) of the last hour, oldest first, whatever the page size is.
 
-        thread = threading.Thread(target=read, daemon=True)
-        thread.start()
-
-        def end():
-            stopping.set()
-            if connection.sock:
-                connection.sock.shutdown(socket.SHUT_RDWR)
-            thread.join(5)
-
-        return end
-
-    def all_logs(self, target, since="1h"):
-        """Every stored row of a target, oldest first, whatever the page size is."""
+        A full page may have cut its last millisecond, and `since` counts in milliseconds: that one is
+        left to the next page, so that each row comes from one page and a doubled one stays doubled.
+        """
         rows, since_ms = [], int(time.time() * 1000) - 3_600_000
-        seen = set()
         while True:
-            page = self.api("GET", "/v1/logs", target=target, since=since_ms, limit=10000, order="oldest")
-            new = [r for r in page["rows"] if (r["ts_ns"], r["stream"], r["text"]) not in seen]
+            page = self.api("GET", "/v1/logs", target=target, host=host, since=since_ms, limit=self.page_rows, order="oldest")
             if not page["truncated"]:
-                return rows + new
-            assert new, "a page of rows with one time stamp is larger than the page limit"
-            rows += new
-            since_ms = int(new[-1]["ts_ns"]) // 1_000_000
-            seen = {(r["ts_ns"], r["stream"], r["text"]) for r in rows[-20000:]}
+                return rows + page["rows"]
+            since_ms = int(page["rows"][-1]["ts_ns"]) // 1_000_000
+            whole = [r for r in page["rows"] if int(r["ts_ns"]) // 1_000_000 < since_ms]
+            assert whole, "the rows of one millisecond do not fit into a page"
+            rows += whole
+
+
+class Stream:
+    """One reader of server-sent events, as a browser reads them: opened again, it names the last id it got."""
+
+    def __init__(self, cluster, path, on_event, **query):
+        self.cluster, self.path, self.on_event, self.query = cluster, path, on_event, query
+        self.last_id = None
+        self.broken = threading.Event()
+        self.stopping = threading.Event()
+        self.connection = self.thread = None
+
+    def open(self):
+        self.broken.clear()
+        self.connection = self.cluster._connection(timeout=60)
+        headers = {"Authorization": f"Bearer {self.cluster.key}", "Accept": "text/event-stream"}
+        if self.last_id is not None:
+            headers["Last-Event-ID"] = self.last_id
+        self.connection.request("GET", self.path + "?" + urllib.parse.urlencode(self.query, quote_via=urllib.parse.quote), headers=headers)
+        answer = self.connection.getresponse()
+        assert answer.status == 200, answer.read()
+        self.thread = threading.Thread(target=self._read, args=(answer,), daemon=True)
+        self.thread.start()
+
+    def _read(self, answer):
+        event, ident, data = "message", None, []
+        try:
+            for raw in answer:
+                line = raw.decode().rstrip("\r\n")
+                if line == "":
+                    if ident is not None:
+                        self.last_id = ident
+                    if data:
+                        self.on_event(event, json.loads("\n".join(data)), time.time_ns())
+                    event, ident, data = "message", None, []
+                elif line.startswith("event:"):
+                    event = line[6:].strip()
+                elif line.startswith("id:"):
+                    ident = line[3:].strip()
+                elif line.startswith("data:"):
+                    data.append(line[5:].strip())
+                if self.stopping.is_set():
+                    return
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            pass
+        if not self.stopping.is_set():
+            self.broken.set()
+            self.on_event("broken", {}, time.time_ns())
+
+    def close(self):
+        self.stopping.set()
+        if self.connection and self.connection.sock:
+            try:
+                self.connection.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # The server ended it first.
+        self.thread.join(5)
+
+
+@contextlib.contextmanager
+def database_copy(path: pathlib.Path):
+    """A copy of a database that a running program may hold for itself alone, with its write-ahead log."""
+    with tempfile.TemporaryDirectory() as folder:
+        for suffix in ("-wal", ""):  # The log first: what a checkpoint moves in between is in the database then.
+            if pathlib.Path(f"{path}{suffix}").exists():
+                shutil.copy(f"{path}{suffix}", f"{folder}/copy.db{suffix}")
+        with contextlib.closing(sqlite3.connect(f"{folder}/copy.db")) as db:
+            yield db
+
+
+def blobs_with(word: str, folder: pathlib.Path) -> list:
+    """Where a word stands in the files below a folder: plain, or in a zstd frame within a database's values."""
+    zstd = ctypes.CDLL("libzstd.so.1")
+    zstd.ZSTD_decompress.restype = zstd.ZSTD_getFrameContentSize.restype = zstd.ZSTD_findFrameCompressedSize.restype = ctypes.c_uint64
+    wanted = word.encode()
+
+    def unpacked(value: bytes):
+        at = value.find(b"\x28\xb5\x2f\xfd")
+        while at >= 0:
+            frame = value[at:]
+            size = zstd.ZSTD_getFrameContentSize(frame, ctypes.c_size_t(len(frame)))
+            if size <= 64 << 20:
+                out = ctypes.create_string_buffer(size)
+                length = zstd.ZSTD_findFrameCompressedSize(frame, ctypes.c_size_t(len(frame)))
+                if length <= len(frame) and zstd.ZSTD_decompress(out, ctypes.c_size_t(size), frame, ctypes.c_size_t(length)) == size:
+                    yield out.raw
+            at = value.find(b"\x28\xb5\x2f\xfd", at + 4)
+
+    found = []
+    for path in folder.rglob("*"):
+        if not path.is_file():
+            continue
+        if wanted in path.read_bytes():
+            found.append(str(path))
+        if path.suffix != ".db":
+            continue
+        with database_copy(path) as db:
+            for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                for row in db.execute(f'SELECT * FROM "{table}"'):
+                    if any(wanted in part for value in row if isinstance(value, bytes) for part in unpacked(value)):
+                        found.append(f"{path}: {table}")
+    return found
 
 
 def checksum(text: bytes) -> str:
@@ -339,20 +480,43 @@ class Oracle:
         return out
 
 
-def run_tests(tests) -> int:
-    """Runs functions one after the other; prints a line each and "N passed, N failed"."""
-    import sys
-    import traceback
+def run_suite(start, tests, *parts, logs=()) -> int:
+    """start(), then the tests one after the other with a line each, then "N passed, N failed" and the exit code.
+
+    Whatever happens, a signal included, every part is closed, the last one first; a part that cannot be
+    closed is a failure. `logs` prints what helps after a failure.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     passed = failed = 0
-    for test in tests:
+
+    def attempt(what, *arguments):
         begin = time.monotonic()
         try:
-            test()
-            passed += 1
-            print(f"ok      {test.__name__} ({time.monotonic() - begin:.1f} s)", flush=True)
+            what(*arguments)
+            outcome = "ok"
         except Exception:
-            failed += 1
-            print(f"FAILED  {test.__name__} ({time.monotonic() - begin:.1f} s)", flush=True)
+            outcome = "FAILED"
             traceback.print_exc(file=sys.stdout)
+        return outcome, time.monotonic() - begin
+
+    try:
+        outcome, seconds = attempt(start)
+        print(f"{outcome:7} start ({seconds:.1f} s)", flush=True)
+        failed += outcome != "ok"
+        for test in tests if outcome == "ok" else ():
+            outcome, seconds = attempt(test)
+            passed += outcome == "ok"
+            failed += outcome != "ok"
+            print(f"{outcome:7} {test.__name__} ({seconds:.1f} s)", flush=True)
+        if failed:
+            for show in logs:
+                show()
+    finally:
+        for part in reversed(parts):
+            outcome, seconds = attempt(part.close)
+            if outcome != "ok":
+                failed += 1
+                print(f"FAILED  closing {type(part).__name__} ({seconds:.1f} s)", flush=True)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A private Docker daemon for tests: no bridge, no iptables, everything under DIR.
 #   dockerd.sh start DIR        starts it and waits until it answers; the socket is DIR/docker.sock
-#   dockerd.sh stop DIR         stops it by its pid (its containerd ends with it)
+#   dockerd.sh stop DIR         stops it by its pid (its containerd ends with it); fails when it lives on
 #   dockerd.sh kill DIR         the same with SIGKILL: as if it had crashed
 #   dockerd.sh image DIR NAME   imports a busybox image NAME (needs the package busybox-static)
 # DIR must be short: a unix socket path is limited to 107 bytes. Needs root.
@@ -22,12 +22,25 @@ daemon_pid() {
   echo "$pid"
 }
 
+# The same for its containerd.
+containerd_pid() {
+  [ -s "$1/exec/containerd/containerd.pid" ] || return 1
+  local pid
+  pid=$(cat "$1/exec/containerd/containerd.pid")
+  command_line "$pid" | grep -q -- "$1/exec/containerd" || return 1
+  echo "$pid"
+}
+
 start() {
   local dir=$1 pid
   mkdir -p "$dir"
   if daemon_pid "$dir" >/dev/null; then return 0; fi
-  # A killed daemon leaves both behind.
+  # A killed daemon leaves these behind. With a pid that is another process's by now, dockerd would wait for
+  # a containerd that never answers.
   rm -f "$dir/pid" "$dir/docker.sock"
+  if [ -s "$dir/exec/containerd/containerd.pid" ] && ! containerd_pid "$dir" >/dev/null; then
+    rm -f "$dir/exec/containerd/containerd.pid"
+  fi
   setsid dockerd --data-root "$dir/data" --exec-root "$dir/exec" -H "unix://$dir/docker.sock" \
     --pidfile "$dir/pid" --bridge none --iptables=false \
     >>"$dir/log" 2>&1 </dev/null &
@@ -42,20 +55,29 @@ start() {
   return 1
 }
 
+# Waits up to so many tenths of a second for a process to end.
+ended() { # pid tenths
+  for _ in $(seq "$2"); do
+    [ -n "$(command_line "$1")" ] || return 0
+    sleep 0.1
+  done
+  return 1
+}
+
 stop() {
   local dir=$1 signal=$2 pid containerd=""
   pid=$(daemon_pid "$dir") || return 0
   # After SIGKILL the daemon cannot end its containerd, so that one is ended here, by its pid.
-  if [ -s "$dir/exec/containerd/containerd.pid" ]; then
-    containerd=$(cat "$dir/exec/containerd/containerd.pid")
-  fi
+  containerd=$(containerd_pid "$dir") || containerd=""
   kill "-$signal" "$pid"
-  for _ in $(seq 200); do
-    kill -0 "$pid" 2>/dev/null || break
-    sleep 0.1
-  done
-  if [ -n "$containerd" ] && command_line "$containerd" | grep -q -- "$dir/exec/containerd"; then
+  if ! ended "$pid" 200; then
+    echo "dockerd (pid $pid) did not end within 20 s of SIG$signal; killing it" >&2
+    kill -KILL "$pid" 2>/dev/null || true
+    ended "$pid" 50 || { echo "dockerd (pid $pid) of $dir still runs" >&2; return 1; }
+  fi
+  if [ -n "$containerd" ] && containerd_pid "$dir" >/dev/null; then
     kill "$containerd" 2>/dev/null || true
+    ended "$containerd" 50 || { echo "containerd (pid $containerd) of $dir still runs" >&2; return 1; }
   fi
 }
 
