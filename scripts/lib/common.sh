@@ -1,5 +1,10 @@
 # Helpers of the scripts in this folder; sourced, never run.
 
+# What went wrong, from the output of a build; commands with -Werror in them are no errors.
+build_errors() { # log
+  grep -E 'error:|undefined reference|^FAILED|^CMake Error|Permission denied|No space' "$1" | head -40
+}
+
 # list_ctest BUILD_DIR LABEL: lines "name<TAB>quoted command" of the tests that carry the label. Fails when
 # ctest does; none is not a failure here.
 list_ctest() {

@@ -85,18 +85,16 @@ wait_until() { # seconds command...
   done
 }
 
-build_quietly() { # the whole output only when it fails
-  local log
-  log=$(mktemp) || return 1
+build_quietly() { # home: the output only when it fails
+  local log=$1/log/build.log
   if [ -t 2 ] && [ ! -f build/release/bin/observeai ]; then
     printf 'compiling, a few minutes the first time\n  %-42s' "" >&2
   fi
   if ! ./scripts/build release --target observeai-agent observeai-controlplane observeai >"$log" 2>&1; then
-    explain "the build failed; its output is in $log:"
-    grep -E 'error|FAILED' "$log" | head -20 | sed 's/^/    /' >&2
+    explain "the build failed; its whole output is in $log:"
+    build_errors "$log" | cut -c1-300 | sed 's/^/    /' >&2
     return 1
   fi
-  rm -f "$log"
 }
 
 # ---- sample containers: one small image from Debian's static busybox, no registry --------------
