@@ -86,7 +86,7 @@ void IngestService::run() {
           std::make_move_iterator(incoming_.begin()),
           std::make_move_iterator(incoming_.begin() + static_cast<std::ptrdiff_t>(count)));
       incoming_.erase(incoming_.begin(), incoming_.begin() + static_cast<std::ptrdiff_t>(count));
-      for (auto& ack : pipeline_->process(group)) acks_[ack.topic] = std::move(ack.payload);
+      pipeline_->process(group);
       publish_acks();
     }
     publish_acks();
@@ -134,11 +134,10 @@ void IngestService::connection_failed(const std::string& why) {
 }
 
 void IngestService::publish_acks() {
-  while (!acks_.empty() && client_->connected() && client_->in_flight() < mqtt::kMaxInFlight) {
-    auto node = acks_.extract(acks_.begin());
+  if (!client_->connected() || client_->in_flight() >= mqtt::kMaxInFlight) return;
+  for (auto& ack : pipeline_->take_acks(mqtt::kMaxInFlight - client_->in_flight())) {
     // A lost ack is healed by the next one: the agent sends again what it believes unacknowledged.
-    ignore(client_->publish({node.key(), std::move(node.mapped())}, [](Result<void>) {}),
-           "the next ack is cumulative");
+    ignore(client_->publish(std::move(ack), [](Result<void>) {}), "the agent asks again");
   }
 }
 

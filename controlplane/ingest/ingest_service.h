@@ -61,7 +61,6 @@ class IngestService {
 
   // Only on the thread.
   std::vector<mqtt::Message> incoming_;
-  std::map<std::string, std::string> acks_;  // Topic -> newest sealed ack: an ack is cumulative
   SteadyTime retry_at_{};
   bool connecting_ = false;
 

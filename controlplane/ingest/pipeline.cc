@@ -7,6 +7,9 @@ namespace observeai::controlplane {
 namespace {
 
 constexpr std::int64_t kSeenEveryMs = 10'000;  // last_seen is written no more often than this
+constexpr std::size_t kMaxUnreadable = 10'000;  // Counts kept at most; beyond, they start over
+// Of the messages with which the control plane tries its broker: nobody's, and no refusal.
+constexpr std::string_view kCanaryTenant = "canary";
 
 std::optional<wire::Lane> lane_of(topics::Channel channel) {
   switch (channel) {
@@ -35,9 +38,8 @@ IngestPipeline::IngestPipeline(model::AgentRegistry& registry, model::TelemetryW
       keys_(std::move(keys)),
       limits_(limits) {}
 
-std::vector<mqtt::Message> IngestPipeline::process(const std::vector<mqtt::Message>& group) {
+void IngestPipeline::process(const std::vector<mqtt::Message>& group) {
   batches_.clear();
-  acks_.clear();
   for (const auto& message : group) {
     ++counters_.messages;
     counters_.bytes_received += message.payload.size();
@@ -46,6 +48,7 @@ std::vector<mqtt::Message> IngestPipeline::process(const std::vector<mqtt::Messa
       refuse("bad_topic");
       continue;
     }
+    if (parsed->address.tenant.value() == kCanaryTenant) continue;
     Known* known = admit(parsed->address);
     if (known == nullptr) continue;
     if (parsed->channel == topics::Channel::kHello) {
@@ -59,7 +62,6 @@ std::vector<mqtt::Message> IngestPipeline::process(const std::vector<mqtt::Messa
     }
   }
   commit_group();
-  return make_acks();
 }
 
 IngestPipeline::Known* IngestPipeline::admit(const topics::AgentAddress& claimed) {
@@ -102,15 +104,19 @@ void IngestPipeline::take_hello(Known& known, const std::string& payload) {
     return;
   }
   ++counters_.hellos;
-  if (const auto clone = sessions_.observe(*hello)) alert("agent.clone", agent, *clone);
+  const auto finding = sessions_.observe(*hello);
+  if (finding.is_replay) {
+    refuse("replayed");
+    return;
+  }
+  if (finding.clone) alert("agent.clone", agent, *finding.clone);
 
   const std::int64_t now_ms = clock_.unix_ms();
   known.seen_written_ms = now_ms;
   ignore(registry_.seen(agent, now_ms, *hello),
          "last_seen is for people; the next hello writes it again");
 
-  PendingAck& ack = acks_[agent];
-  ack.epoch = hello->epoch;
+  PendingAck& ack = acks_[{agent, hello->epoch}];
   ack.session_nonce = hello->session_nonce;
   const auto contiguous = writer_.contiguous(agent, hello->epoch);
   if (!contiguous) return;
@@ -118,9 +124,9 @@ void IngestPipeline::take_hello(Known& known, const std::string& payload) {
   const bool control_settled = (*contiguous)[0] + 1 >= hello->next_seq[0];
   if (!control_settled) return;
   const auto digest = writer_.inventory_digest(agent);
-  ack.need_inventory = digest && *digest != hello->inventory_digest;
+  if (digest && *digest != hello->inventory_digest) ack.need_inventory = true;
   const auto known_series = writer_.series_known(agent, hello->epoch);
-  ack.need_series = known_series && *known_series < hello->series_known;
+  if (known_series && *known_series < hello->series_known) ack.need_series = true;
 }
 
 void IngestPipeline::take_batch(Known& known, const std::string& payload) {
@@ -154,14 +160,14 @@ void IngestPipeline::commit_group() {
 void IngestPipeline::settle(const wire::Batch& batch, const Result<model::CommitOutcome>& outcome) {
   const AgentId& agent = batch.header.agent;
   if (!outcome) {
-    const bool corrupt = outcome.error().code() == Errc::kCorrupt;
-    refuse(corrupt ? "corrupt" : "store_error");
-    if (corrupt)
-      alert("batch.corrupt", agent, "a sealed batch does not decode: " + outcome.error().message());
+    if (outcome.error().code() == Errc::kCorrupt) {
+      settle_corrupt(batch, outcome.error());
+    } else {
+      refuse("store_error");
+    }
     return;
   }
-  PendingAck& ack = acks_[agent];
-  ack.epoch = batch.header.epoch;
+  PendingAck& ack = acks_[{agent, batch.header.epoch}];
   switch (*outcome) {
     case model::CommitOutcome::kStored:
       ++counters_.batches_stored;
@@ -182,25 +188,63 @@ void IngestPipeline::settle(const wire::Batch& batch, const Result<model::Commit
   }
 }
 
-std::vector<mqtt::Message> IngestPipeline::make_acks() {
+void IngestPipeline::settle_corrupt(const wire::Batch& batch, const Error& why) {
+  const AgentId& agent = batch.header.agent;
+  refuse("corrupt");
+  const bool given_up = is_hopeless(batch) && writer_.give_up(batch);
+  alert("batch.corrupt", agent,
+        "a sealed batch does not decode" +
+            std::string(given_up ? ", its records are given up: " : ": ") + why.message());
+  if (!given_up) return;
+  ++counters_.batches_given_up;
+  acks_[{agent, batch.header.epoch}];
+}
+
+// Counts refusals of one content under one number; true when there were enough of them.
+bool IngestPipeline::is_hopeless(const wire::Batch& batch) {
+  const auto& header = batch.header;
+  if (unreadable_.size() >= kMaxUnreadable) unreadable_.clear();
+  const BatchKey key(header.agent, header.epoch, header.lane, header.seq);
+  Refusals& refusals = unreadable_[key];
+  const std::size_t content = std::hash<std::string>()(batch.body);
+  if (refusals.content != content) refusals = {content, 0};
+  if (++refusals.count < kRefusalsUntilGivenUp) return false;
+  unreadable_.erase(key);
+  return true;
+}
+
+std::vector<mqtt::Message> IngestPipeline::take_acks(std::size_t most) {
   std::vector<mqtt::Message> messages;
-  for (const auto& [agent, pending] : acks_) {
-    const auto known = known_.find(agent);
-    const auto contiguous = writer_.contiguous(agent, pending.epoch);
-    if (known == known_.end() || !contiguous) continue;
-    wire::Ack ack;
-    ack.agent = agent;
-    ack.epoch = pending.epoch;
-    ack.contiguous = *contiguous;
-    ack.credit_bytes = limits_.credit_bytes;
-    ack.server_time_ms = clock_.unix_ms();
-    ack.session_nonce = pending.session_nonce;
-    ack.need_series = pending.need_series;
-    ack.need_inventory = pending.need_inventory;
-    messages.push_back({topics::build(known->second.address, topics::Channel::kAck),
-                        wire::seal_ack(ack, known->second.keys.down)});
+  for (auto at = acks_.begin(); at != acks_.end() && messages.size() < most;) {
+    const auto known = known_.find(at->first.first);
+    if (known == known_.end()) {  // Revoked, or about to connect anew and say hello
+      at = acks_.erase(at);
+      continue;
+    }
+    auto message = make_ack(at->first, at->second, known->second);
+    if (!message) {
+      ++at;
+      continue;
+    }
+    messages.push_back(std::move(*message));
+    at = acks_.erase(at);
   }
   return messages;
+}
+
+Result<mqtt::Message> IngestPipeline::make_ack(const AckKey& key, const PendingAck& pending,
+                                               Known& known) {
+  wire::Ack ack;
+  ack.agent = key.first;
+  ack.epoch = key.second;
+  TRY(ack.contiguous, writer_.contiguous(key.first, key.second));
+  ack.credit_bytes = limits_.credit_bytes;
+  ack.server_time_ms = clock_.unix_ms();
+  ack.session_nonce = pending.session_nonce;
+  ack.need_series = pending.need_series;
+  ack.need_inventory = pending.need_inventory;
+  return mqtt::Message{topics::build(known.address, topics::Channel::kAck),
+                       wire::seal_ack(ack, known.keys.down)};
 }
 
 void IngestPipeline::alert(const char* kind, const AgentId& agent, const std::string& message) {

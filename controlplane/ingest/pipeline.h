@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -28,9 +29,10 @@ struct IngestCounters {
       signals_stored{};  // By lane: samples, log records ...
   std::uint64_t bytes_received = 0;
   // Refused, by reason: bad_topic, unknown_agent, revoked, topic_mismatch, forged, corrupt,
-  // conflict, need_series, store_error. A refused batch stays on the agent's disk unless it was not
-  // the agent's.
+  // replayed, conflict, need_series, store_error. A refused batch stays on the agent's disk unless it
+  // was not the agent's.
   std::map<std::string, std::uint64_t> refused;
+  std::uint64_t batches_given_up = 0;  // Sealed, but never decoded: see kRefusalsUntilGivenUp
 };
 
 struct IngestLimits {
@@ -45,11 +47,18 @@ class IngestPipeline {
                  model::AlertRepository& alerts, const Clock& clock, signing::KeyAgreementPair keys,
                  IngestLimits limits);
 
-  // Processes a group with one commit and returns the sealed acks to publish, at most one for an
-  // agent.
-  std::vector<mqtt::Message> process(const std::vector<mqtt::Message>& group);
+  // The same bytes under the same number this often: they will not decode the next time either, and
+  // everything behind them waits on the agent's disk.
+  static constexpr std::uint32_t kRefusalsUntilGivenUp = 5;
 
-  // The next message of this agent is checked against the registry again.
+  // Processes a group with one commit; what is to be answered is added to the waiting acks.
+  void process(const std::vector<mqtt::Message>& group);
+  // Takes up to `most` of the waiting acks, sealed: one for each (agent, epoch), with the cursors of
+  // this moment and everything asked of the agent since its last one. One that cannot be made because
+  // the store does not answer waits on.
+  std::vector<mqtt::Message> take_acks(std::size_t most);
+
+  // The next message of this agent is checked against the registry again; a waiting ack is not sent.
   void forget(const AgentId& agent) { known_.erase(agent); }
   const IngestCounters& counters() const { return counters_; }
 
@@ -60,10 +69,16 @@ class IngestPipeline {
     std::int64_t seen_written_ms = 0;
   };
   struct PendingAck {
-    Epoch epoch;
     wire::Nonce16 session_nonce{};
     bool need_series = false;
     bool need_inventory = false;
+  };
+
+  using AckKey = std::pair<AgentId, Epoch>;
+  using BatchKey = std::tuple<AgentId, Epoch, wire::Lane, std::uint64_t>;
+  struct Refusals {
+    std::size_t content = 0;  // Hash of the body
+    std::uint32_t count = 0;
   };
 
   Known* admit(const topics::AgentAddress& claimed);
@@ -71,7 +86,9 @@ class IngestPipeline {
   void take_batch(Known& known, const std::string& payload);
   void commit_group();
   void settle(const wire::Batch& batch, const Result<model::CommitOutcome>& outcome);
-  std::vector<mqtt::Message> make_acks();
+  void settle_corrupt(const wire::Batch& batch, const Error& why);
+  bool is_hopeless(const wire::Batch& batch);
+  Result<mqtt::Message> make_ack(const AckKey& key, const PendingAck& pending, Known& known);
   void refuse(const char* reason) { ++counters_.refused[reason]; }
   void alert(const char* kind, const AgentId& agent, const std::string& message);
 
@@ -84,9 +101,9 @@ class IngestPipeline {
   std::unordered_map<AgentId, Known> known_;
   SessionTracker sessions_;
   IngestCounters counters_;
-  // Of the group in hand.
-  std::vector<wire::Batch> batches_;
-  std::map<AgentId, PendingAck> acks_;
+  std::map<BatchKey, Refusals> unreadable_;
+  std::map<AckKey, PendingAck> acks_;  // Waiting to be taken
+  std::vector<wire::Batch> batches_;   // Of the group in hand
 };
 
 }  // namespace observeai::controlplane

@@ -1,6 +1,7 @@
 // Notices two machines that live under one identity (a cloned disk, a restored snapshot). An agent
 // replaces its session nonce at each start and its epoch with each new spool, and never goes back;
-// so one that returns after it was replaced means that both are alive.
+// so one that returns after it was replaced means that both are alive: unless it is an old hello that
+// somebody sends again, which is known by its time.
 #pragma once
 
 #include <deque>
@@ -15,15 +16,22 @@ namespace observeai::controlplane {
 // Pure, in memory; after a restart of the control plane it learns again. Not thread-safe.
 class SessionTracker {
  public:
-  // Why `hello` shows a clone, or nullopt.
-  std::optional<std::string> observe(const wire::Hello& hello);
+  struct Finding {
+    bool is_replay = false;            // Of a session that is over: to be ignored
+    std::optional<std::string> clone;  // Why this shows a clone
+  };
+  Finding observe(const wire::Hello& hello);
 
  private:
   static constexpr std::size_t kRemembered = 16;  // Restarts until an old nonce is forgotten
-  struct History {
+  struct Session {
     wire::Nonce16 nonce{};
+    std::int64_t newest_wall_ms = 0;  // Of its hellos
+  };
+  struct History {
+    Session session;
     Epoch epoch;
-    std::deque<wire::Nonce16> old_nonces;
+    std::deque<Session> old_sessions;
     std::deque<Epoch> old_epochs;
   };
   std::unordered_map<AgentId, History> histories_;

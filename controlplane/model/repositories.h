@@ -107,6 +107,10 @@ class TelemetryWriter {
   virtual Result<CommitOutcome> commit(const wire::Batch& batch) = 0;
   // Group commit: outcomes in the same order, one transaction where possible.
   virtual Result<std::vector<Result<CommitOutcome>>> commit_all(const std::vector<wire::Batch>& batches) = 0;
+  // For a batch that can never be committed (kCorrupt again and again) and would stop its lane for good:
+  // its number counts as committed without content, and the ledger of the agent counts header.n records
+  // of the source "unreadable" as dropped. kCorrupt when even the number cannot be stored.
+  virtual Result<void> give_up(const wire::Batch& batch) = 0;
   virtual Result<std::array<std::uint64_t, wire::kLaneCount>> contiguous(const AgentId& agent,
                                                                           const Epoch& epoch) = 0;
   // Hex sha256 of the stored inventory, computed as wire::inventory_digest does; "" when there is none.

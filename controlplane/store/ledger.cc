@@ -17,6 +17,9 @@ constexpr const char* kUpsert =
 constexpr const char* kOfEpoch =
     "SELECT source, lane, as_of_seq, records_read, bytes_read, records_spooled, records_dropped,"
     " bytes_dropped FROM ledger WHERE epoch_no=? ORDER BY source, lane";
+constexpr const char* kOfSource =
+    "SELECT source, lane, as_of_seq, records_read, bytes_read, records_spooled, records_dropped,"
+    " bytes_dropped FROM ledger WHERE epoch_no=? AND source=? AND lane=?";
 
 Result<wire::LedgerEntry> entry_from(const sql::Statement& row) {
   wire::LedgerEntry entry;
@@ -57,6 +60,27 @@ Result<void> upsert_ledger(sql::Database& db, std::int64_t epoch_no, const wire:
                   sql::Blob(sql::pack(entry.records_dropped)), sql::Blob(sql::pack(entry.bytes_dropped)),
                   now_ms));
   return {};
+}
+
+Result<void> add_unreadable(sql::Database& db, std::int64_t epoch_no, const wire::Batch& batch,
+                            std::int64_t now_ms) {
+  const auto& header = batch.header;
+  wire::LedgerEntry entry;
+  entry.source = kUnreadableSource;
+  entry.lane = header.lane;
+  {
+    TRY(auto row, db.query(kOfSource, epoch_no, entry.source, static_cast<int>(entry.lane)));
+    TRY(const bool found, row.step());
+    if (found) {
+      TRY(entry, entry_from(row));
+    }
+  }
+  entry.as_of_seq = std::max(entry.as_of_seq, header.seq);
+  entry.records_read += header.n;
+  entry.bytes_read += batch.body.size();
+  entry.records_dropped[kUnreadableSource] += header.n;
+  entry.bytes_dropped[kUnreadableSource] += batch.body.size();
+  return upsert_ledger(db, epoch_no, entry, now_ms);
 }
 
 Result<std::vector<model::LedgerRow>> query_ledger(sql::Database& db, EpochBook& book,

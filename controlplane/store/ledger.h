@@ -6,6 +6,7 @@
 #include "controlplane/model/records.h"
 #include "controlplane/store/epoch_book.h"
 #include "controlplane/store/state_db.h"
+#include "protocol/wire/messages.h"
 
 namespace observeai::controlplane::store {
 
@@ -16,6 +17,11 @@ inline constexpr const char* kMetricsSource = "metrics";
 // Inside a transaction of the caller. The entry with the highest as_of_seq stays.
 Result<void> upsert_ledger(sql::Database& db, std::int64_t epoch_no, const wire::LedgerEntry& entry,
                            std::int64_t now_ms);
+
+// Records of a batch that could not be read, counted as dropped by the control plane itself.
+inline constexpr const char* kUnreadableSource = "unreadable";
+Result<void> add_unreadable(sql::Database& db, std::int64_t epoch_no, const wire::Batch& batch,
+                            std::int64_t now_ms);
 
 // The newest epoch of each agent, compared with what is stored of it. A gap is only told when every
 // batch up to as_of_seq is there.

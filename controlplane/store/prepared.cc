@@ -36,12 +36,24 @@ void sum_up(Prepared& out, const wire::LogBatch& logs) {
   out.n = logs.records.size();
 }
 
-Result<void> decode(Prepared& out, const wire::Batch& batch) {
-  const auto& header = batch.header;
+Result<void> check_key(const wire::BatchHeader& header) {
   if (header.seq == 0 || header.seq > static_cast<std::uint64_t>(INT64_MAX)) {
     return Error(Errc::kCorrupt, "batch number out of range");
   }
   if (header.agent.empty()) return Error(Errc::kCorrupt, "batch without an agent");
+  return {};
+}
+
+Error foreign_lane() { return Error(Errc::kInvalid, "this store takes lanes 0 to 2"); }
+
+void set_hash(Prepared& out, const wire::Batch& batch) {
+  const auto digest = signing::sha256(batch.body);
+  std::copy_n(digest.begin(), out.hash.size(), out.hash.begin());
+}
+
+Result<void> decode(Prepared& out, const wire::Batch& batch) {
+  const auto& header = batch.header;
+  TRY_VOID(check_key(header));
   switch (header.lane) {
     case wire::Lane::kControl: {
       TRY(out.control, wire::decode_control(batch.body, header.codec));
@@ -58,7 +70,7 @@ Result<void> decode(Prepared& out, const wire::Batch& batch) {
       sum_up(out, *out.logs);
       return {};
     }
-    default: return Error(Errc::kInvalid, "this store takes lanes 0 to 2");
+    default: return foreign_lane();
   }
 }
 
@@ -71,8 +83,24 @@ Prepared prepare(const wire::Batch& batch) {
     out.outcome = Result<model::CommitOutcome>(std::move(decoded).error());
     return out;
   }
-  const auto digest = signing::sha256(batch.body);
-  std::copy_n(digest.begin(), out.hash.size(), out.hash.begin());
+  set_hash(out, batch);
+  return out;
+}
+
+Prepared prepare_empty(const wire::Batch& batch) {
+  Prepared out;
+  out.batch = &batch;
+  set_hash(out, batch);
+  if (auto key = check_key(batch.header); !key) {
+    out.outcome = Result<model::CommitOutcome>(std::move(key).error());
+    return out;
+  }
+  switch (batch.header.lane) {
+    case wire::Lane::kControl: out.control.emplace(); break;
+    case wire::Lane::kMetrics: out.samples.emplace(); break;
+    case wire::Lane::kLogs: out.logs.emplace(); break;
+    default: out.outcome = Result<model::CommitOutcome>(foreign_lane());
+  }
   return out;
 }
 

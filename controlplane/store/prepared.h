@@ -34,5 +34,7 @@ struct Prepared {
 
 // What cannot be stored gets its outcome here.
 Prepared prepare(const wire::Batch& batch);
+// The same key and hash without content, for a batch that does not decode.
+Prepared prepare_empty(const wire::Batch& batch);
 
 }  // namespace observeai::controlplane::store

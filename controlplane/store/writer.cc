@@ -2,6 +2,7 @@
 
 #include "controlplane/store/alerts.h"
 #include "controlplane/store/inventory.h"
+#include "controlplane/store/ledger.h"
 #include "controlplane/store/series.h"
 #include "protocol/base/log.h"
 
@@ -36,6 +37,18 @@ Result<std::vector<Result<model::CommitOutcome>>> Writer::commit_all(
     slice_bytes = 0;
   }
   return outcomes;
+}
+
+Result<void> Writer::give_up(const wire::Batch& batch) {
+  std::vector<Prepared> slice;
+  slice.push_back(prepare_empty(batch));
+  commit_slice(slice);
+  const Prepared& prepared = slice.front();
+  TRY(const auto outcome, *prepared.outcome);
+  if (outcome != model::CommitOutcome::kStored) return {};  // It was before.
+  return state_.write([&](sql::Database& db) {
+    return add_unreadable(db, prepared.epoch_no, batch, clock_.unix_ms());
+  });
 }
 
 void Writer::commit_slice(std::vector<Prepared>& slice) {

@@ -25,6 +25,7 @@ class Writer final : public model::TelemetryWriter {
   Result<model::CommitOutcome> commit(const wire::Batch& batch) override;
   Result<std::vector<Result<model::CommitOutcome>>> commit_all(
       const std::vector<wire::Batch>& batches) override;
+  Result<void> give_up(const wire::Batch& batch) override;
   Result<std::array<std::uint64_t, wire::kLaneCount>> contiguous(const AgentId& agent,
                                                                   const Epoch& epoch) override;
   Result<std::string> inventory_digest(const AgentId& agent) override;

@@ -12,6 +12,8 @@ using namespace observeai::controlplane;
 
 namespace {
 
+constexpr const char* kPoison = "poison";
+
 // Commits into memory with the contract's outcomes; can refuse, as a full disk does.
 class MemoryWriter final : public model::TelemetryWriter {
  public:
@@ -27,6 +29,7 @@ class MemoryWriter final : public model::TelemetryWriter {
       return found->second == batch.body ? model::CommitOutcome::kDuplicate
                                          : model::CommitOutcome::kConflict;
     }
+    if (batch.body == kPoison) return Error(Errc::kCorrupt, "not a body");
     if (h.lane == wire::Lane::kMetrics && need_series_for.contains(h.seq))
       return model::CommitOutcome::kNeedSeries;
     stored[key] = batch.body;
@@ -51,6 +54,11 @@ class MemoryWriter final : public model::TelemetryWriter {
   }
   Result<std::string> inventory_digest(const AgentId&) override { return digest; }
   Result<std::uint64_t> series_known(const AgentId&, const Epoch&) override { return 5; }
+  Result<void> give_up(const wire::Batch& batch) override {
+    const auto& h = batch.header;
+    stored[std::tuple(h.agent, h.epoch, h.lane, h.seq)] = "";
+    return {};
+  }
   void on_committed(std::function<void(const model::Committed&)>) override {}
 };
 
@@ -105,6 +113,10 @@ struct Fixture {
   mqtt::Message message(const wire::Hello& h) const {
     return {topics::build(address, topics::Channel::kHello), wire::seal_hello(h, keys.up)};
   }
+  std::vector<mqtt::Message> process(const std::vector<mqtt::Message>& group) {
+    pipeline.process(group);
+    return pipeline.take_acks(100);
+  }
   wire::Ack ack(const std::vector<mqtt::Message>& out) const {
     REQUIRE(out.size() == 1);
     CHECK(out[0].topic == topics::build(address, topics::Channel::kAck));
@@ -125,7 +137,7 @@ struct Fixture {
 
 TEST_CASE("what is committed is acknowledged, in one ack for a group, contiguous only") {
   Fixture f;
-  const auto out = f.pipeline.process(
+  const auto out = f.process(
       {f.message(f.batch(wire::Lane::kLogs, 1)), f.message(f.batch(wire::Lane::kLogs, 2)),
        f.message(f.batch(wire::Lane::kLogs, 4)), f.message(f.batch(wire::Lane::kMetrics, 1))});
   const auto ack = f.ack(out);
@@ -138,8 +150,8 @@ TEST_CASE("what is committed is acknowledged, in one ack for a group, contiguous
 TEST_CASE("a duplicate is acknowledged and stored once") {
   Fixture f;
   const auto message = f.message(f.batch(wire::Lane::kLogs, 1));
-  CHECK(f.ack(f.pipeline.process({message, message})).contiguous[2] == 1);
-  CHECK(f.ack(f.pipeline.process({message})).contiguous[2] == 1);
+  CHECK(f.ack(f.process({message, message})).contiguous[2] == 1);
+  CHECK(f.ack(f.process({message})).contiguous[2] == 1);
   CHECK(f.writer.stored.size() == 1);
   CHECK(f.pipeline.counters().batches_duplicate == 2);
 }
@@ -147,16 +159,16 @@ TEST_CASE("a duplicate is acknowledged and stored once") {
 TEST_CASE("nothing is acknowledged while the store refuses") {
   Fixture f;
   f.writer.broken = true;
-  CHECK(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
+  CHECK(f.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
   CHECK(f.refused("store_error") == 1);
   f.writer.broken = false;
-  CHECK(f.ack(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))})).contiguous[2] == 1);
+  CHECK(f.ack(f.process({f.message(f.batch(wire::Lane::kLogs, 1))})).contiguous[2] == 1);
 }
 
 TEST_CASE("other content under the same number is a clone: alert, nothing overwritten") {
   Fixture f;
-  f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1, "a"))});
-  const auto ack = f.ack(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1, "b"))}));
+  f.process({f.message(f.batch(wire::Lane::kLogs, 1, "a"))});
+  const auto ack = f.ack(f.process({f.message(f.batch(wire::Lane::kLogs, 1, "b"))}));
   CHECK(ack.contiguous[2] == 1);
   CHECK(f.writer.stored.begin()->second == "a");
   CHECK(f.refused("conflict") == 1);
@@ -185,7 +197,7 @@ TEST_CASE("a batch that is forged, cut, or sealed by another agent is refused an
     b.header.agent = AgentId::parse("web-2").value();
     message.payload = wire::seal_batch(b, f.keys.up);
   }
-  CHECK(f.pipeline.process({message}).empty());
+  CHECK(f.process({message}).empty());
   CHECK(f.refused("forged") == 1);
   CHECK(f.alerted("batch.forged"));
   CHECK(f.writer.stored.empty());
@@ -202,7 +214,7 @@ TEST_CASE("tenant and shard come from the registry, not from the topic") {
   }
   const mqtt::Message message{topics::build(wrong, topics::Channel::kLane2),
                               wire::seal_batch(f.batch(wire::Lane::kLogs, 1), f.keys.up)};
-  CHECK(f.pipeline.process({message}).empty());
+  CHECK(f.process({message}).empty());
   CHECK(f.refused("topic_mismatch") == 1);
   CHECK(f.writer.stored.empty());
 }
@@ -211,20 +223,20 @@ TEST_CASE("unknown, pending and revoked agents are refused; revocation holds on 
   SUBCASE("unknown") {
     Fixture f;
     f.address.agent = AgentId::parse("nobody").value();
-    CHECK(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
+    CHECK(f.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
     CHECK(f.refused("unknown_agent") == 1);
   }
   SUBCASE("pending") {
     Fixture f(model::AgentState::kPending);
-    CHECK(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
+    CHECK(f.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
     CHECK(f.refused("not_confirmed") == 1);
   }
   SUBCASE("revoked while connected") {
     Fixture f;
-    CHECK(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))}).size() == 1);
+    CHECK(f.process({f.message(f.batch(wire::Lane::kLogs, 1))}).size() == 1);
     REQUIRE(f.registry.revoke(f.address.agent, "stolen", 1));
     f.pipeline.forget(f.address.agent);
-    CHECK(f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 2))}).empty());
+    CHECK(f.process({f.message(f.batch(wire::Lane::kLogs, 2))}).empty());
     CHECK(f.refused("revoked") == 1);
     CHECK(f.writer.stored.size() == 1);
   }
@@ -232,7 +244,7 @@ TEST_CASE("unknown, pending and revoked agents are refused; revocation holds on 
 
 TEST_CASE("topics outside the grammar and downward channels are refused") {
   Fixture f;
-  CHECK(f.pipeline
+  CHECK(f
             .process({{"observeai/v1/x", "y"},
                       {topics::build(f.address, topics::Channel::kCommand), "z"}})
             .empty());
@@ -242,26 +254,26 @@ TEST_CASE("topics outside the grammar and downward channels are refused") {
 TEST_CASE("a hello is answered with what is committed and what is missing") {
   Fixture f;
   SUBCASE("all is well") {
-    const auto ack = f.ack(f.pipeline.process({f.message(f.hello())}));
+    const auto ack = f.ack(f.process({f.message(f.hello())}));
     CHECK(ack.session_nonce == f.hello().session_nonce);
     CHECK_FALSE(ack.need_inventory);
     CHECK_FALSE(ack.need_series);
   }
   SUBCASE("inventory differs") {
     f.writer.digest = "other";
-    CHECK(f.ack(f.pipeline.process({f.message(f.hello())})).need_inventory);
+    CHECK(f.ack(f.process({f.message(f.hello())})).need_inventory);
   }
   SUBCASE("series are missing") {
     auto hello = f.hello();
     hello.series_known = 6;
-    CHECK(f.ack(f.pipeline.process({f.message(hello)})).need_series);
+    CHECK(f.ack(f.process({f.message(hello)})).need_series);
   }
   SUBCASE("what is still on its way is not asked for") {
     auto hello = f.hello();
     hello.series_known = 6;
     hello.next_seq[0] = 3;
     f.writer.digest = "other";
-    const auto ack = f.ack(f.pipeline.process({f.message(hello)}));
+    const auto ack = f.ack(f.process({f.message(hello)}));
     CHECK_FALSE(ack.need_series);
     CHECK_FALSE(ack.need_inventory);
   }
@@ -269,7 +281,7 @@ TEST_CASE("a hello is answered with what is committed and what is missing") {
     auto hello = f.hello();
     hello.next_seq[0] = 2;
     f.writer.digest = "other";
-    CHECK(f.ack(f.pipeline.process({f.message(f.batch(wire::Lane::kControl, 1)), f.message(hello)}))
+    CHECK(f.ack(f.process({f.message(f.batch(wire::Lane::kControl, 1)), f.message(hello)}))
               .need_inventory);
   }
 }
@@ -278,7 +290,7 @@ TEST_CASE("a forged hello changes nothing") {
   Fixture f;
   auto message = f.message(f.hello());
   message.payload.back() ^= 1;
-  CHECK(f.pipeline.process({message}).empty());
+  CHECK(f.process({message}).empty());
   CHECK(f.refused("forged") == 1);
   CHECK(f.registry.find(f.address.agent)->value().last_seen_ms == 0);
 }
@@ -286,7 +298,73 @@ TEST_CASE("a forged hello changes nothing") {
 TEST_CASE("samples without their definitions are not acknowledged; the agent is asked for them") {
   Fixture f;
   f.writer.need_series_for = {1};
-  const auto ack = f.ack(f.pipeline.process({f.message(f.batch(wire::Lane::kMetrics, 1))}));
+  const auto ack = f.ack(f.process({f.message(f.batch(wire::Lane::kMetrics, 1))}));
   CHECK(ack.need_series);
   CHECK(ack.contiguous[1] == 0);
+}
+
+TEST_CASE("what an ack asks for is not lost while it waits to be sent") {
+  Fixture f;
+  f.writer.need_series_for = {1};
+  f.writer.digest = "other";
+  f.pipeline.process({f.message(f.hello())});
+  f.pipeline.process({f.message(f.batch(wire::Lane::kMetrics, 1))});
+  f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))});
+  CHECK(f.pipeline.take_acks(0).empty());
+  const auto ack = f.ack(f.pipeline.take_acks(100));
+  CHECK(ack.need_inventory);
+  CHECK(ack.need_series);
+  CHECK(ack.session_nonce == f.hello().session_nonce);
+  CHECK(ack.contiguous[2] == 1);
+  CHECK(f.pipeline.take_acks(100).empty());
+  const auto next = f.ack(f.process({f.message(f.batch(wire::Lane::kLogs, 2))}));
+  CHECK_FALSE(next.need_inventory);
+  CHECK_FALSE(next.need_series);
+}
+
+TEST_CASE("an ack that waits is not sent to an agent that was revoked meanwhile") {
+  Fixture f;
+  f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))});
+  f.pipeline.forget(f.address.agent);
+  CHECK(f.pipeline.take_acks(100).empty());
+}
+
+TEST_CASE("a sealed batch that never decodes is given up after some refusals, its lane goes on") {
+  Fixture f;
+  const auto poison = f.message(f.batch(wire::Lane::kLogs, 1, kPoison));
+  f.process({f.message(f.batch(wire::Lane::kLogs, 2))});
+  for (std::uint32_t i = 1; i < IngestPipeline::kRefusalsUntilGivenUp; ++i) {
+    CHECK(f.process({poison}).empty());
+  }
+  CHECK(f.pipeline.counters().batches_given_up == 0);
+  CHECK(f.ack(f.process({poison})).contiguous[2] == 2);
+  CHECK(f.pipeline.counters().batches_given_up == 1);
+  CHECK(f.refused("corrupt") == IngestPipeline::kRefusalsUntilGivenUp);
+  CHECK(f.alerted("batch.corrupt"));
+}
+
+TEST_CASE("an old hello that is sent again is refused and is no clone") {
+  Fixture f;
+  auto first = f.hello();
+  first.wall_time_ms = 1000;
+  auto second = f.hello();
+  second.session_nonce.fill(4);
+  second.wall_time_ms = 2000;
+  f.process({f.message(first)});
+  f.process({f.message(second)});
+  CHECK(f.process({f.message(first)}).empty());
+  CHECK(f.refused("replayed") == 1);
+  CHECK_FALSE(f.alerted("agent.clone"));
+  CHECK(f.registry.find(f.address.agent)->value().last_hello->session_nonce == second.session_nonce);
+  first.wall_time_ms = 3000;
+  CHECK(f.process({f.message(first)}).size() == 1);
+  CHECK(f.alerted("agent.clone"));
+}
+
+TEST_CASE("the messages that try the broker are nobody's refusals") {
+  Fixture f;
+  auto canary = f.address;
+  canary.tenant = TenantId::parse("canary").value();
+  CHECK(f.process({{topics::build(canary, topics::Channel::kLane0), "trial"}}).empty());
+  CHECK(f.pipeline.counters().refused.empty());
 }
