@@ -194,15 +194,31 @@ std::string replace_invalid_utf8(std::string_view text) {
   return out;
 }
 
+namespace {
+
+// Of one valid UTF-8 sequence.
+char32_t code_point(std::string_view sequence) {
+  constexpr std::array<unsigned, 5> kLeadBits = {0, 0x7F, 0x1F, 0x0F, 0x07};
+  char32_t out = static_cast<unsigned char>(sequence[0]) & kLeadBits[sequence.size()];
+  for (const char c : sequence.substr(1)) out = out << 6 | (static_cast<unsigned char>(c) & 0x3F);
+  return out;
+}
+
+// What steers a terminal, breaks a line, or changes how the text around it looks without being seen:
+// controls, line separators, zero-width characters, directional marks, overrides and isolates.
+bool is_unprintable(char32_t c) {
+  return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x061C || (c >= 0x200B && c <= 0x200F) ||
+         (c >= 0x2028 && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069) || c == 0xFEFF;
+}
+
+}  // namespace
+
 std::string escape_unprintable(std::string_view text, std::size_t limit) {
   std::string out;
   while (!text.empty()) {
     if (out.size() >= limit) return out + "...";
     const auto length = utf8_sequence_length(text);
-    const auto lead = static_cast<unsigned char>(text[0]);
-    const bool c1_control =
-        length == 2 && lead == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0;
-    if (length == 0 || (length == 1 && (lead < 0x20 || lead == 0x7F)) || c1_control) {
+    if (length == 0 || is_unprintable(code_point(text.substr(0, length)))) {
       for (std::size_t i = 0; i < std::max<std::size_t>(length, 1); ++i) {
         const auto byte = static_cast<unsigned char>(text[i]);
         out.append("\\x").append({kHex[byte >> 4], kHex[byte & 15]});

@@ -39,7 +39,9 @@ std::size_t utf8_sequence_length(std::string_view text);
 bool is_valid_utf8(std::string_view text);
 // Invalid bytes become U+FFFD, one for each byte.
 std::string replace_invalid_utf8(std::string_view text);
-// Control characters and invalid UTF-8 become \xNN; at most `limit` bytes, then "...".
+// What cannot be seen or changes how the text around it is shown (control characters, line separators,
+// zero-width characters, directional marks and overrides) and invalid UTF-8 become \xNN for each byte;
+// at most `limit` bytes, then "...".
 std::string escape_unprintable(std::string_view text, std::size_t limit);
 
 // The candidate nearest to `word` by edit distance, if near enough to be a typo of it.

@@ -39,6 +39,23 @@ TEST_CASE("UTF-8: overlong forms, surrogates and cut sequences are invalid") {
   CHECK(text::escape_unprintable("abcdef", 3) == "abc...");
 }
 
+TEST_CASE("characters that are not seen but change what is seen become bytes") {
+  const auto escaped = [](std::string_view text) { return text::escape_unprintable(text, 100); };
+  CHECK(escaped("cod.\u202Egnp") == "cod.\\xe2\\x80\\xaegnp");  // Shows as "cod.png" reversed
+  for (const std::string_view hidden :
+       {"\x7F", "\u0080", "\u0085", "\u009F", "\u061C", "\u200B", "\u200F", "\u2028", "\u2029",
+        "\u202A", "\u202E", "\u2066", "\u2069", "\uFEFF"}) {
+    CAPTURE(hidden);
+    CHECK(escaped(hidden).starts_with("\\x"));
+  }
+  for (const std::string_view shown :
+       {"~", "\u00A0", "\u00FC", "\u061B", "\u200A", "\u2010", "\u2027", "\u202F", "\u2065",
+        "\u206A", "\uFEFE", "\U0001F642", "\u65E5\u672C"}) {
+    CAPTURE(shown);
+    CHECK(escaped(shown) == shown);
+  }
+}
+
 TEST_CASE("RFC 3339 with any fraction and offset") {
   CHECK(text::parse_rfc3339_ns("1970-01-01T00:00:01Z").value() == 1'000'000'000);
   CHECK(text::parse_rfc3339_ns("1970-01-01T00:00:00.000000001Z").value() == 1);
