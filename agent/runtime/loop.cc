@@ -12,8 +12,20 @@ namespace observeai::agent {
 
 namespace asio = boost::asio;
 
+namespace {
+
+// What the destructor of an io_context does first, as a step of its own: afterwards its services
+// still take the destruction of timers and sockets, but nothing runs any more.
+class Context : public asio::io_context {
+ public:
+  Context() : asio::io_context(1) {}
+  void destroy_handlers() { shutdown(); }
+};
+
+}  // namespace
+
 struct Loop::Impl {
-  asio::io_context context{1};
+  Context context;
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   std::optional<asio::signal_set> signals;
   std::function<void(int)> on_signal;
@@ -29,7 +41,9 @@ struct Loop::Impl {
 };
 
 Loop::Loop() : impl_(std::make_unique<Impl>()) {}
-Loop::~Loop() = default;
+Loop::~Loop() {
+  shutdown();
+}
 
 asio::io_context& Loop::context() {
   return impl_->context;
@@ -48,6 +62,10 @@ Result<void> Loop::run() {
 
 void Loop::stop() {
   impl_->context.stop();
+}
+
+void Loop::shutdown() {
+  impl_->context.destroy_handlers();
 }
 
 void Loop::post(std::function<void()> function) {

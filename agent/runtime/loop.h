@@ -18,8 +18,9 @@ class io_context;
 namespace observeai::agent {
 
 // post() and stop() may be called from any thread, everything else from the thread that runs the
-// loop. What coroutines refer to must outlive the loop's last run; their frames are destroyed, not
-// resumed, when the loop is.
+// loop. What coroutines refer to must outlive their frames, which shutdown() destroys without
+// resuming them. Timers, sockets and notifiers must go before the loop: an owner of both calls
+// shutdown() first and lets the loop be its last member to go.
 class Loop {
  public:
   Loop();
@@ -35,6 +36,10 @@ class Loop {
   Result<void> run();
   void stop();
   void post(std::function<void()> function);
+
+  // After the last run: destroys the frames of all coroutines and what was posted and never ran. The
+  // loop can only be destroyed afterwards (which calls this when nobody has); post() does nothing.
+  void shutdown();
 
   // Calls `handler` on the loop for each arrival, until the loop is destroyed. Call it once.
   void on_signals(const std::vector<int>& signals, std::function<void(int)> handler);

@@ -1,6 +1,7 @@
 #include "agent/spool/load.h"
 
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 
@@ -55,6 +56,15 @@ Result<void> check_every_page(sql::Database& database) {
   return Error(Errc::kCorrupt, database.path() + ": " + log::printable(row.text(0)));
 }
 
+// SQLite would make a new database of it, and nobody would hear that one is gone. (A first start that
+// dies before its first page is on disk looks the same and is told as damage: once, of nothing.)
+Result<void> check_not_emptied(const std::string& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) == 0 && info.st_size == 0)
+    return Error(Errc::kCorrupt, path + " is empty");
+  return {};
+}
+
 Result<sql::Database> open_database(const std::string& directory, const Clock& clock) {
   sql::OpenOptions options;
   options.exclusive = true;
@@ -62,6 +72,7 @@ Result<sql::Database> open_database(const std::string& directory, const Clock& c
   options.cache_kib = 512;
   options.checkpoint_pages = kSpoolLogBytes / 2 / kSpoolPageBytes;
   options.keep_log_bytes = kSpoolLogBytes;
+  TRY_VOID(check_not_emptied(directory + "/spool.db"));
   TRY(auto database, sql::Database::open(directory + "/spool.db", options));
   const sql::Migrator migrator({kSpoolMigrations, kSpoolMigrationsCount}, kApplicationId);
   TRY_VOID(migrator.apply(database));

@@ -3,7 +3,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "agent/spool/load.h"
 #include "agent/spool/quarantine.h"
@@ -18,7 +20,7 @@ namespace observeai::agent {
 namespace {
 
 constexpr std::uint64_t kMinPages = 64;       // Room for the schema, whatever the quota says
-constexpr std::uint64_t kReserveShare = 64;   // Of the quota: for everything but batches
+constexpr std::uint64_t kReserveShare = 64;   // Of the quota: for everything but data
 constexpr std::uint64_t kMinReservePages = 16;
 constexpr std::uint64_t kDeleteChunk = 512;   // Batches deleted in one transaction: bounds the log
 
@@ -34,17 +36,30 @@ constexpr const char* kSetLane = "UPDATE lanes SET next_seq=?, bytes=? WHERE lan
 constexpr const char* kSetCheckpoint = "INSERT OR REPLACE INTO checkpoints(source, state) VALUES(?,?)";
 constexpr const char* kDeleteCheckpoint = "DELETE FROM checkpoints WHERE source=?";
 constexpr const char* kSetNextSeries = "UPDATE meta SET next_series_id=?";
+constexpr const char* kDeleteLedger = "DELETE FROM ledger WHERE source=? AND lane=?";
 constexpr const char* kDeleteSeries = "DELETE FROM series WHERE id=?";
+
+// How deep into its last pages and into the floor of the file system a write may go.
+enum class Depth { kData, kControl, kRest };
+
+Depth depth_of(const CommitUnit& unit) {
+  if (unit.batches.empty()) return Depth::kRest;
+  const bool control = std::all_of(unit.batches.begin(), unit.batches.end(), [](const auto& batch) {
+    return batch.lane == wire::Lane::kControl;
+  });
+  return control ? Depth::kControl : Depth::kData;
+}
 
 class SqliteSpool final : public Spool {
  public:
   SqliteSpool(std::string directory, const SpoolLimits& limits, sql::DirectoryLock lock,
-              LoadedSpool loaded, std::optional<std::string> quarantined)
+              LoadedSpool loaded, std::optional<std::string> quarantined, OnDamage on_damage)
       : directory_(std::move(directory)),
         limits_(limits),
         lock_(std::move(lock)),
         database_(std::move(loaded.database)),
         quarantined_(std::move(quarantined)),
+        on_damage_(std::move(on_damage)),
         state_(loaded.state),
         lane_bytes_(loaded.lane_bytes),
         next_series_id_(loaded.next_series_id) {}
@@ -66,8 +81,8 @@ class SqliteSpool final : public Spool {
  private:
   using LaneBytes = std::array<std::uint64_t, wire::kLaneCount>;
 
-  Result<void> allow_pages(bool with_reserve);
-  Result<std::uint64_t> check_disk(const CommitUnit& unit) const;
+  Result<void> allow_pages(Depth depth);
+  Result<std::uint64_t> check_disk(const CommitUnit& unit, Depth depth) const;
   Result<void> write_batches(const CommitUnit& unit, SpoolState& next, LaneBytes& lane_bytes,
                              std::vector<std::uint64_t>& given);
   Result<void> write_rest(const CommitUnit& unit, std::uint32_t& next_series_id);
@@ -79,6 +94,7 @@ class SqliteSpool final : public Spool {
   sql::DirectoryLock lock_;
   sql::Database database_;
   const std::optional<std::string> quarantined_;
+  OnDamage on_damage_;  // Empty once told
   SpoolState state_;
   LaneBytes lane_bytes_;
   std::uint32_t next_series_id_;
@@ -88,7 +104,7 @@ class SqliteSpool final : public Spool {
 }  // namespace
 
 Result<std::unique_ptr<Spool>> Spool::open(const std::string& directory, const SpoolLimits& limits,
-                                           const Clock& clock) {
+                                           const Clock& clock, OnDamage on_damage) {
   TRY_VOID(files::make_directories(directory, 0700));
   TRY(auto lock, sql::DirectoryLock::acquire(directory));
   std::optional<std::string> quarantined;
@@ -101,23 +117,28 @@ Result<std::unique_ptr<Spool>> Spool::open(const std::string& directory, const S
   if (!loaded) return std::move(loaded).error().with_context("open spool");
   ::unlink(suspect_mark(directory).c_str());
   return std::unique_ptr<Spool>(std::make_unique<SqliteSpool>(
-      directory, limits, std::move(lock), std::move(*loaded), std::move(quarantined)));
+      directory, limits, std::move(lock), std::move(*loaded), std::move(quarantined),
+      std::move(on_damage)));
 }
 
-// Damage found while running is told as kUnavailable; the mark makes the next open() look at every page.
+// The mark makes the next open() look at every page.
 Error SqliteSpool::translated(Error error) {
   if (error.code() == Errc::kLimit) return std::move(error).with_context("spool is full");
   if (error.code() == Errc::kCorrupt) {
     ignore(files::write_atomic(suspect_mark(directory_), "", 0600), "the next damaged read tries again");
+    if (const auto tell = std::exchange(on_damage_, nullptr)) tell(error);
+    return error;
   }
   return Error(Errc::kUnavailable, error.message());
 }
 
-Result<void> SqliteSpool::allow_pages(bool with_reserve) {
+Result<void> SqliteSpool::allow_pages(Depth depth) {
   const std::uint64_t log_share = std::min(kSpoolLogBytes, limits_.max_bytes / 8);
   const std::uint64_t most = std::max(kMinPages, (limits_.max_bytes - log_share) / kSpoolPageBytes);
   const std::uint64_t reserve = std::max(kMinReservePages, most / kReserveShare);
-  const std::uint64_t pages = with_reserve ? most : most - reserve;
+  const std::uint64_t kept_back =
+      depth == Depth::kData ? reserve : depth == Depth::kControl ? reserve / 2 : 0;
+  const std::uint64_t pages = most - kept_back;
   if (pages == allowed_pages_) return {};
   TRY_VOID(database_.set_max_pages(pages));
   allowed_pages_ = pages;
@@ -125,13 +146,13 @@ Result<void> SqliteSpool::allow_pages(bool with_reserve) {
 }
 
 // Returns the bytes free beyond the floor.
-Result<std::uint64_t> SqliteSpool::check_disk(const CommitUnit& unit) const {
+Result<std::uint64_t> SqliteSpool::check_disk(const CommitUnit& unit, Depth depth) const {
   struct statvfs info{};
   if (::statvfs(directory_.c_str(), &info) != 0) {
     return files::from_errno("cannot ask for the free space of " + directory_, errno);
   }
   const std::uint64_t free_bytes = std::uint64_t{info.f_bavail} * info.f_frsize;
-  std::uint64_t floor = limits_.min_free_bytes;
+  std::uint64_t floor = limits_.min_free_bytes / (depth == Depth::kData ? 1 : 2);
   for (const auto& batch : unit.batches) floor += batch.body.size();
   if (free_bytes < floor) {
     return Error(Errc::kLimit, "spool is full: only " +
@@ -142,16 +163,17 @@ Result<std::uint64_t> SqliteSpool::check_disk(const CommitUnit& unit) const {
 }
 
 Result<std::vector<std::uint64_t>> SqliteSpool::commit(const CommitUnit& unit) {
+  const Depth depth = depth_of(unit);
   std::uint64_t spare_bytes = UINT64_MAX;
-  if (!unit.batches.empty()) {
-    TRY(spare_bytes, check_disk(unit));
+  if (depth != Depth::kRest) {
+    TRY(spare_bytes, check_disk(unit, depth));
   }
   SpoolState next = state_;
   LaneBytes lane_bytes = lane_bytes_;
   std::uint32_t next_series_id = next_series_id_;
   std::vector<std::uint64_t> given;
   const auto write = [&]() -> Result<void> {
-    TRY_VOID(allow_pages(unit.batches.empty()));
+    TRY_VOID(allow_pages(depth));
     TRY(auto transaction, sql::Transaction::begin(database_));
     TRY_VOID(write_batches(unit, next, lane_bytes, given));
     TRY_VOID(write_rest(unit, next_series_id));
@@ -208,6 +230,9 @@ Result<void> SqliteSpool::write_rest(const CommitUnit& unit, std::uint32_t& next
   for (const auto& entry : unit.ledger) {
     TRY_VOID(rows::replace_ledger(database_, entry));
   }
+  for (const auto& key : unit.forgotten_ledger) {
+    TRY_VOID(database_.run(kDeleteLedger, key.source, static_cast<int>(key.lane)));
+  }
   return {};
 }
 
@@ -256,7 +281,7 @@ Result<void> SqliteSpool::acknowledge(const std::array<std::uint64_t, wire::kLan
 }
 
 Result<void> SqliteSpool::delete_up_to(std::size_t lane, std::uint64_t seq) {
-  TRY_VOID(allow_pages(true));
+  TRY_VOID(allow_pages(Depth::kRest));
   TRY(auto transaction, sql::Transaction::begin(database_));
   TRY(const auto bytes, database_.scalar(0, kBytesUpTo, lane, seq));
   const std::uint64_t left =
@@ -284,7 +309,7 @@ Result<std::vector<wire::SeriesDefinition>> SqliteSpool::series() {
 
 Result<void> SqliteSpool::forget_series(const std::vector<std::uint32_t>& ids) {
   const auto forget = [&]() -> Result<void> {
-    TRY_VOID(allow_pages(true));
+    TRY_VOID(allow_pages(Depth::kRest));
     TRY(auto transaction, sql::Transaction::begin(database_));
     for (const auto id : ids) {
       TRY_VOID(database_.run(kDeleteSeries, id));
@@ -312,7 +337,7 @@ Result<std::optional<std::string>> SqliteSpool::fact(const std::string& name) {
 }
 
 Result<void> SqliteSpool::set_fact(const std::string& name, const std::string& value) {
-  auto allowed = allow_pages(true);
+  auto allowed = allow_pages(Depth::kRest);
   if (!allowed) return translated(std::move(allowed).error());
   auto written = database_.run("INSERT OR REPLACE INTO facts(name, value) VALUES(?,?)", name,
                                sql::Blob(value));

@@ -1,12 +1,14 @@
 // The agent's disk queue. A batch and the file offsets that it came from are committed in one SQLite
 // transaction (synchronous=FULL), so that after any crash both are there or neither. A batch leaves
 // only by acknowledge(). One thread. Contract of failure: kLimit = full (quota or disk): stop reading
-// sources and try again after acknowledge(); kCorrupt = quarantined and a new spool was started
-// (only from open()); everything else kUnavailable.
+// sources and try again after acknowledge(); kCorrupt = damage was met while running: end and start
+// again, for only open() puts a damaged spool aside; everything else kUnavailable.
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,13 +36,22 @@ struct PendingBatch {
   std::string body;  // wire::encode_*
 };
 
-// Everything that becomes durable together.
+struct LedgerKey {
+  std::string source;
+  wire::Lane lane = wire::Lane::kControl;
+  auto operator<=>(const LedgerKey&) const = default;
+};
+
+// Everything that becomes durable together. When the spool is full a unit with batches of lane 0
+// alone may use half of the reserve, one without batches all of it: what is full of samples could
+// otherwise not be emptied, for the control plane needs their definitions first.
 struct CommitUnit {
   std::vector<PendingBatch> batches;
   std::vector<SourceCheckpoint> checkpoints;
   std::vector<std::string> forgotten_sources;        // Checkpoints to delete
   std::vector<wire::SeriesDefinition> new_series;    // Remembered for the epoch
   std::vector<wire::LedgerEntry> ledger;             // Replaces the entry of the same (source, lane)
+  std::vector<LedgerKey> forgotten_ledger;           // Entries to delete
 };
 
 struct SpoolState {
@@ -53,9 +64,11 @@ struct SpoolState {
 class Spool {
  public:
   // Creates the folder's database when missing. kDenied: not writable; kInvalid: made by a newer
-  // version (message says both versions).
+  // version (message says both versions). `on_damage` is called once, when damage is met while
+  // running.
+  using OnDamage = std::function<void(const Error&)>;
   static Result<std::unique_ptr<Spool>> open(const std::string& directory, const SpoolLimits& limits,
-                                             const Clock& clock);
+                                             const Clock& clock, OnDamage on_damage = {});
   virtual ~Spool() = default;
 
   // Returns the sequence numbers given, one per batch, in order.

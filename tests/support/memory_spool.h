@@ -12,21 +12,24 @@ namespace observeai::test {
 
 class MemorySpool final : public agent::Spool {
  public:
-  explicit MemorySpool(Epoch epoch = Epoch{{1}}, std::uint64_t max_bytes = UINT64_MAX)
-      : max_bytes_(max_bytes) {
+  explicit MemorySpool(Epoch epoch = Epoch{{1}}, std::uint64_t the_bound = UINT64_MAX)
+      : bound(the_bound) {
     state_.epoch = epoch;
     state_.next_seq.fill(1);
     state_.oldest_seq.fill(1);
   }
 
+  std::uint64_t bound;  // Of all bodies
+  int commits = 0;      // Tried, the refused ones included
   std::optional<Error> fail_reads;
   std::optional<Error> fail_acknowledges;
   int acknowledges = 0;  // That changed something
 
   Result<std::vector<std::uint64_t>> commit(const agent::CommitUnit& unit) override {
+    ++commits;
     std::uint64_t bytes = 0;
     for (const auto& batch : unit.batches) bytes += batch.body.size();
-    if (bytes > 0 && state_.bytes + bytes > max_bytes_) return Error(Errc::kLimit, "spool is full");
+    if (bytes > 0 && state_.bytes + bytes > bound) return Error(Errc::kLimit, "spool is full");
     std::vector<std::uint64_t> given;
     for (const auto& pending : unit.batches) given.push_back(append(pending));
     for (const auto& checkpoint : unit.checkpoints) checkpoints_[checkpoint.source] = checkpoint;
@@ -36,6 +39,7 @@ class MemorySpool final : public agent::Spool {
       next_series_id_ = std::max(next_series_id_, series.id + 1);
     }
     for (const auto& entry : unit.ledger) ledger_[{entry.source, entry.lane}] = entry;
+    for (const auto& key : unit.forgotten_ledger) ledger_.erase({key.source, key.lane});
     return given;
   }
 
@@ -119,7 +123,6 @@ class MemorySpool final : public agent::Spool {
     return seq;
   }
 
-  const std::uint64_t max_bytes_;
   agent::SpoolState state_;
   std::array<std::map<std::uint64_t, wire::Batch>, wire::kLaneCount> lanes_;
   std::map<std::string, agent::SourceCheckpoint> checkpoints_;

@@ -174,3 +174,34 @@ TEST_CASE("sleepers may outlive the clock when the loop goes last, and the other
   }
   CHECK(trace.empty());
 }
+
+namespace {
+
+// As a module of the agent: its coroutine refers to it, and it owns what belongs to the loop.
+struct Module {
+  explicit Module(Loop& loop) : wake(loop) {}
+  asio::awaitable<void> run(AsyncClock& clock) {
+    const std::shared_ptr<int> in_the_frame = held;
+    for (;;) co_await wake.wait_until(clock, SteadyTime::max());
+  }
+  Notifier wake;
+  std::shared_ptr<int> held = std::make_shared<int>(0);
+};
+
+}  // namespace
+
+TEST_CASE("after shutdown no frame and nothing posted is left, and modules may go before the loop") {
+  Loop loop;
+  ManualAsyncClock clock(loop);
+  auto module = std::make_unique<Module>(loop);
+  const auto held = module->held;
+  spawn(loop, "module", module->run(clock));
+  loop.poll();
+  loop.post([also = held] { FAIL("ran after the last run: " << *also); });
+  CHECK(held.use_count() == 4);
+  loop.shutdown();
+  CHECK(held.use_count() == 2);  // The module's and ours
+  loop.post([] { FAIL("nothing runs any more"); });
+  module.reset();
+  CHECK(held.use_count() == 1);
+}

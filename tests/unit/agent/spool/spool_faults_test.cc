@@ -74,6 +74,34 @@ TEST_CASE("at the quota: kLimit, then an acknowledgement, then room again") {
   CHECK(spool->state().bytes == 0);
 }
 
+TEST_CASE("a spool full of samples still takes what the control plane asks for, within the reserve") {
+  test::TempDir dir;
+  auto spool = open_spool(dir.path(), limits_of(4U << 20));
+  for (bool room = true; room;) {
+    room = bool(spool->commit(unit_of(Lane::kMetrics, std::string(1'000, 'x'))));
+  }
+  CHECK(spool->commit(unit_of(Lane::kControl, std::string(10'000, 'd'))));
+  auto mixed = unit_of(Lane::kControl, "d");
+  mixed.batches.push_back(batch_of(Lane::kMetrics, std::string(10'000, 'x')));
+  CHECK(spool->commit(mixed).error().code() == Errc::kLimit);
+  // What is left of the reserve is not for batches.
+  bool room = true;
+  for (int i = 0; i < 100 && room; ++i)
+    room = bool(spool->commit(unit_of(Lane::kControl, std::string(4'000, 'd'))));
+  CHECK_FALSE(room);
+  CHECK(spool->set_fact("command_seq", std::string(20'000, '1')));
+  CHECK(spool->acknowledge(all_of(spool->state())));
+}
+
+TEST_CASE("an emptied database is damage, not a beginning") {
+  test::TempDir dir;
+  const auto epoch = open_spool(dir.path())->state().epoch;
+  std::filesystem::resize_file(dir / "spool.db", 0);
+  const auto spool = open_spool(dir.path());
+  CHECK(spool->state().epoch != epoch);
+  CHECK(spool->quarantined());
+}
+
 TEST_CASE("the floor on the file system refuses before anything is written") {
   test::TempDir dir;
   auto spool = open_spool(dir.path(), SpoolLimits{64U << 20, UINT64_MAX / 2});
@@ -208,7 +236,7 @@ TEST_CASE("a hole in the numbers is damage") {
   CHECK(open_spool(dir.path())->quarantined());
 }
 
-TEST_CASE("damage met while running is kUnavailable, and the next start puts the database aside") {
+TEST_CASE("damage met while running is told once, and the next start puts the database aside") {
   test::TempDir dir;
   std::int64_t body_page = 0;
   {
@@ -224,11 +252,17 @@ TEST_CASE("damage met while running is kUnavailable, and the next start puts the
   }
   overwrite(dir / "spool.db", (body_page - 1) * 4096, 4096);
   {
-    auto spool = open_spool(dir.path());
+    int told = 0;
+    auto spool = Spool::open(dir.path(), limits_of(64U << 20), kClock, [&told](const Error&) {
+                   ++told;
+                 }).value();
     CHECK_FALSE(spool->quarantined());
-    const auto read = spool->read(Lane::kLogs, 0, 1000, 1U << 30);
-    REQUIRE_FALSE(read);
-    CHECK(read.error().code() == Errc::kUnavailable);
+    for (int i = 0; i < 2; ++i) {
+      const auto read = spool->read(Lane::kLogs, 0, 1000, 1U << 30);
+      REQUIRE_FALSE(read);
+      CHECK(read.error().code() == Errc::kCorrupt);
+      CHECK(told == 1);
+    }
   }
   CHECK(open_spool(dir.path())->quarantined());
 }

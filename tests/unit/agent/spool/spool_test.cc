@@ -127,13 +127,16 @@ TEST_CASE("checkpoints, series, ledger and facts survive a restart and are repla
     CommitUnit unit;
     unit.checkpoints = {{"a", std::string("1\0", 2)}, {"b", "1"}};
     unit.new_series = {first, second};
-    unit.ledger = {entry};
+    wire::LedgerEntry other = entry;
+    other.source = "log/container/y";
+    unit.ledger = {entry, other};
     REQUIRE(spool->commit(unit));
     CommitUnit change;
     change.checkpoints = {{"a", "2"}};
     change.forgotten_sources = {"b", "never seen"};
     entry.records_read = 11;
     change.ledger = {entry};
+    change.forgotten_ledger = {{"log/container/y", wire::Lane::kLogs}};
     REQUIRE(spool->commit(change));
     REQUIRE(spool->set_fact("command_seq", "1"));
     REQUIRE(spool->set_fact("command_seq", "2"));
