@@ -57,12 +57,6 @@ Problem inside_problem(std::string_view what) {
 
 }  // namespace
 
-std::size_t Api::body_limit(std::string_view target) {
-  const auto path = split_target(target).first;
-  return path.starts_with("/v1/enroll") || path == "/v1/renew" ? kMaxEnrollBodyBytes
-                                                               : kMaxBodyBytes;
-}
-
 Reply Api::handle(const Request& request) {
   try {
     auto reply = answer(request);
@@ -72,13 +66,27 @@ Reply Api::handle(const Request& request) {
   }
 }
 
+std::optional<Reply> Api::refuse_body(const Request& request) {
+  try {
+    const auto matched = match(request.method, split_target(request.target).first);
+    if (!matched) return problem_reply(matched.error());
+    const auto identity = admit(request, *matched->route);
+    if (!identity) return problem_reply(identity.error());
+    return std::nullopt;
+  } catch (const std::exception& exception) {
+    return problem_reply(inside_problem(exception.what()));
+  }
+}
+
+Answer<Identity> Api::admit(const Request& request, const Route& route) {
+  if (!route.needs) return Identity();
+  return identify(dependencies_.access, request, *route.needs);
+}
+
 Answer<Reply> Api::answer(const Request& request) {
   const auto [path, query] = split_target(request.target);
   TRY(auto matched, match(request.method, path));
-  Identity identity;
-  if (matched.route->needs) {
-    TRY(identity, identify(dependencies_.access, request, *matched.route->needs));
-  }
+  TRY(const auto identity, admit(request, *matched.route));
   TRY(auto params, Params::parse(query, matched.route->parameters));
   Directory directory(dependencies_.agents, dependencies_.telemetry, identity.tenant);
   Call call{request,
@@ -92,6 +100,13 @@ Answer<Reply> Api::answer(const Request& request) {
   // Errors of our own stores name files and statements: they belong in the log.
   if (!reply && (reply.error().code == Errc::kInternal || reply.error().code == Errc::kCorrupt)) {
     return inside_problem(reply.error().message);
+  }
+  if (reply && reply->follower) {
+    reply->may_go_on = [&access = dependencies_.access, key_id = identity.key_id] {
+      const auto valid = access.still_valid(key_id);
+      // A store that does not answer for a moment takes nobody's stream away.
+      return valid || valid.error().code() != Errc::kDenied;
+    };
   }
   return reply;
 }

@@ -17,9 +17,8 @@
 
 namespace observeai::controlplane::api {
 
-// What agents may send to the enrollment endpoints.
-inline constexpr std::size_t kMaxEnrollBodyBytes = 64U << 10;
-inline constexpr std::size_t kMaxBodyBytes = 1U << 20;
+// The largest bodies are enrollment requests.
+inline constexpr std::size_t kMaxBodyBytes = 64U << 10;
 
 // A host is online when it was seen in this time (it says hello every 5 minutes, but its batches
 // and events come far more often; last_seen_ms is the newest of these).
@@ -56,7 +55,6 @@ struct SystemStatus {
     std::uint64_t batches_total = 0;
     std::uint64_t duplicates_total = 0;
     std::uint64_t rejected_total = 0;
-    std::uint64_t queue_depth = 0;
   } ingest;
   struct Broker {
     std::string state = "unknown";  // connected, connecting, disconnected, unknown
@@ -68,7 +66,6 @@ struct SystemStatus {
     std::optional<std::uint64_t> state_bytes;
     std::optional<std::uint64_t> telemetry_bytes;
     std::optional<std::uint64_t> disk_free_bytes;
-    std::optional<std::int64_t> oldest_ms;
   } store;
 };
 
@@ -101,6 +98,8 @@ struct Dependencies {
   TenantId home_tenant;
 };
 
+struct Route;
+
 // Thread-safe: handle() runs on many workers at once and may block on the store.
 class Api {
  public:
@@ -108,11 +107,13 @@ class Api {
 
   // Never throws; never tells about our inside.
   Reply handle(const Request& request);
-  // How long a body may be for this path; known before the body is read.
-  static std::size_t body_limit(std::string_view target);
+  // Whether the body of this request (its own is still empty) is worth reading: the endpoint exists and
+  // the caller may use it. The refusal otherwise.
+  std::optional<Reply> refuse_body(const Request& request);
 
  private:
   Answer<Reply> answer(const Request& request);
+  Answer<Identity> admit(const Request& request, const Route& route);
 
   Dependencies dependencies_;
 };

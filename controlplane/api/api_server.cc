@@ -15,6 +15,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "controlplane/api/connection.h"
+#include "controlplane/api/connection_places.h"
 #include "protocol/base/log.h"
 #include "protocol/base/thread_annotations.h"
 
@@ -61,6 +62,7 @@ class ApiServer::Impl {
  public:
   Impl(Options options, Api& api, Connection::TlsContext context)
       : shared_{options, api, asio::thread_pool(options.workers), {}},
+        places_(options.max_connections, options.max_connections_per_source),
         acceptor_(asio::make_strand(io_)),
         retry_(acceptor_.get_executor()),
         context_(std::move(context)) {}
@@ -75,11 +77,10 @@ class ApiServer::Impl {
  private:
   asio::awaitable<void> accept_loop();
   void admit(tcp::socket socket);
-  bool take_place(const std::string& source);
-  void leave_place(const std::string& source);
   void stop();
 
   ServerShared shared_;
+  ConnectionPlaces places_;
   asio::io_context io_;
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> guard_;
   tcp::acceptor acceptor_;
@@ -89,8 +90,6 @@ class ApiServer::Impl {
 
   Mutex mutex_;
   Connection::TlsContext context_ GUARDED_BY(mutex_);
-  std::map<std::string, std::size_t> sources_ GUARDED_BY(mutex_);
-  std::size_t places_ GUARDED_BY(mutex_) = 0;
   std::map<Connection*, std::weak_ptr<Connection>> connections_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
 };
@@ -145,8 +144,8 @@ void ApiServer::Impl::admit(tcp::socket socket) {
   const auto peer = socket.remote_endpoint(error);
   if (error) return;  // Gone already
   socket.set_option(tcp::no_delay(true), error);
-  const std::string source = text_of(peer.address());
-  if (!take_place(source)) {
+  const std::string remote_ip = text_of(peer.address());
+  if (!places_.take(remote_ip)) {
     ++shared_.counters.refused_connections;
     return;  // Closes the socket
   }
@@ -156,8 +155,9 @@ void ApiServer::Impl::admit(tcp::socket socket) {
     MutexLock lock(mutex_);
     context = context_;
   }
-  auto connection = std::make_shared<Connection>(std::move(socket), std::move(context), source,
-                                                 shared_, [this, source] { leave_place(source); });
+  auto connection =
+      std::make_shared<Connection>(std::move(socket), std::move(context), remote_ip, shared_,
+                                   [this, remote_ip] { places_.leave(remote_ip); });
   {
     MutexLock lock(mutex_);
     std::erase_if(connections_, [](const auto& entry) { return entry.second.expired(); });
@@ -165,26 +165,6 @@ void ApiServer::Impl::admit(tcp::socket socket) {
     if (stopping_) return;
   }
   connection->start();
-}
-
-bool ApiServer::Impl::take_place(const std::string& source) {
-  MutexLock lock(mutex_);
-  const auto found = sources_.find(source);
-  const std::size_t of_source = found == sources_.end() ? 0 : found->second;
-  if (places_ >= shared_.options.max_connections ||
-      of_source >= shared_.options.max_connections_per_source) {
-    return false;
-  }
-  ++places_;
-  ++sources_[source];
-  return true;
-}
-
-void ApiServer::Impl::leave_place(const std::string& source) {
-  MutexLock lock(mutex_);
-  --places_;
-  const auto found = sources_.find(source);
-  if (--found->second == 0) sources_.erase(found);
 }
 
 Result<void> ApiServer::Impl::reload() {

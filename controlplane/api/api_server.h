@@ -25,6 +25,7 @@ class ApiServer {
     std::chrono::milliseconds idle{60'000};       // Between two requests of one connection
     std::chrono::milliseconds write{30'000};      // Plus a second for each 64 KiB
     std::chrono::milliseconds keepalive{15'000};  // A comment in a quiet event stream
+    std::chrono::milliseconds recheck{2'000};     // Of the key that an event stream was opened with
   };
   struct Options {
     std::string address = "0.0.0.0";

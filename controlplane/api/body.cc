@@ -11,7 +11,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxDepth = 8;
-constexpr std::size_t kMaxElementBytes = 256;  // Of one text in a list or a map
 
 }  // namespace
 
@@ -78,7 +77,8 @@ Answer<bool> Body::boolean_or(const std::string& name, bool otherwise) const {
   return value->get_bool();
 }
 
-Answer<std::vector<std::string>> Body::texts(const std::string& name, std::size_t most) const {
+Answer<std::vector<std::string>> Body::texts(const std::string& name, std::size_t most,
+                                             std::size_t most_bytes) const {
   std::vector<std::string> out;
   const auto* value = find(name);
   if (value == nullptr) return out;
@@ -86,8 +86,9 @@ Answer<std::vector<std::string>> Body::texts(const std::string& name, std::size_
     return bad_parameter(name, "must be a list of at most " + std::to_string(most) + " texts");
   }
   for (const auto& element : value->get_array()) {
-    if (!element.is_string() || element.get_string().size() > kMaxElementBytes) {
-      return bad_parameter(name, "must hold texts of at most 256 bytes");
+    if (!element.is_string() || element.get_string().size() > most_bytes) {
+      return bad_parameter(name,
+                           "must hold texts of at most " + std::to_string(most_bytes) + " bytes");
     }
     out.emplace_back(element.get_string());
   }
@@ -95,7 +96,8 @@ Answer<std::vector<std::string>> Body::texts(const std::string& name, std::size_
 }
 
 Answer<std::map<std::string, std::string>> Body::text_map(const std::string& name,
-                                                          std::size_t most) const {
+                                                          std::size_t most,
+                                                          std::size_t most_bytes) const {
   std::map<std::string, std::string> out;
   const auto* value = find(name);
   if (value == nullptr) return out;
@@ -103,9 +105,10 @@ Answer<std::map<std::string, std::string>> Body::text_map(const std::string& nam
     return bad_parameter(name, "must be an object of at most " + std::to_string(most) + " texts");
   }
   for (const auto& field : value->get_object()) {
-    if (!field.value().is_string() || field.value().get_string().size() > kMaxElementBytes ||
-        field.key().size() > kMaxElementBytes || field.key().empty()) {
-      return bad_parameter(name, "must hold texts of at most 256 bytes, each under a name");
+    if (!field.value().is_string() || field.value().get_string().size() > most_bytes ||
+        field.key().size() > most_bytes || field.key().empty()) {
+      return bad_parameter(name, "must hold texts of at most " + std::to_string(most_bytes) +
+                                     " bytes, each under a name");
     }
     out.emplace(std::string(field.key()), std::string(field.value().get_string()));
   }

@@ -26,9 +26,11 @@ class Body {
   Answer<std::int64_t> integer_or(const std::string& name, std::int64_t least, std::int64_t most,
                                   std::int64_t otherwise) const;
   Answer<bool> boolean_or(const std::string& name, bool otherwise) const;
-  Answer<std::vector<std::string>> texts(const std::string& name, std::size_t most) const;
-  Answer<std::map<std::string, std::string>> text_map(const std::string& name,
-                                                      std::size_t most) const;
+  // At most `most` texts of at most `most_bytes` each; so are the names of a map.
+  Answer<std::vector<std::string>> texts(const std::string& name, std::size_t most,
+                                         std::size_t most_bytes) const;
+  Answer<std::map<std::string, std::string>> text_map(const std::string& name, std::size_t most,
+                                                      std::size_t most_bytes) const;
 
  private:
   const boost::json::value* find(const std::string& name) const;

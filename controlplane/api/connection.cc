@@ -97,6 +97,12 @@ class ReadyGuard {
 asio::awaitable<Reply> handle_on_worker(Api& api, Request request) {
   co_return api.handle(request);
 }
+asio::awaitable<std::optional<Reply>> admit_on_worker(Api& api, Request request) {
+  co_return api.refuse_body(request);
+}
+asio::awaitable<bool> check_on_worker(std::function<bool()> may_go_on) {
+  co_return may_go_on();
+}
 
 }  // namespace
 
@@ -189,41 +195,45 @@ asio::awaitable<bool> Connection::read_request(Parser& parser) {
   std::optional<Problem> problem;
   if (error) {
     problem = problem_of(error, kMaxBodyBytes);
-    if (problem) co_await refuse(*problem);
+    if (problem) co_await refuse(problem_reply(*problem));
     co_return false;
   }
   // Beast applies its limit to the first line and to the fields, each on its own.
   if (size > kMaxHeaderBytes)
     problem = problem_of(http::make_error_code(http::error::header_limit), 0);
   if (!problem) problem = check_header(parser.get().base());
-  const std::size_t body_limit = Api::body_limit(std::string_view(parser.get().target()));
-  if (!problem && parser.content_length().value_or(0) > body_limit) {
-    problem = problem_of(http::make_error_code(http::error::body_limit), body_limit);
-  }
   if (problem) {
-    co_await refuse(*problem);
+    co_await refuse(problem_reply(*problem));
     co_return false;
   }
-  parser.body_limit(body_limit);
   if (parser.is_done()) co_return true;
+  // A body takes memory and time: it is read only from those who may send it.
+  disarm();
+  auto admission = admit_on_worker(shared_.api, head_of(parser));
+  std::optional<Reply> refusal = co_await asio::co_spawn(shared_.workers.get_executor(),
+                                                         std::move(admission), asio::use_awaitable);
+  if (closed_) co_return false;
+  if (refusal) {
+    co_await refuse(std::move(*refusal));
+    co_return false;
+  }
   arm(shared_.options.deadlines.body);
   const auto [body_error, body_size] = co_await http::async_read(stream_, buffer_, parser, kToken);
   if (body_error) {
-    problem = problem_of(body_error, body_limit);
-    if (problem) co_await refuse(*problem);
+    problem = problem_of(body_error, kMaxBodyBytes);
+    if (problem) co_await refuse(problem_reply(*problem));
     co_return false;
   }
   co_return true;
 }
 
-Request Connection::to_request(Parser& parser) const {
-  auto& message = parser.get();
+Request Connection::head_of(const Parser& parser) const {
+  const auto& message = parser.get();
   Request request;
   request.method = std::string(message.method_string());
   request.target = std::string(message.target());
   request.authorization = std::string(message[http::field::authorization]);
   request.last_event_id = std::string(message["Last-Event-ID"]);
-  request.body = std::move(message.body());
   request.remote_ip = remote_ip_;
   return request;
 }
@@ -238,12 +248,14 @@ asio::awaitable<bool> Connection::serve_one() {
   ++shared_.counters.requests;
   const bool keep_alive = parser.keep_alive();
   const bool head_only = parser.get().method() == http::verb::head;
-  auto work = handle_on_worker(shared_.api, to_request(parser));
+  Request request = head_of(parser);
+  request.body = std::move(parser.get().body());
+  auto work = handle_on_worker(shared_.api, std::move(request));
   Reply reply =
       co_await asio::co_spawn(shared_.workers.get_executor(), std::move(work), asio::use_awaitable);
   if (closed_) co_return false;
   if (reply.follower) {
-    co_await follow(std::move(reply.follower));
+    co_await follow(std::move(reply));
     co_return false;
   }
   const bool written = co_await write(std::move(reply), keep_alive, head_only);
@@ -269,9 +281,9 @@ asio::awaitable<bool> Connection::write(Reply reply, bool keep_alive, bool head_
 
 // The client may still be sending: what it sends is read and thrown away for a moment, otherwise
 // the system would answer it with a reset and the client would never see the reply.
-asio::awaitable<bool> Connection::refuse(Problem problem) {
+asio::awaitable<bool> Connection::refuse(Reply reply) {
   ++shared_.counters.bad_requests;
-  const bool written = co_await write(problem_reply(problem), false, false);
+  const bool written = co_await write(std::move(reply), false, false);
   if (!written) co_return false;
   boost::system::error_code error;
   stream_.next_layer().shutdown(asio::ip::tcp::socket::shutdown_send, error);
@@ -318,12 +330,21 @@ void Connection::watch_peer() {
                           });
 }
 
-asio::awaitable<void> Connection::wait_for_frames() {
-  wake_.expires_after(shared_.options.deadlines.keepalive);
+asio::awaitable<void> Connection::wait_for_frames(std::chrono::steady_clock::time_point at_most) {
+  wake_.expires_at(at_most);
   co_await wake_.async_wait(kToken);
 }
 
-asio::awaitable<void> Connection::follow(std::shared_ptr<Follower> follower) {
+// The last event, then the end of the body.
+asio::awaitable<bool> Connection::end_stream(std::string farewell) {
+  const bool good = co_await write_chunk(std::move(farewell));
+  if (!good) co_return false;
+  co_return co_await write_raw("0\r\n\r\n");
+}
+
+asio::awaitable<void> Connection::follow(Reply reply) {
+  using std::chrono::steady_clock;
+  const auto follower = std::move(reply.follower);
   http::response<http::empty_body> message;
   message.version(11);
   message.result(http::status::ok);
@@ -345,23 +366,40 @@ asio::awaitable<void> Connection::follow(std::shared_ptr<Follower> follower) {
       self->wake_.cancel();
     });
   });
+  const auto& deadlines = shared_.options.deadlines;
+  auto keepalive_at = steady_clock::now() + deadlines.keepalive;
+  auto check_at = steady_clock::now() + deadlines.recheck;
   bool good = true;
   while (good && !peer_gone_ && !closed_) {
+    if (steady_clock::now() >= check_at) {
+      auto check = check_on_worker(reply.may_go_on);
+      const bool may_go_on = co_await asio::co_spawn(shared_.workers.get_executor(),
+                                                     std::move(check), asio::use_awaitable);
+      check_at = steady_clock::now() + deadlines.recheck;
+      if (closed_) break;
+      if (!may_go_on) {
+        std::string farewell =
+            "event: closed\ndata: {\"message\": \"the API key was revoked or has expired\"}\n\n";
+        co_await end_stream(std::move(farewell));
+        break;
+      }
+    }
     const bool lagged = follower->lagged();  // Before take(): afterwards nothing more is queued
     std::string frames = follower->take(kStreamBytes);
     if (!frames.empty()) {
       good = co_await write_chunk(std::move(frames));
+      keepalive_at = steady_clock::now() + deadlines.keepalive;
     } else if (lagged) {
       ++shared_.counters.lagged_followers;
       std::string farewell =
           "event: lagged\ndata: {\"message\": \"this reader was too slow and missed rows\"}\n\n";
-      good = co_await write_chunk(std::move(farewell));
-      if (good) co_await write_raw("0\r\n\r\n");
+      co_await end_stream(std::move(farewell));
       break;
+    } else if (steady_clock::now() >= keepalive_at) {
+      good = co_await write_chunk(": keep-alive\n\n");
+      keepalive_at = steady_clock::now() + deadlines.keepalive;
     } else {
-      co_await wait_for_frames();
-      const bool due = wake_.expiry() <= std::chrono::steady_clock::now();
-      if (due && !peer_gone_ && !closed_) good = co_await write_chunk(": keep-alive\n\n");
+      co_await wait_for_frames(std::min(keepalive_at, check_at));
     }
   }
 }

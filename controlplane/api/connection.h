@@ -64,14 +64,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Co<bool> read_request(Parser& parser);
   Co<bool> wait_for_first_byte();
   Co<bool> write(Reply reply, bool keep_alive, bool head_only);
-  Co<bool> refuse(Problem problem);
-  Co<void> follow(std::shared_ptr<Follower> follower);
+  Co<bool> refuse(Reply reply);
+  Co<void> follow(Reply reply);
+  Co<bool> end_stream(std::string farewell);
   Co<bool> write_chunk(std::string data);
   Co<bool> write_raw(std::string bytes);
-  Co<void> wait_for_frames();
+  Co<void> wait_for_frames(std::chrono::steady_clock::time_point at_most);
   Co<void> shut_down();
 
-  Request to_request(Parser& parser) const;
+  Request head_of(const Parser& parser) const;  // All but the body
   void watch_peer();
   void arm(std::chrono::milliseconds patience);
   void disarm();

@@ -3,28 +3,18 @@
 namespace observeai::controlplane::api {
 namespace {
 
-std::uint64_t hash_of(const model::LogRow& row) {
-  const auto& record = row.record;
-  std::uint64_t hash = std::hash<std::int64_t>()(record.ts_ns);
-  const auto mix = [&hash](std::uint64_t value) {
-    hash ^= value + 0x9E3779B97F4A7C15ULL + (hash << 6U) + (hash >> 2U);
-  };
-  mix(std::hash<std::string>()(row.agent.value()));
-  mix(std::hash<std::string>()(record.target));
-  mix(std::hash<std::string>()(record.text));
-  mix(static_cast<std::uint64_t>(record.stream));
-  return hash;
-}
-
 std::size_t bytes_of(const model::LogRow& row) {
   return sizeof(row) + row.record.text.size() + row.record.target.size();
+}
+
+std::size_t bytes_of(const model::EventRow& row) {
+  return sizeof(row) + row.event.message.size();
 }
 
 }  // namespace
 
 bool LogFilter::matches(const wire::LogRecord& record) const {
   return (target.empty() || record.target == target) && (!stream || record.stream == *stream) &&
-         record.ts_ns / 1'000'000 >= since_ms &&
          (grep.empty() || record.text.find(grep) != std::string::npos);
 }
 
@@ -37,6 +27,35 @@ const AgentId& Follower::agent() const {
   return logs != nullptr ? logs->agent : std::get<EventFilter>(filter_).agent;
 }
 
+Follower::~Follower() {
+  MutexLock lock(mutex_);
+  *all_ -= share_;
+}
+
+bool Follower::hold(std::size_t bytes) {
+  if (all_->fetch_add(bytes) + bytes > kMaxBytesOfAll) {
+    *all_ -= bytes;
+    return false;
+  }
+  share_ += bytes;
+  return true;
+}
+
+void Follower::give_back(std::size_t bytes) {
+  *all_ -= bytes;
+  share_ -= bytes;
+}
+
+template <class Row>
+void Follower::hold_back(std::vector<std::vector<Row>>& held, std::vector<Row> rows) {
+  std::size_t bytes = 0;
+  for (const auto& row : rows) bytes += bytes_of(row);
+  lagged_ = held_bytes_ + bytes > kMaxQueuedBytes || !hold(bytes);
+  if (lagged_) return;
+  held_bytes_ += bytes;
+  held.push_back(std::move(rows));
+}
+
 void Follower::offer(std::vector<model::LogRow> rows, const RenderLog& render) {
   {
     MutexLock lock(mutex_);
@@ -44,9 +63,7 @@ void Follower::offer(std::vector<model::LogRow> rows, const RenderLog& render) {
     if (begun_) {
       deliver(rows, render);
     } else {
-      for (const auto& row : rows) held_bytes_ += bytes_of(row);
-      held_logs_.push_back(std::move(rows));
-      lagged_ = held_bytes_ > kMaxQueuedBytes;
+      hold_back(held_logs_, std::move(rows));
     }
   }
   notify();
@@ -59,9 +76,7 @@ void Follower::offer(std::vector<model::EventRow> rows, const RenderEvent& rende
     if (begun_) {
       deliver(rows, render);
     } else {
-      for (const auto& row : rows) held_bytes_ += sizeof(row) + row.event.message.size();
-      held_events_.push_back(std::move(rows));
-      lagged_ = held_bytes_ > kMaxQueuedBytes;
+      hold_back(held_events_, std::move(rows));
     }
   }
   notify();
@@ -75,29 +90,9 @@ void Follower::mark_lagged() {
   notify();
 }
 
-// Unclear: all of the commit's rows are older than what the past can tell about.
-Follower::Seen Follower::was_seen(const std::vector<model::LogRow>& rows) {
-  std::unordered_map<std::uint64_t, std::uint32_t> wanted;
-  for (const auto& row : rows) {
-    if (row.record.ts_ns > complete_after_ns_) ++wanted[hash_of(row)];
-  }
-  for (const auto& [hash, count] : wanted) {
-    const auto found = past_rows_.find(hash);
-    if (found == past_rows_.end() || found->second < count) return Seen::kNo;
-  }
-  return wanted.empty() ? Seen::kUnclear : Seen::kYes;
-}
-
 void Follower::deliver(std::vector<model::LogRow>& rows, const RenderLog& render) {
-  if (!past_rows_.empty() && clock_.steady_now() >= overlap_end_) past_rows_.clear();
-  const Seen seen = past_rows_.empty() ? Seen::kNo : was_seen(rows);
   for (const auto& row : rows) {
-    const auto found = seen == Seen::kNo ? past_rows_.end() : past_rows_.find(hash_of(row));
-    if (found != past_rows_.end()) {
-      if (--found->second == 0) past_rows_.erase(found);
-    } else if (seen != Seen::kYes) {
-      push(render(row));  // A seen row that is not in the past was cut off it.
-    }
+    if (row.position > reached_) push(render(row, true));
   }
 }
 
@@ -111,7 +106,7 @@ void Follower::push(std::string frame) {
   if (lagged_) return;
   const bool fits = frames_.empty() || (queued_bytes_ + frame.size() <= kMaxQueuedBytes &&
                                         frames_.size() < kMaxQueuedFrames);
-  if (!fits) {
+  if (!fits || !hold(frame.size())) {
     lagged_ = true;
     return;
   }
@@ -120,35 +115,42 @@ void Follower::push(std::string frame) {
 }
 
 // The past is bounded by its query, not by the queue: the reader has had no time to read it.
-void Follower::fill_past(std::deque<std::string> frames) {
+Result<void> Follower::fill_past(std::deque<std::string> frames) {
+  std::size_t bytes = 0;
+  for (const auto& frame : frames) bytes += frame.size();
+  if (!hold(bytes))
+    return Error(Errc::kLimit, "other streams hold too much that was not read from them yet");
   frames_ = std::move(frames);
-  queued_bytes_ = 0;
-  for (const auto& frame : frames_) queued_bytes_ += frame.size();
+  queued_bytes_ = bytes;
   begun_ = true;
-  overlap_end_ = clock_.steady_now() + kOverlap;
+  return {};
 }
 
-void Follower::begin(const LogPast& past, std::string head, std::string tail,
-                     const RenderLog& render) {
+// Without a head nothing was published since the start: then the past reaches as far as it was read.
+Result<void> Follower::begin(const LogPast& past, std::string head, const RenderLive& tail,
+                             const RenderLog& render) {
+  auto reached = head_ ? head_ : past.newest;
+  if (past.after) reached = std::max(reached.value_or(*past.after), *past.after);
   std::deque<std::string> frames;
   frames.push_back(std::move(head));
   for (const auto& row : past.rows) {
-    if (row.record.ts_ns > past.show_after_ns) frames.push_back(render(row));
+    if (reached && row.position <= *reached) frames.push_back(render(row, false));
   }
-  frames.push_back(std::move(tail));
+  frames.push_back(tail(frames.size() - 1, reached.value_or(model::LogPosition())));
   {
     MutexLock lock(mutex_);
-    complete_after_ns_ = past.complete_after_ns;
-    for (const auto& row : past.rows) ++past_rows_[hash_of(row)];
-    fill_past(std::move(frames));
+    reached_ = reached.value_or(model::LogPosition());
+    TRY_VOID(fill_past(std::move(frames)));
     for (auto& rows : held_logs_) deliver(rows, render);
     held_logs_ = {};
+    give_back(std::exchange(held_bytes_, 0));
   }
   notify();
+  return {};
 }
 
-void Follower::begin(const EventPast& past, std::string head, std::string tail,
-                     const RenderEvent& render) {
+Result<void> Follower::begin(const EventPast& past, std::string head, std::string tail,
+                             const RenderEvent& render) {
   std::deque<std::string> frames;
   frames.push_back(std::move(head));
   for (const auto& row : past.rows) frames.push_back(render(row));
@@ -159,11 +161,13 @@ void Follower::begin(const EventPast& past, std::string head, std::string tail,
     if (past.cut && !past.rows.empty())
       unwanted_to_id_ = std::max(unwanted_to_id_, past.rows.front().id - 1);
     for (const auto& row : past.rows) past_events_.insert(row.id);
-    fill_past(std::move(frames));
+    TRY_VOID(fill_past(std::move(frames)));
     for (auto& rows : held_events_) deliver(rows, render);
     held_events_ = {};
+    give_back(std::exchange(held_bytes_, 0));
   }
   notify();
+  return {};
 }
 
 std::string Follower::take(std::size_t most) {
@@ -172,6 +176,7 @@ std::string Follower::take(std::size_t most) {
   while (begun_ && !frames_.empty() &&
          (out.empty() || out.size() + frames_.front().size() <= most)) {
     queued_bytes_ -= frames_.front().size();
+    give_back(frames_.front().size());
     out += frames_.front();
     frames_.pop_front();
   }

@@ -1,30 +1,30 @@
 // One reader of live rows: the past first, then what is committed, nothing twice and nothing left
 // out.
 //
-// How: the follower is registered with the hub first and only holds what comes; then the caller
-// reads the past from the store and hands it to begin(). Rows that were committed in between are in
-// both; begin() and the offers after it drop them from the live side:
-//   - events by their id;
-//   - log rows by commit: a commit is atomic, so either all of its rows that lie in the range of
-//   the
-//     past are among the rows read (then the reader saw the commit, and they are dropped) or the
-//     commit came later (then all are delivered).
+// How: every log row and event has a place in one order of arrival (model::LogPosition, event id). The
+// follower is registered with the hub first; what the hub had published by then, its head, ends the
+// past: it is visible to every query that begins now. Then the caller reads the past from the store
+// and hands it to begin(). Rows up to the head come from there, later ones as they are committed, each
+// under its position; a reader resumes after the last position that it got. Times of rows say nothing
+// about it: hosts are late and clocks differ.
+//
 // A reader that is slower than its bounded queue gets what is queued, then the word "lagged", and
 // ends.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <variant>
 #include <vector>
 
 #include "controlplane/model/records.h"
-#include "protocol/base/clock.h"
+#include "protocol/base/result.h"
 #include "protocol/base/thread_annotations.h"
 
 namespace observeai::controlplane::api {
@@ -34,7 +34,6 @@ struct LogFilter {
   wire::Target target;  // Empty = all
   std::string grep;     // Substring; "" = all
   std::optional<wire::LogStream> stream;
-  std::int64_t since_ms = 0;
   bool matches(const wire::LogRecord& record) const;
 };
 struct EventFilter {
@@ -47,10 +46,10 @@ struct EventFilter {
 // What was read from the store before going live.
 struct LogPast {
   std::vector<model::LogRow> rows;  // Oldest first
-  // Every matching row after this time that the store held is in `rows`: one before the start of
-  // the query's range, or the time of the first row when only the newest were kept.
-  std::int64_t complete_after_ns = 0;
-  std::int64_t show_after_ns = 0;  // Rows up to this time were sent to the reader before
+  // The greatest position that the query met, kept or not; nothing when it met no row.
+  std::optional<model::LogPosition> newest;
+  // A resumed reader has everything up to here.
+  std::optional<model::LogPosition> after;
 };
 struct EventPast {
   std::vector<model::EventRow> rows;  // Ascending ids
@@ -59,8 +58,10 @@ struct EventPast {
 };
 
 // A row with the names that people know.
-using RenderLog = std::function<std::string(const model::LogRow&)>;
+using RenderLog = std::function<std::string(const model::LogRow&, bool with_id)>;
 using RenderEvent = std::function<std::string(const model::EventRow&)>;
+// What follows the past: how many rows it had, and the position it reaches to.
+using RenderLive = std::function<std::string(std::size_t rows, const model::LogPosition& reached)>;
 
 // Thread-safe: the hub offers, a worker begins, the connection takes.
 class Follower {
@@ -68,12 +69,18 @@ class Follower {
   // What waits for a slow reader. One frame larger than all of it still passes an empty queue.
   static constexpr std::size_t kMaxQueuedBytes = 8U << 20;
   static constexpr std::size_t kMaxQueuedFrames = 20'000;
-  // A commit that the past already held is offered at most this much later.
-  static constexpr std::chrono::seconds kOverlap{60};
-
+  // What all followers of a hub may hold together, their pasts included.
+  static constexpr std::size_t kMaxBytesOfAll = 64U << 20;
+  using Memory = std::atomic<std::size_t>;
   using Filter = std::variant<LogFilter, EventFilter>;
-  Follower(TenantId tenant, Filter filter, const Clock& clock)
-      : tenant_(std::move(tenant)), filter_(std::move(filter)), clock_(clock) {}
+  // `head`: of the hub at this moment; nothing before its first commit.
+  // `all`: what the followers of a hub hold, shared by them.
+  Follower(TenantId tenant, Filter filter, std::optional<model::LogPosition> head,
+           std::shared_ptr<Memory> all = std::make_shared<Memory>(0))
+      : tenant_(std::move(tenant)), filter_(std::move(filter)), head_(head), all_(std::move(all)) {}
+  ~Follower();
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
 
   const TenantId& tenant() const { return tenant_; }
   const Filter& filter() const { return filter_; }
@@ -84,9 +91,12 @@ class Follower {
   void offer(std::vector<model::EventRow> rows, const RenderEvent& render);
   void mark_lagged();
 
-  // Worker: once. `head` are frames that go before the past's rows, `tail` after them.
-  void begin(const LogPast& past, std::string head, std::string tail, const RenderLog& render);
-  void begin(const EventPast& past, std::string head, std::string tail, const RenderEvent& render);
+  // Worker: once. `head` are frames that go before the past's rows, `tail` after them. Rows of the
+  // past carry no id, since they come by time: only the tail's id is safe to resume from.
+  // kLimit when the past does not fit beside what other followers hold.
+  Result<void> begin(const LogPast& past, std::string head, const RenderLive& tail,
+                     const RenderLog& render);
+  Result<void> begin(const EventPast& past, std::string head, std::string tail, const RenderEvent& render);
 
   // Connection: takes up to `most` bytes of frames (at least one frame when there is one); empty
   // when nothing waits. `wakeup` is called from any thread when something waits; it must only post,
@@ -96,17 +106,20 @@ class Follower {
   void on_ready(std::function<void()> wakeup);
 
  private:
-  enum class Seen { kYes, kNo, kUnclear };
-  Seen was_seen(const std::vector<model::LogRow>& rows) REQUIRES(mutex_);
   void deliver(std::vector<model::LogRow>& rows, const RenderLog& render) REQUIRES(mutex_);
   void deliver(std::vector<model::EventRow>& rows, const RenderEvent& render) REQUIRES(mutex_);
   void push(std::string frame) REQUIRES(mutex_);
-  void fill_past(std::deque<std::string> frames) REQUIRES(mutex_);
+  Result<void> fill_past(std::deque<std::string> frames) REQUIRES(mutex_);
+  bool hold(std::size_t bytes) REQUIRES(mutex_);  // False when all together hold too much
+  void give_back(std::size_t bytes) REQUIRES(mutex_);
+  template <class Row>
+  void hold_back(std::vector<std::vector<Row>>& held, std::vector<Row> rows) REQUIRES(mutex_);
   void notify();
 
   const TenantId tenant_;
   const Filter filter_;
-  const Clock& clock_;
+  const std::optional<model::LogPosition> head_;
+  const std::shared_ptr<Memory> all_;
 
   Mutex mutex_;
   bool begun_ GUARDED_BY(mutex_) = false;
@@ -119,12 +132,10 @@ class Follower {
   std::vector<std::vector<model::LogRow>> held_logs_ GUARDED_BY(mutex_);
   std::vector<std::vector<model::EventRow>> held_events_ GUARDED_BY(mutex_);
   std::size_t held_bytes_ GUARDED_BY(mutex_) = 0;
+  std::size_t share_ GUARDED_BY(mutex_) = 0;  // Of *all_
 
   // After begin(): what the past held.
-  std::unordered_map<std::uint64_t, std::uint32_t> past_rows_
-      GUARDED_BY(mutex_);  // Hash -> how often
-  std::int64_t complete_after_ns_ GUARDED_BY(mutex_) = 0;
-  SteadyTime overlap_end_ GUARDED_BY(mutex_);
+  model::LogPosition reached_ GUARDED_BY(mutex_);  // Nothing up to this is wanted live
   std::set<std::uint64_t> past_events_ GUARDED_BY(mutex_);
   std::uint64_t unwanted_to_id_ GUARDED_BY(mutex_) = 0;
 };

@@ -19,6 +19,7 @@ Answer<Reply> get_status(Call& call);
 Answer<Reply> get_hosts(Call& call);
 Answer<Reply> get_host(Call& call);
 Answer<Reply> get_alerts(Call& call);
+Answer<Reply> post_alert_resolve(Call& call);
 Answer<Reply> get_ledger(Call& call);
 // handlers_workloads.cc
 Answer<Reply> get_containers(Call& call);

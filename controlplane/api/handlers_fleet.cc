@@ -1,8 +1,12 @@
 // Who may be part of the fleet and who may use it: agents, enrollment tokens, API keys, audit.
+#include <deque>
+#include <limits>
+
 #include <boost/json.hpp>
 
 #include "controlplane/api/body.h"
 #include "controlplane/api/handlers.h"
+#include "controlplane/api/listing.h"
 #include "controlplane/api/to_json.h"
 #include "controlplane/auth/roles.h"
 #include "protocol/base/log.h"
@@ -14,10 +18,14 @@ namespace json = boost::json;
 
 constexpr std::size_t kMaxReasonBytes = 500;
 constexpr std::int64_t kMinTtlMs = 60'000;
-constexpr std::int64_t kMaxTtlMs = 365LL * 24 * kHourMs;
-constexpr std::int64_t kMaxUses = 100'000;
+// As controlplane/enroll takes them.
+constexpr std::int64_t kMaxTtlMs = 24 * kHourMs;
+constexpr std::int64_t kMaxUses = 10'000;
 constexpr std::size_t kMaxTokenLabels = 32;
-constexpr std::size_t kMaxTokenCidrs = 32;
+constexpr std::size_t kMaxTokenLabelBytes = 128;
+constexpr std::size_t kMaxTokenCidrs = 64;
+constexpr std::size_t kMaxCidrBytes = 64;
+constexpr std::size_t kMaxPatternBytes = 253;
 constexpr std::int64_t kMaxTimeMs = 253'402'300'800'000;
 
 Problem switched_off() {
@@ -45,6 +53,60 @@ bool is_visible(const model::AuditEntry& entry, const TenantId& tenant, const Te
          std::string_view(owner->get_string()) == tenant.value();
 }
 
+constexpr std::size_t kAuditPage = 1000;
+
+// Ascending, after `after`; the limit counts visible entries only.
+Answer<std::deque<model::AuditEntry>> oldest_entries(Call& call, std::uint64_t after,
+                                                     std::size_t limit) {
+  std::deque<model::AuditEntry> out;
+  while (out.size() < limit) {
+    TRY(auto page, call.world.audit.list(after, kAuditPage));
+    if (page.empty()) break;
+    after = page.back().seq;
+    for (auto& entry : page) {
+      if (out.size() < limit && is_visible(entry, call.identity.tenant, call.world.home_tenant))
+        out.push_back(std::move(entry));
+    }
+  }
+  return out;
+}
+
+// The number of the newest entry. The log is read upwards by its key only: the end is found by
+// doubling, then by halving, in some forty look-ups.
+Answer<std::uint64_t> last_seq(Call& call) {
+  std::uint64_t low = 0;  // Something comes after it ...
+  TRY(auto page, call.world.audit.list(low, 1));
+  if (page.empty()) return std::uint64_t{0};
+  std::uint64_t high = 1;  // ... and nothing after this
+  for (; !page.empty(); high = page.empty() ? high : high * 2) {
+    TRY(page, call.world.audit.list(high, 1));
+    if (!page.empty()) low = high;
+  }
+  while (high - low > 1) {
+    const std::uint64_t middle = low + (high - low) / 2;
+    TRY(page, call.world.audit.list(middle, 1));
+    (page.empty() ? high : low) = middle;
+  }
+  return high;
+}
+
+// Ascending, the last `limit` visible ones before `before`.
+Answer<std::deque<model::AuditEntry>> newest_entries(Call& call, std::uint64_t before,
+                                                     std::size_t limit) {
+  TRY(const auto last, last_seq(call));
+  std::deque<model::AuditEntry> out;
+  for (std::uint64_t end = std::min(last, before - 1); end > 0 && out.size() < limit;) {
+    const std::uint64_t begin = end > kAuditPage ? end - kAuditPage : 0;
+    TRY(auto page, call.world.audit.list(begin, end - begin));
+    for (auto entry = page.rbegin(); entry != page.rend() && out.size() < limit; ++entry) {
+      if (entry->seq <= end && is_visible(*entry, call.identity.tenant, call.world.home_tenant))
+        out.push_front(std::move(*entry));
+    }
+    end = begin;
+  }
+  return out;
+}
+
 }  // namespace
 
 Answer<Reply> get_agents(Call& call) {
@@ -52,12 +114,12 @@ Answer<Reply> get_agents(Call& call) {
   TRY(const auto tokens, call.world.tokens.list(call.identity.tenant));
   std::map<std::string, bool> asks;
   for (const auto& token : tokens) asks[token.id] = token.needs_approval;
-  json::array out;
+  TRY(auto page, Listing::create(call.params));
   for (const auto& [id, agent] : *agents) {
-    out.push_back(
-        agent_json(agent, agent.state == model::AgentState::kPending && asks[agent.token_id]));
+    if (!page.wants(id.value())) continue;
+    page.add(agent_json(agent, agent.state == model::AgentState::kPending && asks[agent.token_id]));
   }
-  return json_reply({{"now_ms", call.now_ms}, {"agents", std::move(out)}});
+  return page.reply({{"now_ms", call.now_ms}}, "agents");
 }
 
 Answer<Reply> get_agent(Call& call) {
@@ -88,9 +150,13 @@ Answer<Reply> post_agent_approve(Call& call) {
 
 Answer<Reply> get_tokens(Call& call) {
   TRY(const auto tokens, call.world.tokens.list(call.identity.tenant));
-  json::array out;
-  for (const auto& token : tokens) out.push_back(token_json(token, call.now_ms));
-  return json_reply({{"now_ms", call.now_ms}, {"tokens", std::move(out)}});
+  TRY(auto page, Listing::create(call.params));
+  std::map<std::string, const model::TokenRecord*> by_age;
+  for (const auto& token : tokens) by_age[list_key(token.created_ms, token.id)] = &token;
+  for (const auto& [key, token] : by_age) {
+    if (page.wants(key)) page.add(token_json(*token, call.now_ms));
+  }
+  return page.reply({{"now_ms", call.now_ms}}, "tokens");
 }
 
 Answer<Reply> post_token(Call& call) {
@@ -100,9 +166,9 @@ Answer<Reply> post_token(Call& call) {
   TRY(token.ttl_ms, body.integer_or("ttl_ms", kMinTtlMs, kMaxTtlMs, token.ttl_ms));
   TRY(const auto uses, body.integer_or("uses", 1, kMaxUses, 1));
   token.uses = static_cast<std::uint32_t>(uses);
-  TRY(token.labels, body.text_map("labels", kMaxTokenLabels));
-  TRY(token.cidrs, body.texts("cidrs", kMaxTokenCidrs));
-  TRY(token.host_pattern, body.text_or("host_pattern", 253, ""));
+  TRY(token.labels, body.text_map("labels", kMaxTokenLabels, kMaxTokenLabelBytes));
+  TRY(token.cidrs, body.texts("cidrs", kMaxTokenCidrs, kMaxCidrBytes));
+  TRY(token.host_pattern, body.text_or("host_pattern", kMaxPatternBytes, ""));
   TRY(token.needs_approval, body.boolean_or("needs_approval", false));
   if (!call.world.actions.create_token) return switched_off();
   TRY(const auto created,
@@ -133,9 +199,13 @@ Answer<Reply> delete_token(Call& call) {
 
 Answer<Reply> get_keys(Call& call) {
   TRY(const auto keys, call.world.access.list_keys(call.identity.tenant));
-  json::array out;
-  for (const auto& key : keys) out.push_back(key_json(key, call.now_ms));
-  return json_reply({{"now_ms", call.now_ms}, {"keys", std::move(out)}});
+  TRY(auto page, Listing::create(call.params));
+  std::map<std::string, const model::ApiKeyRecord*> by_age;
+  for (const auto& key : keys) by_age[list_key(key.created_ms, key.id)] = &key;
+  for (const auto& [place, key] : by_age) {
+    if (page.wants(place)) page.add(key_json(*key, call.now_ms));
+  }
+  return page.reply({{"now_ms", call.now_ms}}, "keys");
 }
 
 Answer<Reply> post_key(Call& call) {
@@ -157,18 +227,27 @@ Answer<Reply> delete_key(Call& call) {
 }
 
 Answer<Reply> get_audit(Call& call) {
-  TRY(const auto after,
-      call.params.integer("after_seq", 0, std::numeric_limits<std::int64_t>::max(), 0));
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  TRY(const auto after, call.params.integer("after_seq", 0, kMost, 0));
+  TRY(const auto before, call.params.integer("before_seq", 1, kMost, kMost));
   TRY(const auto limit, call.params.integer("limit", 1, kMaxRows, 1000));
+  if (call.params.has("after_seq") && call.params.has("before_seq"))
+    return bad_parameter("before_seq", "does not go with after_seq");
   const auto most = static_cast<std::size_t>(limit);
-  TRY(const auto entries, call.world.audit.list(static_cast<std::uint64_t>(after), most + 1));
-  json::array out;
-  for (std::size_t i = 0; i < std::min(entries.size(), most); ++i) {
-    if (is_visible(entries[i], call.identity.tenant, call.world.home_tenant))
-      out.push_back(audit_json(entries[i]));
+  const bool forward = call.params.has("after_seq");
+  std::deque<model::AuditEntry> entries;  // One more than asked for says whether there are more
+  if (forward) {
+    TRY(entries, oldest_entries(call, static_cast<std::uint64_t>(after), most + 1));
+  } else {
+    TRY(entries, newest_entries(call, static_cast<std::uint64_t>(before), most + 1));
   }
+  const bool truncated = entries.size() > most;
+  if (truncated && forward) entries.pop_back();
+  if (truncated && !forward) entries.pop_front();
+  json::array out;
+  for (const auto& entry : entries) out.push_back(audit_json(entry));
   return json_reply(
-      {{"now_ms", call.now_ms}, {"entries", std::move(out)}, {"truncated", entries.size() > most}});
+      {{"now_ms", call.now_ms}, {"entries", std::move(out)}, {"truncated", truncated}});
 }
 
 }  // namespace observeai::controlplane::api

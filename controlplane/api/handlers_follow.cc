@@ -13,7 +13,6 @@ namespace {
 
 constexpr std::int64_t kForeverMs = 253'402'300'800'000;
 constexpr std::int64_t kDefaultTail = 100;
-constexpr std::int64_t kNsPerMs = 1'000'000;
 
 Reply stream_reply(std::shared_ptr<Follower> follower) {
   Reply reply;
@@ -22,11 +21,14 @@ Reply stream_reply(std::shared_ptr<Follower> follower) {
   return reply;
 }
 
+Problem no_room(const Error& error) {
+  return {503, Errc::kLimit, error.message(), "close one of them, then try again"};
+}
+
 Answer<std::shared_ptr<Follower>> follow(Call& call, Follower::Filter filter) {
   auto follower = call.world.live.follow(call.identity.tenant, std::move(filter));
   if (follower) return std::move(*follower);
-  return Problem(503, Errc::kLimit, follower.error().message(),
-                 "close one of them, then try again");
+  return no_room(follower.error());
 }
 
 std::string head_frame(bool truncated) {
@@ -35,47 +37,55 @@ std::string head_frame(bool truncated) {
                      {{"message", "more was missed than can be sent again; the newest follow"}});
 }
 
-std::string live_frame(std::int64_t rows) {
-  return event_frame("live", "", {{"rows", rows}});
+std::string live_frame(std::size_t rows, const std::string& id) {
+  return event_frame("live", id, {{"rows", rows}});
+}
+
+// After a broken connection: where the last row that was received stands.
+Answer<std::optional<model::LogPosition>> resume_position(const std::string& last_event_id) {
+  if (last_event_id.empty()) return std::optional<model::LogPosition>();
+  const auto position = parse_position(last_event_id);
+  if (position) return position;
+  return bad_parameter("Last-Event-ID", "is not an id of this stream",
+                       "leave the header out to begin anew");
 }
 
 }  // namespace
 
 Answer<Reply> get_logs_follow(Call& call) {
   LogFilter filter;
-  TRY(filter.since_ms, call.params.time("since", call.now_ms, call.now_ms - 24 * kHourMs));
+  TRY(const auto since_ms, call.params.time("since", call.now_ms, call.now_ms - 24 * kHourMs));
   TRY(filter.grep, call.params.grep());
   TRY(filter.stream, call.params.stream());
   TRY(const auto tail, call.params.integer("tail", 0, kMaxRows, kDefaultTail));
+  TRY(const auto resume, resume_position(call.request.last_event_id));
   TRY(const auto resolved,
       call.directory.target(call.params.text("target"), call.params.text("host")));
   filter.agent = resolved.agent;
   filter.target = resolved.target;
-  // After a broken connection: what is newer than the newest row that was received.
-  const auto resume_ns = text::parse_i64(call.request.last_event_id);
 
   TRY(auto follower, follow(call, filter));  // Before the past is read
   model::LogQuery query;
   query.agent = filter.agent;
   query.target = filter.target;
-  query.range = {filter.since_ms, kForeverMs};
-  if (resume_ns) query.range.since_ms = std::max(filter.since_ms, *resume_ns / kNsPerMs);
   query.grep = filter.grep;
   query.stream = filter.stream;
-  query.limit = static_cast<std::size_t>(resume_ns ? kMaxRows : tail);
-  const auto from_ns = query.range.since_ms * kNsPerMs;
+  query.after = resume;
+  query.limit = static_cast<std::size_t>(resume ? kMaxRows : tail);
+  // What arrived later is new to the reader, however old it is: `since` bounds the past alone.
+  query.range = {resume ? 0 : since_ms, kForeverMs};
   TRY(auto page, read_logs(call, std::move(query)));
-
   LogPast past;
   past.rows = std::move(page.rows);
-  past.complete_after_ns =
-      page.truncated && !past.rows.empty() ? past.rows.front().record.ts_ns : from_ns - 1;
-  past.show_after_ns = resume_ns.value_or(std::numeric_limits<std::int64_t>::min());
-  const auto shown = std::count_if(past.rows.begin(), past.rows.end(), [&](const auto& row) {
-    return row.record.ts_ns > past.show_after_ns;
-  });
-  follower->begin(past, head_frame(resume_ns && page.truncated), live_frame(shown),
-                  call.world.live.log_renderer());
+  past.newest = page.newest;
+  past.after = resume;
+  const auto begun = follower->begin(
+      past, head_frame(resume && page.truncated),
+      [](std::size_t rows, const model::LogPosition& reached) {
+        return live_frame(rows, format_position(reached));
+      },
+      call.world.live.log_renderer());
+  if (!begun) return no_room(begun.error());
   return stream_reply(std::move(follower));
 }
 
@@ -105,9 +115,10 @@ Answer<Reply> get_events_follow(Call& call) {
   TRY(auto page, read_events(call, std::move(query)));
   past.rows = std::move(page.rows);
   past.cut = page.truncated;
-  const auto shown = static_cast<std::int64_t>(past.rows.size());
-  follower->begin(past, head_frame(resumes && page.truncated), live_frame(shown),
-                  call.world.live.event_renderer());
+  const auto begun =
+      follower->begin(past, head_frame(resumes && page.truncated), live_frame(past.rows.size(), ""),
+                      call.world.live.event_renderer());
+  if (!begun) return no_room(begun.error());
   return stream_reply(std::move(follower));
 }
 

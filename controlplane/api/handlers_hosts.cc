@@ -1,9 +1,12 @@
 // The fleet as a whole and host by host: status, hosts, alerts, the loss ledger.
 #include <boost/json.hpp>
 
+#include "controlplane/api/body.h"
 #include "controlplane/api/handlers.h"
+#include "controlplane/api/listing.h"
 #include "controlplane/api/to_json.h"
 #include "controlplane/api/usage.h"
+#include "protocol/base/log.h"
 
 namespace observeai::controlplane::api {
 namespace {
@@ -11,6 +14,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kLogSource = "log/";
+constexpr std::size_t kMaxDetailRows = 1000;  // Of a host's ledger and alerts on its own page
 
 std::string state_of(const model::AgentRecord& agent, std::int64_t now_ms) {
   switch (agent.state) {
@@ -43,14 +47,26 @@ Answer<std::vector<model::LedgerRow>> visible_ledger(Call& call, const AgentId& 
   return rows;
 }
 
+json::object ledger_row(Call& call, const model::LedgerRow& row) {
+  const auto& source = row.entry.source;
+  const std::string name = source.starts_with(kLogSource)
+                               ? call.directory.name(row.agent, source.substr(kLogSource.size()))
+                               : source;
+  return ledger_json(row, call.directory.hostname(row.agent), name);
+}
+
+// Several epochs of an agent may tell of one source; they never share a whole account.
+std::string ledger_key(const model::LedgerRow& row) {
+  const auto& entry = row.entry;
+  return list_key(row.agent, entry.source + " " + std::to_string(static_cast<int>(entry.lane)) +
+                                 " " + std::to_string(entry.as_of_seq) + " " +
+                                 std::to_string(entry.bytes_read));
+}
+
 json::array ledger_rows(Call& call, const std::vector<model::LedgerRow>& rows) {
   json::array out;
   for (const auto& row : rows) {
-    const auto& source = row.entry.source;
-    const std::string name = source.starts_with(kLogSource)
-                                 ? call.directory.name(row.agent, source.substr(kLogSource.size()))
-                                 : source;
-    out.push_back(ledger_json(row, call.directory.hostname(row.agent), name));
+    if (out.size() < kMaxDetailRows) out.push_back(ledger_row(call, row));
   }
   return out;
 }
@@ -58,7 +74,7 @@ json::array ledger_rows(Call& call, const std::vector<model::LedgerRow>& rows) {
 json::array alert_rows(Call& call, const std::vector<model::Alert>& alerts, const AgentId& only) {
   json::array out;
   for (const auto& alert : alerts) {
-    if (only.empty() || alert.agent == only)
+    if (alert.agent == only && out.size() < kMaxDetailRows)
       out.push_back(alert_json(alert, call.directory.hostname(alert.agent)));
   }
   return out;
@@ -139,8 +155,7 @@ json::object system_json(const SystemStatus& status) {
             {"bytes_per_s", number_or_null(ingest.bytes_per_s)},
             {"batches_total", ingest.batches_total},
             {"duplicates_total", ingest.duplicates_total},
-            {"rejected_total", ingest.rejected_total},
-            {"queue_depth", ingest.queue_depth}}},
+            {"rejected_total", ingest.rejected_total}}},
           {"broker",
            {{"state", broker.state},
             {"address", broker.address},
@@ -149,8 +164,7 @@ json::object system_json(const SystemStatus& status) {
           {"store",
            {{"state_bytes", value_or_null(store.state_bytes)},
             {"telemetry_bytes", value_or_null(store.telemetry_bytes)},
-            {"disk_free_bytes", value_or_null(store.disk_free_bytes)},
-            {"oldest_ms", value_or_null(store.oldest_ms)}}}};
+            {"disk_free_bytes", value_or_null(store.disk_free_bytes)}}}};
 }
 
 Answer<json::object> host_counts(Call& call) {
@@ -197,16 +211,17 @@ Answer<Reply> get_status(Call& call) {
 }
 
 Answer<Reply> get_hosts(Call& call) {
+  TRY(auto page, Listing::create(call.params));
   TRY(const auto* agents, call.directory.agents());
   TRY_VOID(call.directory.inventories(""));  // All at once, not one by one
   TRY(const auto alerts, visible_alerts(call));
   auto open = alerts_by_agent(alerts);
-  json::array hosts;
   for (const auto& [id, agent] : *agents) {
+    if (!page.wants(id.value())) continue;
     TRY(const auto* inventory, call.directory.inventory(id));
-    hosts.push_back(host_json(call, agent, inventory, open[id]));
+    page.add(host_json(call, agent, inventory, open[id]));
   }
-  return json_reply({{"now_ms", call.now_ms}, {"hosts", std::move(hosts)}});
+  return page.reply({{"now_ms", call.now_ms}}, "hosts");
 }
 
 Answer<Reply> get_host(Call& call) {
@@ -227,8 +242,38 @@ Answer<Reply> get_host(Call& call) {
 }
 
 Answer<Reply> get_alerts(Call& call) {
+  TRY(auto page, Listing::create(call.params));
   TRY(const auto alerts, visible_alerts(call));
-  return json_reply({{"now_ms", call.now_ms}, {"alerts", alert_rows(call, alerts, AgentId())}});
+  std::map<std::string, const model::Alert*> by_age;
+  for (const auto& alert : alerts) by_age[list_key(alert.first_ms, alert_id(alert))] = &alert;
+  for (const auto& [key, alert] : by_age) {
+    if (page.wants(key)) page.add(alert_json(*alert, call.directory.hostname(alert->agent)));
+  }
+  return page.reply({{"now_ms", call.now_ms}}, "alerts");
+}
+
+Answer<Reply> post_alert_resolve(Call& call) {
+  TRY_VOID(Body::parse(call.request.body, {}));
+  TRY(const auto alerts, visible_alerts(call));
+  const auto found = std::find_if(alerts.begin(), alerts.end(), [&](const auto& alert) {
+    return alert_id(alert) == call.path_argument;
+  });
+  if (found == alerts.end()) {
+    return Problem(404, Errc::kNotFound, "no open alert " + log::printable(call.path_argument, 80),
+                   "`observeai alerts` lists them");
+  }
+  TRY_VOID(call.world.alerts.clear(found->kind, found->agent, found->object));
+  model::AuditEntry entry;
+  entry.ts_ms = call.now_ms;
+  entry.actor = call.identity.actor();
+  entry.action = "alert.resolve";
+  entry.object = found->object;
+  entry.detail = json::serialize(json::object{{"tenant", call.identity.tenant.value()},
+                                              {"kind", found->kind},
+                                              {"agent_id", found->agent.value()},
+                                              {"message", found->message}});
+  TRY_VOID(call.world.audit.append(entry));
+  return json_reply(alert_json(*found, call.directory.hostname(found->agent)));
 }
 
 Answer<Reply> get_ledger(Call& call) {
@@ -237,10 +282,14 @@ Answer<Reply> get_ledger(Call& call) {
     TRY(const auto agent, call.directory.host(call.params.text("host")));
     only = agent.id;
   }
+  TRY(auto page, Listing::create(call.params));
   TRY(const auto rows, visible_ledger(call, only));
-  return json_reply({{"now_ms", call.now_ms},
-                     {"rows", ledger_rows(call, rows)},
-                     {"totals", ledger_totals_json(rows)}});
+  std::multimap<std::string, const model::LedgerRow*> by_source;
+  for (const auto& row : rows) by_source.emplace(ledger_key(row), &row);
+  for (auto at = by_source.begin(); at != by_source.end(); ++at) {
+    if (page.wants(at->first)) page.add(ledger_row(call, *at->second));
+  }
+  return page.reply({{"now_ms", call.now_ms}, {"totals", ledger_totals_json(rows)}}, "rows");
 }
 
 }  // namespace observeai::controlplane::api

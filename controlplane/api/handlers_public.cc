@@ -46,7 +46,7 @@ Answer<Reply> post_login(Call& call) {
   const auto key = call.world.access.exchange_login(code, call.request.remote_ip);
   if (!key && key.error().code() == Errc::kDenied) {
     return Problem(401, Errc::kDenied, key.error().message(),
-                   "make a new one on the control plane: `observeai-controlplane login`");
+                   "make a new one on the control plane: `observeai-controlplane login-code`");
   }
   if (!key) return Problem(key.error());
   const auto& record = key->record;

@@ -4,12 +4,15 @@
 #include <boost/json.hpp>
 
 #include "controlplane/api/handlers.h"
+#include "controlplane/api/listing.h"
 #include "controlplane/api/to_json.h"
 
 namespace observeai::controlplane::api {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::size_t kMaxMembers = 1000;  // Named in one row; `total` counts all
 
 struct Member {
   AgentId agent;
@@ -92,6 +95,7 @@ json::object service_json(const ServiceKey& key, const Service& service) {
     running += member.runs ? 1 : 0;
     restarts += member.restarts;
     hostnames.insert(member.hostname);
+    if (members.size() == kMaxMembers) continue;
     members.push_back({{"agent_id", member.agent.value()},
                        {"hostname", member.hostname},
                        {"target", member.target},
@@ -154,11 +158,17 @@ Answer<Reply> get_services(Call& call) {
     host.host_is_online = call.now_ms - agent->second.last_seen_ms < kOnlineMs;
     collect(services, *inventory, host);
   }
-  json::array out;
-  for (const auto& [key, service] : services) {
-    if (!is_leftover(key, service)) out.push_back(service_json(key, service));
+  TRY(auto page, Listing::create(call.params));
+  std::map<std::string, const std::pair<const ServiceKey, Service>*> by_name;
+  for (const auto& entry : services) {
+    const auto& [project, name, kind] = entry.first;
+    by_name[project + '\0' + name + '\0' + kind] = &entry;
   }
-  return json_reply({{"now_ms", call.now_ms}, {"services", std::move(out)}});
+  for (const auto& [key, entry] : by_name) {
+    if (!is_leftover(entry->first, entry->second) && page.wants(key))
+      page.add(service_json(entry->first, entry->second));
+  }
+  return page.reply({{"now_ms", call.now_ms}}, "services");
 }
 
 }  // namespace observeai::controlplane::api

@@ -1,7 +1,12 @@
 // What was said and measured: logs, metrics, events.
+#include <array>
+#include <charconv>
+#include <cmath>
+
 #include <boost/json.hpp>
 
 #include "controlplane/api/handlers.h"
+#include "controlplane/api/listing.h"
 #include "controlplane/api/queries.h"
 #include "controlplane/api/to_json.h"
 
@@ -35,6 +40,34 @@ Answer<ResolvedTarget> metric_target(Call& call) {
                    "make a token with POST /v1/tokens and enroll one");
   }
   return several;
+}
+
+Problem too_many_points() {
+  return {400, Errc::kLimit, "these are more points than one reply holds (24 MiB)",
+          "ask for a shorter time, fewer series (name, label.*) or a larger step"};
+}
+
+// [[ts_ms,value],...], written as text at once: a tree of a million pairs takes ten times its size.
+// False when `out` is full.
+bool append_points(std::string& out, const std::vector<model::Point>& points) {
+  out += '[';
+  for (const auto& point : points) {
+    if (out.size() > kMaxReplyBytes) return false;
+    out += out.back() == '[' ? "[" : ",[";
+    out += std::to_string(point.ts_ms) + ",";
+    if (std::isfinite(point.value)) {
+      std::array<char, 32> digits{};
+      const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), point.value).ptr;
+      const std::string_view number(digits.data(), static_cast<std::size_t>(end - digits.data()));
+      out += number;
+      if (number.find_first_of(".e") == std::string_view::npos) out += ".0";  // A number, not a count
+    } else {
+      out += "null";
+    }
+    out += ']';
+  }
+  out += ']';
+  return true;
 }
 
 }  // namespace
@@ -71,9 +104,17 @@ Answer<Reply> get_metrics(Call& call) {
   TRY(const auto resolved, metric_target(call));
   TRY(const auto series, call.world.telemetry.series(resolved.agent, resolved.target));
   const std::string hostname = call.directory.hostname(resolved.agent);
-  json::array out;
-  for (const auto& info : series) out.push_back(series_json(info, hostname));
-  return json_reply({{"now_ms", call.now_ms}, {"series", std::move(out)}});
+  TRY(auto page, Listing::create(call.params));
+  std::map<std::string, const model::SeriesInfo*> by_name;
+  for (const auto& info : series) {
+    std::string key = info.definition.name;
+    for (const auto& label : info.definition.labels) key += '\0' + label.name + '\0' + label.value;
+    by_name[key] = &info;
+  }
+  for (const auto& [key, info] : by_name) {
+    if (page.wants(key)) page.add(series_json(*info, hostname));
+  }
+  return page.reply({{"now_ms", call.now_ms}}, "series");
 }
 
 Answer<Reply> get_metrics_query(Call& call) {
@@ -85,26 +126,22 @@ Answer<Reply> get_metrics_query(Call& call) {
   query.target = resolved.target;
   query.name = call.params.text("name");
   query.labels = call.params.labels();
-  TRY(const auto found, call.world.telemetry.points(query));
+  const auto found = call.world.telemetry.points(query);
+  if (!found && found.error().code() == Errc::kLimit) return too_many_points();
+  if (!found) return found.error();
   const std::string hostname = call.directory.hostname(resolved.agent);
-  json::array out;
-  for (const auto& series : found) {
-    json::array points;
-    points.reserve(series.points.size());
-    for (const auto& point : series.points) {
-      json::array pair;
-      pair.emplace_back(point.ts_ms);
-      pair.push_back(number_or_null(point.value));
-      points.push_back(std::move(pair));
-    }
-    json::object one = series_json(series.info, hostname);
-    one["points"] = std::move(points);
-    out.push_back(std::move(one));
+  std::string series;
+  for (const auto& one : *found) {
+    std::string text = json::serialize(series_json(one.info, hostname));
+    text.back() = ',';  // Was the closing brace
+    series += (series.empty() ? "" : ",") + text + "\"points\":";
+    if (!append_points(series, one.points)) return too_many_points();
+    series += '}';
   }
-  return json_reply({{"now_ms", call.now_ms},
-                     {"since_ms", query.range.since_ms},
-                     {"until_ms", query.range.until_ms},
-                     {"series", std::move(out)}});
+  return text_reply("{\"now_ms\":" + std::to_string(call.now_ms) +
+                    ",\"since_ms\":" + std::to_string(query.range.since_ms) +
+                    ",\"until_ms\":" + std::to_string(query.range.until_ms) + ",\"series\":[" +
+                    series + "]}");
 }
 
 Answer<Reply> get_events(Call& call) {

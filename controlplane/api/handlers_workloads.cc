@@ -2,6 +2,7 @@
 #include <boost/json.hpp>
 
 #include "controlplane/api/handlers.h"
+#include "controlplane/api/listing.h"
 #include "controlplane/api/to_json.h"
 #include "controlplane/api/usage.h"
 
@@ -96,6 +97,16 @@ json::object container_json(const AgentId& agent, const std::string& hostname,
           {"labels", labels_json(c.labels)}};
 }
 
+// In the order of their keys, which pages follow.
+template <class Row>
+std::vector<const Row*> sorted(const std::vector<Row>& rows, std::string Row::*key) {
+  std::vector<const Row*> out;
+  for (const auto& row : rows) out.push_back(&row);
+  std::sort(out.begin(), out.end(),
+            [key](const Row* a, const Row* b) { return a->*key < b->*key; });
+  return out;
+}
+
 std::string container_name(const model::HostInventory& inventory, const std::string& id) {
   for (const auto& container : inventory.containers) {
     if (container.id == id) return container.name;
@@ -154,20 +165,20 @@ void sort_by(std::vector<TopRow>& rows, bool by_memory) {
 Answer<Reply> get_containers(Call& call) {
   TRY(const auto all, call.params.boolean("all"));
   TRY(const auto inventories, call.directory.inventories(call.params.text("host")));
+  TRY(auto page, Listing::create(call.params));
   UsageBudget budget(call);
-  json::array containers;
   for (const auto* inventory : inventories) {
-    const std::string hostname = call.directory.hostname(inventory->agent);
-    for (const auto& container : inventory->containers) {
-      if (!all && container.state != "running") continue;
-      const Usage usage = budget.container(inventory->agent, container);
-      containers.push_back(
-          container_json(inventory->agent, hostname, container, usage, call.now_ms));
+    if (page.has_more()) break;
+    const AgentId& agent = inventory->agent;
+    const std::string hostname = call.directory.hostname(agent);
+    for (const auto* container : sorted(inventory->containers, &wire::Container::id)) {
+      if (!all && container->state != "running") continue;
+      if (!page.wants(list_key(agent, container->id))) continue;
+      const Usage usage = budget.container(agent, *container);
+      page.add(container_json(agent, hostname, *container, usage, call.now_ms));
     }
   }
-  return json_reply({{"now_ms", call.now_ms},
-                     {"containers", std::move(containers)},
-                     {"usage_omitted", budget.omitted()}});
+  return page.reply({{"now_ms", call.now_ms}, {"usage_omitted", budget.omitted()}}, "containers");
 }
 
 Answer<Reply> get_processes(Call& call) {
@@ -176,40 +187,42 @@ Answer<Reply> get_processes(Call& call) {
   const std::string host =
       resolved.agent.empty() ? call.params.text("host") : resolved.agent.value();
   TRY(const auto inventories, call.directory.inventories(host));
+  TRY(auto page, Listing::create(call.params));
   UsageBudget budget(call);
-  json::array processes;
   for (const auto* inventory : inventories) {
-    const std::string hostname = call.directory.hostname(inventory->agent);
-    for (const auto& process : inventory->processes) {
-      if (!belongs_to(process, resolved.target)) continue;
-      processes.push_back(
-          process_json(*inventory, hostname, process, budget.process(inventory->agent, process)));
+    if (page.has_more()) break;
+    const AgentId& agent = inventory->agent;
+    const std::string hostname = call.directory.hostname(agent);
+    for (const auto* process : sorted(inventory->processes, &wire::ProcessGroup::key)) {
+      if (!belongs_to(*process, resolved.target)) continue;
+      if (!page.wants(list_key(agent, process->key))) continue;
+      page.add(process_json(*inventory, hostname, *process, budget.process(agent, *process)));
     }
   }
-  return json_reply({{"now_ms", call.now_ms},
-                     {"processes", std::move(processes)},
-                     {"usage_omitted", budget.omitted()}});
+  return page.reply({{"now_ms", call.now_ms}, {"usage_omitted", budget.omitted()}}, "processes");
 }
 
 Answer<Reply> get_ports(Call& call) {
   TRY(const auto inventories, call.directory.inventories(call.params.text("host")));
-  json::array ports;
+  TRY(auto page, Listing::create(call.params));
   for (const auto* inventory : inventories) {
+    if (page.has_more()) break;
     const std::string hostname = call.directory.hostname(inventory->agent);
-    for (const auto& port : inventory->ports) {
-      ports.push_back({{"agent_id", inventory->agent.value()},
-                       {"hostname", hostname},
-                       {"key", port.key},
-                       {"protocol", port.protocol},
-                       {"address", port.address},
-                       {"port", port.port},
-                       {"pid", port.pid},
-                       {"process", port.process},
-                       {"container_id", port.container_id},
-                       {"container_name", container_name(*inventory, port.container_id)}});
+    for (const auto* port : sorted(inventory->ports, &wire::ListeningPort::key)) {
+      if (!page.wants(list_key(inventory->agent, port->key))) continue;
+      page.add({{"agent_id", inventory->agent.value()},
+                {"hostname", hostname},
+                {"key", port->key},
+                {"protocol", port->protocol},
+                {"address", port->address},
+                {"port", port->port},
+                {"pid", port->pid},
+                {"process", port->process},
+                {"container_id", port->container_id},
+                {"container_name", container_name(*inventory, port->container_id)}});
     }
   }
-  return json_reply({{"now_ms", call.now_ms}, {"ports", std::move(ports)}});
+  return page.reply({{"now_ms", call.now_ms}}, "ports");
 }
 
 Answer<Reply> get_top(Call& call) {

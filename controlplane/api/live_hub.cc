@@ -13,7 +13,7 @@ constexpr std::chrono::milliseconds kPatience{1000};
 
 LiveHub::LiveHub(model::AgentRegistry& agents, model::TelemetryReader& telemetry,
                  const Clock& clock)
-    : clock_(clock), names_(agents, telemetry, clock), thread_([this] { run(); }) {}
+    : names_(agents, telemetry, clock), thread_([this] { run(); }) {}
 
 LiveHub::~LiveHub() {
   stopping_ = true;
@@ -21,14 +21,21 @@ LiveHub::~LiveHub() {
   thread_.join();
 }
 
-// A follower takes its place before it reads the past, and a commit is visible before it is
-// published: who finds no place taken here has published nothing that a follower would miss.
+// A follower takes its place before it reads the head, and the head moves before places are counted:
+// who finds no place taken here has published nothing beyond the head of a follower.
 void LiveHub::publish(const model::Committed& committed) {
+  if (committed.logs != nullptr && !committed.logs->records.empty()) {
+    auto last = committed.first_log;
+    last.index += static_cast<std::uint32_t>(committed.logs->records.size() - 1);
+    MutexLock lock(head_mutex_);
+    head_ = head_ ? std::max(*head_, last) : last;
+  }
   if (places_->taken.load() == 0) return;
   Item item;
   item.agent = committed.agent;
   if (committed.logs != nullptr && !committed.logs->records.empty()) {
     item.logs = *committed.logs;
+    item.first_log = committed.first_log;
     for (const auto& record : item.logs.records) item.bytes += sizeof(record) + record.text.size();
   } else if (committed.control != nullptr) {
     item.inventory = committed.control->inventory;
@@ -60,7 +67,12 @@ Result<std::shared_ptr<Follower>> LiveHub::follow(const TenantId& tenant, Follow
     return Error(Errc::kLimit,
                  "already " + std::to_string(kMaxFollowers) + " streams are followed");
   }
-  std::shared_ptr<Follower> follower(new Follower(tenant, std::move(filter), clock_),
+  std::optional<model::LogPosition> head;
+  {
+    MutexLock lock(head_mutex_);
+    head = head_;
+  }
+  std::shared_ptr<Follower> follower(new Follower(tenant, std::move(filter), head, memory_),
                                      [places = places_](Follower* gone) {
                                        delete gone;
                                        --places->taken;
@@ -108,8 +120,10 @@ void LiveHub::fan_out(const Item& item) {
     if (!wants) continue;
     if (const auto* filter = std::get_if<LogFilter>(&follower->filter())) {
       std::vector<model::LogRow> rows;
+      auto position = item.first_log;
       for (const auto& record : item.logs.records) {
-        if (filter->matches(record)) rows.push_back({item.agent, record});
+        if (filter->matches(record)) rows.push_back({item.agent, record, position});
+        ++position.index;
       }
       if (!rows.empty()) follower->offer(std::move(rows), render_log);
     } else {
@@ -125,9 +139,9 @@ void LiveHub::fan_out(const Item& item) {
 }
 
 RenderLog LiveHub::log_renderer() {
-  return [this](const model::LogRow& row) {
+  return [this](const model::LogRow& row, bool with_id) {
     return event_frame(
-        "log", std::to_string(row.record.ts_ns),
+        "log", with_id ? format_position(row.position) : "",
         log_json(row, names_.hostname(row.agent), names_.name(row.agent, row.record.target)));
   };
 }

@@ -29,7 +29,8 @@ class LiveHub {
   LiveHub(const LiveHub&) = delete;
   LiveHub& operator=(const LiveHub&) = delete;
 
-  // For TelemetryWriter::on_committed. Never blocks on the store or on a follower.
+  // For TelemetryWriter::on_committed: in the order of commits, each visible to queries by then. Never
+  // blocks on the store or on a follower.
   void publish(const model::Committed& committed);
 
   // kLimit at kMaxFollowers. Gives the place back when the last pointer goes.
@@ -50,6 +51,7 @@ class LiveHub {
   struct Item {
     AgentId agent;
     wire::LogBatch logs;
+    model::LogPosition first_log;
     std::vector<wire::InventoryUpdate> inventory;  // For the names
     std::vector<wire::Event> events;
     std::vector<std::uint64_t> event_ids;
@@ -66,14 +68,16 @@ class LiveHub {
   std::vector<std::shared_ptr<Follower>> followers();
   void mark_all_lagged();
 
-  const Clock& clock_;
   NameBook names_;
   std::shared_ptr<Places> places_ = std::make_shared<Places>();
+  std::shared_ptr<Follower::Memory> memory_ = std::make_shared<Follower::Memory>(0);
   BoundedQueue<Item> queue_{kMaxQueuedCommits};
   std::atomic<bool> stopping_ = false;
   std::atomic<std::size_t> queued_bytes_ = 0;
   std::atomic<std::uint64_t> overflows_ = 0;
   std::atomic<std::uint64_t> refused_ = 0;
+  Mutex head_mutex_;
+  std::optional<model::LogPosition> head_ GUARDED_BY(head_mutex_);  // Of the newest published row
   Mutex mutex_;
   std::vector<std::weak_ptr<Follower>> followers_ GUARDED_BY(mutex_);
   std::thread thread_;

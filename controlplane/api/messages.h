@@ -1,6 +1,7 @@
 // What goes between the sockets and the handlers, and how a handler says no.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -27,6 +28,8 @@ struct Reply {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
   std::shared_ptr<Follower> follower;  // Set: `body` is empty and server-sent events follow
+  // Of a stream: false once the key that opened it may not be used any more. May block on the store.
+  std::function<bool()> may_go_on;
 };
 
 // One meaning of an ambiguous name.

@@ -50,7 +50,7 @@ Page<Row> cut(std::vector<Row> rows, std::size_t limit, bool newest) {
   std::size_t bytes = 0;
   while (kept < rows.size() && kept < limit) {
     bytes += bytes_of(newest ? rows[rows.size() - 1 - kept] : rows[kept]);
-    if (bytes > kMaxRowBytes && kept > 0) break;
+    if (bytes > kMaxReplyBytes && kept > 0) break;
     ++kept;
   }
   page.truncated = kept < rows.size();
@@ -65,13 +65,16 @@ Page<Row> cut(std::vector<Row> rows, std::size_t limit, bool newest) {
 
 }  // namespace
 
-Answer<Page<model::LogRow>> read_logs(Call& call, model::LogQuery query) {
+Answer<LogPage> read_logs(Call& call, model::LogQuery query) {
   const std::size_t limit = query.limit;
   ++query.limit;  // One more says whether there are more
   TRY(auto rows, read_mine<model::LogRow>(call, query, [&](const model::LogQuery& q) {
         return call.world.telemetry.logs(q);
       }));
-  return cut(std::move(rows), limit, query.newest);
+  LogPage page;
+  for (const auto& row : rows) page.newest = std::max(page.newest, std::optional(row.position));
+  static_cast<Page<model::LogRow>&>(page) = cut(std::move(rows), limit, query.newest);
+  return page;
 }
 
 Answer<Page<model::EventRow>> read_events(Call& call, model::EventQuery query) {

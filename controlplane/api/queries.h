@@ -5,17 +5,20 @@
 
 namespace observeai::controlplane::api {
 
-// Of the rows of one reply; a JSON reply stays well below what clients accept (64 MiB).
-inline constexpr std::size_t kMaxRowBytes = 24U << 20;
+// Of one reply, which stays well below what clients accept (64 MiB).
+inline constexpr std::size_t kMaxReplyBytes = 24U << 20;
 
 template <class Row>
 struct Page {
   std::vector<Row> rows;   // Oldest first
   bool truncated = false;  // More match
 };
+struct LogPage : Page<model::LogRow> {
+  std::optional<model::LogPosition> newest;  // By arrival, of the rows that were read, kept or not
+};
 
 // `query.agent` empty = every agent of the call's tenant.
-Answer<Page<model::LogRow>> read_logs(Call& call, model::LogQuery query);
+Answer<LogPage> read_logs(Call& call, model::LogQuery query);
 Answer<Page<model::EventRow>> read_events(Call& call, model::EventQuery query);
 
 }  // namespace observeai::controlplane::api

@@ -1,6 +1,9 @@
 #include "controlplane/api/to_json.h"
 
+#include <array>
 #include <cmath>
+#include <cstdio>
+#include <limits>
 
 #include <boost/json.hpp>
 
@@ -13,9 +16,11 @@ namespace {
 namespace json = boost::json;
 
 // Quotes, braces and escapes are ASCII, so that repairing the text repairs the strings in it.
+std::string repaired(std::string text) {
+  return text::is_valid_utf8(text) ? std::move(text) : text::replace_invalid_utf8(text);
+}
 std::string to_text(const json::object& body) {
-  std::string text = json::serialize(body);
-  return text::is_valid_utf8(text) ? text : text::replace_invalid_utf8(text);
+  return repaired(json::serialize(body));
 }
 
 std::string_view name_of(wire::LogStream stream) {
@@ -114,10 +119,33 @@ Reply json_reply(const json::object& body, int status) {
   return reply;
 }
 
+Reply text_reply(std::string json) {
+  Reply reply;
+  reply.body = repaired(std::move(json));
+  reply.body += '\n';
+  return reply;
+}
+
 std::string event_frame(const std::string& event, const std::string& id, const json::object& data) {
   std::string frame = "event: " + event + "\n";
   if (!id.empty()) frame += "id: " + id + "\n";
   return frame + "data: " + to_text(data) + "\n\n";
+}
+
+std::string format_position(const model::LogPosition& position) {
+  return std::to_string(position.partition_ms) + "." + std::to_string(position.batch) + "." +
+         std::to_string(position.index);
+}
+
+std::optional<model::LogPosition> parse_position(std::string_view text) {
+  const auto parts = text::split(text, '.');
+  if (parts.size() != 3) return std::nullopt;
+  const auto partition_ms = text::parse_i64(parts[0]);
+  const auto batch = text::parse_u64(parts[1]);
+  const auto index = text::parse_u64(parts[2]);
+  if (!partition_ms || !batch || !index || *index > std::numeric_limits<std::uint32_t>::max())
+    return std::nullopt;
+  return model::LogPosition{*partition_ms, *batch, static_cast<std::uint32_t>(*index)};
 }
 
 json::value number_or_null(const std::optional<double>& value) {
@@ -185,11 +213,27 @@ json::object series_json(const model::SeriesInfo& info, const std::string& hostn
           {"last_ts_ms", info.last_ts_ms}};
 }
 
+// FNV-1a of what tells open alerts apart: short enough to type, the same as long as the alert is open.
+std::string alert_id(const model::Alert& alert) {
+  std::uint64_t hash = 14'695'981'039'346'656'037U;
+  for (const std::string& part : {alert.kind, alert.agent.value(), alert.object}) {
+    for (const char c : part + '\0') hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
+  }
+  std::array<char, 17> out{};
+  std::snprintf(out.data(), out.size(), "%016llx", static_cast<unsigned long long>(hash));
+  return out.data();
+}
+
 json::object alert_json(const model::Alert& alert, const std::string& hostname) {
-  return {{"kind", alert.kind},       {"agent_id", alert.agent.value()},
-          {"hostname", hostname},     {"object", alert.object},
-          {"message", alert.message}, {"first_ms", alert.first_ms},
-          {"last_ms", alert.last_ms}, {"count", alert.count}};
+  return {{"id", alert_id(alert)},
+          {"kind", alert.kind},
+          {"agent_id", alert.agent.value()},
+          {"hostname", hostname},
+          {"object", alert.object},
+          {"message", alert.message},
+          {"first_ms", alert.first_ms},
+          {"last_ms", alert.last_ms},
+          {"count", alert.count}};
 }
 
 json::object ledger_json(const model::LedgerRow& row, const std::string& hostname,

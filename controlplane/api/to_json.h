@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include <boost/json/fwd.hpp>
 
@@ -13,9 +14,14 @@
 namespace observeai::controlplane::api {
 
 Reply json_reply(const boost::json::object& body, int status = 200);
+Reply text_reply(std::string json);  // Serialized already
 // One server-sent event, complete with its empty line.
 std::string event_frame(const std::string& event, const std::string& id,
                         const boost::json::object& data);
+
+// A LogPosition as the id of an event: "<partition_ms>.<batch>.<index>".
+std::string format_position(const model::LogPosition& position);
+std::optional<model::LogPosition> parse_position(std::string_view text);
 
 // Not finite or not known = null.
 boost::json::value number_or_null(const std::optional<double>& value);
@@ -29,6 +35,7 @@ boost::json::object log_json(const model::LogRow& row, const std::string& hostna
 boost::json::object event_json(const model::EventRow& row, const std::string& hostname,
                                const std::string& name);
 boost::json::object series_json(const model::SeriesInfo& info, const std::string& hostname);
+std::string alert_id(const model::Alert& alert);
 boost::json::object alert_json(const model::Alert& alert, const std::string& hostname);
 boost::json::object ledger_json(const model::LedgerRow& row, const std::string& hostname,
                                 const std::string& name);

@@ -121,6 +121,18 @@ Result<model::ApiKeyRecord> AccessService::verified_record(const ApiKeyText& key
   return *record;
 }
 
+Result<void> AccessService::still_valid(const std::string& key_id) {
+  auto known = cached(key_id);
+  if (!known || clock_.steady_now() - known->read_at >= kRecheck) {
+    TRY(const auto record, access_.find_key(key_id));
+    if (!record) return Error(Errc::kDenied, "the API key is gone");
+    remember(*record);
+    known.emplace().record = *record;
+  }
+  if (is_usable(known->record, clock_.unix_ms())) return {};
+  return Error(Errc::kDenied, "the API key was revoked or has expired");
+}
+
 std::optional<AccessService::CachedKey> AccessService::cached(const std::string& id) {
   MutexLock lock(mutex_);
   const auto found = cache_.find(id);

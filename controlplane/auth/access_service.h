@@ -55,6 +55,10 @@ class AccessService {
   // `text` is what came as the bearer token. kDenied, or kLimit when the source failed too often.
   Result<Identity> authenticate(std::string_view text, std::string_view remote_ip);
 
+  // Whether a key that was verified before may still be used; kDenied when it was revoked or has
+  // expired meanwhile. For what outlives its request.
+  Result<void> still_valid(const std::string& key_id);
+
   // The text for `observeai login <text>`. `spki_sha256` is the key of the server at host:port.
   Result<std::string> create_login(const std::string& actor, const std::string& user,
                                    const TenantId& tenant, model::Role role,

@@ -91,7 +91,7 @@ Result<void> create_token(Context& context, const TokenOptions& options) {
 }
 
 Result<void> list_tokens(Context& context) {
-  TRY(const auto answer, context.api.get("/v1/tokens"));
+  TRY(const auto answer, context.api.get_all("/v1/tokens", "tokens"));
   return present(context, answer, [&](const json::object& body) {
     Table table({"ID", "STATE", ">USED", ">OF", "ENDS", "HOSTS", "FROM", "BY"});
     for (const auto& value : array_at(body, "tokens")) {
@@ -122,7 +122,7 @@ Result<void> revoke_token(Context& context, const std::string& id) {
 }
 
 Result<void> list_agents(Context& context) {
-  TRY(const auto answer, context.api.get("/v1/agents"));
+  TRY(const auto answer, context.api.get_all("/v1/agents", "agents"));
   return present(context, answer, [&](const json::object& body) {
     const auto now = integer_at(body, "now_ms");
     Table table({"ID", "HOST", "STATE", "SEEN", "VERSION", "ENROLLED", "CERTIFICATE ENDS"});
@@ -180,7 +180,7 @@ Result<void> create_key(Context& context, const std::string& user, const std::st
 }
 
 Result<void> list_keys(Context& context) {
-  TRY(const auto answer, context.api.get("/v1/keys"));
+  TRY(const auto answer, context.api.get_all("/v1/keys", "keys"));
   return present(context, answer, [&](const json::object& body) {
     const auto now = integer_at(body, "now_ms");
     Table table({"ID", "STATE", "USER", "ROLE", "USED", "ENDS"});
@@ -202,8 +202,9 @@ Result<void> revoke_key(Context& context, const std::string& id) {
   });
 }
 
-Result<void> show_audit(Context& context) {
-  TRY(const auto answer, context.api.get("/v1/audit"));
+Result<void> show_audit(Context& context, const std::string& before, const std::string& limit) {
+  TRY(const auto answer,
+      context.api.get("/v1/audit", {{"before_seq", before}, {"limit", limit}}));
   return present(context, answer, [&](const json::object& body) {
     Table table({">SEQ", "TIME", "WHO", "DID", "TO", "DETAIL"});
     for (const auto& value : array_at(body, "entries")) {
@@ -212,8 +213,11 @@ Result<void> show_audit(Context& context) {
                  text_at(entry, "actor"), text_at(entry, "action"), text_at(entry, "object"),
                  text::escape_unprintable(json::serialize(object_at(entry, "detail")), 300)});
     }
-    context.out << table.render(context.terminal);
-    if (flag_at(body, "truncated")) context.out << "(more follow)\n";
+    context.out << (table.empty() ? "No entries.\n" : table.render(context.terminal));
+    const auto& entries = array_at(body, "entries");
+    if (flag_at(body, "truncated") && !entries.empty())
+      context.out << "(earlier ones: --before " << integer_at(object_of(entries.front()), "seq")
+                  << ")\n";
   });
 }
 

@@ -16,6 +16,7 @@ namespace json = boost::json;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kFollowIdle(45'000);  // The server sends a comment more often than this
+constexpr const char* kPageRows = "2000";
 constexpr int kMostReconnects = 20;          // In a row, without an event between them
 
 Errc code_from(const std::string& name, int status) {
@@ -92,6 +93,30 @@ Result<http::Response> ApiClient::send(http::Request request) {
 Result<json::value> ApiClient::get(const std::string& path, const Query& query) {
   TRY(const auto response, send(make_request("GET", path, query)));
   return parse_body(response);
+}
+
+Result<json::value> ApiClient::get_all(const std::string& path, const char* list, Query query) {
+  query.emplace_back("limit", kPageRows);
+  query.emplace_back("after", "");
+  TRY(auto whole, get(path, query));
+  std::string next = raw_text_at(object_of(whole), "next");
+  while (!next.empty()) {
+    query.back().second = next;
+    TRY(auto page, get(path, query));
+    auto* rows = whole.as_object().if_contains(list);
+    auto* more = page.is_object() ? page.as_object().if_contains(list) : nullptr;
+    if (rows == nullptr || !rows->is_array() || more == nullptr || !more->is_array())
+      return Error(Errc::kCorrupt, "the server's answer has no list of " + std::string(list));
+    for (auto& row : more->as_array()) rows->as_array().push_back(std::move(row));
+    const auto omitted = integer_at(object_of(page), "usage_omitted");
+    if (omitted > 0)
+      whole.as_object()["usage_omitted"] = integer_at(object_of(whole), "usage_omitted") + omitted;
+    const std::string following = raw_text_at(object_of(page), "next");
+    if (following == next) return Error(Errc::kCorrupt, "the server's pages do not end");
+    next = following;
+  }
+  if (whole.is_object() && whole.as_object().contains("next")) whole.as_object()["next"] = "";
+  return whole;
 }
 
 Result<std::string> ApiClient::get_text(const std::string& path) {

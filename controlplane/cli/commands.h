@@ -28,6 +28,7 @@ Result<void> show_hosts(Context& context);
 Result<void> show_host(Context& context, const std::string& host);
 
 Result<void> show_containers(Context& context, const std::string& host, bool all);
+void print_containers(Context& context, const boost::json::object& answer);
 Result<void> show_processes(Context& context, const std::string& host, const std::string& target);
 Result<void> show_services(Context& context, const std::string& host);
 Result<void> show_ports(Context& context, const std::string& host);
@@ -97,8 +98,10 @@ Result<void> list_keys(Context& context);
 Result<void> revoke_key(Context& context, const std::string& id);
 
 Result<void> show_alerts(Context& context);
+Result<void> resolve_alert(Context& context, const std::string& id);
 Result<void> show_ledger(Context& context, const std::string& host);
-Result<void> show_audit(Context& context);
+// The newest entries, or those before the entry with this number; "" = the server's default.
+Result<void> show_audit(Context& context, const std::string& before, const std::string& limit);
 Result<void> show_whoami(Context& context);
 
 }  // namespace observeai::controlplane::cli

@@ -107,7 +107,9 @@ class Console {
     command(&app_, "hosts", "Hosts, or one host in detail", [this](Context& c) {
       return name_.empty() ? show_hosts(c) : show_host(c, name_);
     })->add_option("HOST", name_, "Host name or agent id");
-    command(&app_, "alerts", "What needs a person", [](Context& c) { return show_alerts(c); });
+    command(&app_, "alerts", "What needs a person", [this](Context& c) {
+      return name_.empty() ? show_alerts(c) : resolve_alert(c, name_);
+    })->add_option("--resolve", name_, "Take the alert with this id off the list");
     with_host(command(&app_, "ledger", "The loss ledger: read, spooled, stored, dropped",
                       [this](Context& c) { return show_ledger(c, host_); }));
   }
@@ -226,7 +228,12 @@ class Console {
         ->add_option("ID", name_, "From key list")
         ->required();
 
-    command(&app_, "audit", "Who did what", [](Context& c) { return show_audit(c); });
+    CLI::App* audit = command(&app_, "audit", "Who did what", [this](Context& c) {
+      return show_audit(c, before_, logs_.limit);
+    });
+    audit->add_option("--before", before_, "Before the entry with this number");
+    audit->add_option("-n,--limit", logs_.limit, "Most entries (default 1000)")
+        ->check(CLI::Range(1, 10000));
     command(&app_, "whoami", "Whose login this is", [](Context& c) { return show_whoami(c); });
   }
 
@@ -293,6 +300,7 @@ class Console {
   std::string reason_ = "revoked from the console";
   std::string role_ = "viewer";
   std::string ttl_;
+  std::string before_;
   std::string by_ = "cpu";
   bool all_ = false;
   bool once_ = false;

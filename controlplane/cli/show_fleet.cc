@@ -11,6 +11,13 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr const char* kStatusRows = "20";  // Of each table on the page of status
+
+void note_more(Context& context, const json::value& answer, const char* command) {
+  if (!text_at(object_of(answer), "next").empty())
+    context.out << "(and more: " << command << ")\n";
+}
+
 std::string count(const json::object& object, const char* name) {
   return std::to_string(integer_at(object, name));
 }
@@ -56,12 +63,13 @@ Table ledger_table(const json::array& rows) {
 }
 
 Table alert_table(const json::array& alerts, std::int64_t now_ms) {
-  Table table({"ALERT", "HOST", "SINCE", "LAST", ">TIMES", "WHAT"});
+  Table table({"ALERT", "HOST", "SINCE", "LAST", ">TIMES", "ID", "WHAT"});
   for (const auto& value : alerts) {
     const auto& alert = object_of(value);
     table.add({Cell(text_at(alert, "kind"), Tone::kBad), text_at(alert, "hostname"),
                since(integer_at(alert, "first_ms"), now_ms),
                since(integer_at(alert, "last_ms"), now_ms), count(alert, "count"),
+               text_at(alert, "id"),
                text_at(alert, "message")});
   }
   return table;
@@ -110,9 +118,7 @@ Result<void> show_status(Context& context) {
                      count(ingest, "batches_total") + " batches stored, " +
                      count(ingest, "duplicates_total") + " repeated, " +
                      count(ingest, "rejected_total") + " refused");
-  const auto oldest = integer_at(store, "oldest_ms");
-  line("store", bytes_or_dash(number_at(store, "telemetry_bytes")) + " telemetry" +
-                    (oldest > 0 ? " over " + ago(oldest, now_ms) : "") + ", " +
+  line("store", bytes_or_dash(number_at(store, "telemetry_bytes")) + " telemetry, " +
                     bytes_or_dash(number_at(store, "state_bytes")) + " state, " +
                     bytes_or_dash(number_at(store, "disk_free_bytes")) + " free");
   const auto gaps = integer_at(ledger, "gaps");
@@ -129,7 +135,7 @@ Result<void> show_status(Context& context) {
                          std::to_string(open) + " open: " + summed(object_at(alerts, "by_kind"))) +
                        "   (observeai alerts)");
 
-  TRY(const auto host_answer, context.api.get("/v1/hosts"));
+  TRY(const auto host_answer, context.api.get("/v1/hosts", {{"limit", kStatusRows}}));
   const auto& list = array_at(object_of(host_answer), "hosts");
   context.out << "\n";
   if (list.empty()) {
@@ -138,16 +144,18 @@ Result<void> show_status(Context& context) {
     return {};
   }
   context.out << host_table(list, now_ms).render(context.terminal);
-  TRY(const auto container_answer, context.api.get("/v1/containers"));
+  note_more(context, host_answer, "observeai hosts");
+  TRY(const auto container_answer, context.api.get("/v1/containers", {{"limit", kStatusRows}}));
   if (!array_at(object_of(container_answer), "containers").empty()) {
     context.out << "\n";
-    TRY_VOID(show_containers(context, "", false));
+    print_containers(context, object_of(container_answer));
+    note_more(context, container_answer, "observeai containers");
   }
   return {};
 }
 
 Result<void> show_hosts(Context& context) {
-  TRY(const auto answer, context.api.get("/v1/hosts"));
+  TRY(const auto answer, context.api.get_all("/v1/hosts", "hosts"));
   if (context.json) {
     context.out << pretty(answer);
     return {};
@@ -209,7 +217,7 @@ Result<void> show_host(Context& context, const std::string& name) {
 }
 
 Result<void> show_alerts(Context& context) {
-  TRY(const auto answer, context.api.get("/v1/alerts"));
+  TRY(const auto answer, context.api.get_all("/v1/alerts", "alerts"));
   if (context.json) {
     context.out << pretty(answer);
     return {};
@@ -224,8 +232,21 @@ Result<void> show_alerts(Context& context) {
   return {};
 }
 
+Result<void> resolve_alert(Context& context, const std::string& id) {
+  TRY(const auto answer, context.api.post("/v1/alerts/" + http::percent_encode(id) + "/resolve",
+                                          json::object()));
+  if (context.json) {
+    context.out << pretty(answer);
+    return {};
+  }
+  const auto& alert = object_of(answer);
+  context.out << "Alert " << text_at(alert, "kind") << " is resolved: " << text_at(alert, "message")
+              << "\n";
+  return {};
+}
+
 Result<void> show_ledger(Context& context, const std::string& host) {
-  TRY(const auto answer, context.api.get("/v1/ledger", {{"host", host}}));
+  TRY(const auto answer, context.api.get_all("/v1/ledger", "rows", {{"host", host}}));
   if (context.json) {
     context.out << pretty(answer);
     return {};

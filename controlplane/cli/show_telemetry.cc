@@ -79,7 +79,8 @@ std::vector<PlotPoint> per_second(const std::vector<PlotPoint>& counter) {
 
 Result<void> list_series(Context& context, const MetricOptions& options) {
   TRY(const auto answer,
-      context.api.get("/v1/metrics", {{"target", options.target}, {"host", options.host}}));
+      context.api.get_all("/v1/metrics", "series",
+                          {{"target", options.target}, {"host", options.host}}));
   if (context.json) {
     context.out << pretty(answer);
     return {};
@@ -136,7 +137,8 @@ void note_of_stream(Context& context, const std::string& event, const json::valu
   const std::string message = text_at(object_of(data), "message");
   if (event == "lagged")
     context.err << "observeai: " << message << "; connecting again\n" << std::flush;
-  if (event == "truncated") context.err << "observeai: " << message << "\n" << std::flush;
+  if (event == "truncated" || event == "closed")
+    context.err << "observeai: " << message << "\n" << std::flush;
 }
 
 // Follows `path`, printing the rows that come as `wanted` by `print`.

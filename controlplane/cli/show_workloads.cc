@@ -70,7 +70,8 @@ void note_omitted(Context& context, const json::object& answer) {
 
 Result<void> show_containers(Context& context, const std::string& host, bool all) {
   TRY(const auto answer,
-      context.api.get("/v1/containers", {{"host", host}, {"all", all ? "true" : ""}}));
+      context.api.get_all("/v1/containers", "containers",
+                          {{"host", host}, {"all", all ? "true" : ""}}));
   if (context.json) {
     context.out << pretty(answer);
     return {};
@@ -82,6 +83,12 @@ Result<void> show_containers(Context& context, const std::string& host, bool all
                 << "\n";
     return {};
   }
+  print_containers(context, body);
+  return {};
+}
+
+void print_containers(Context& context, const json::object& body) {
+  const auto& containers = array_at(body, "containers");
   const std::int64_t now_ms = integer_at(body, "now_ms");
   Table table({"NAME", "ID", "SERVICE", "STATE", "UP", ">CPU", ">MEMORY", ">RESTARTS", "PORTS",
                "IMAGE", "HOST"});
@@ -101,11 +108,11 @@ Result<void> show_containers(Context& context, const std::string& host, bool all
   }
   context.out << table.render(context.terminal);
   note_omitted(context, body);
-  return {};
 }
 
 Result<void> show_processes(Context& context, const std::string& host, const std::string& target) {
-  TRY(const auto answer, context.api.get("/v1/processes", {{"host", host}, {"target", target}}));
+  TRY(const auto answer, 
+      context.api.get_all("/v1/processes", "processes", {{"host", host}, {"target", target}}));
   if (context.json) {
     context.out << pretty(answer);
     return {};
@@ -137,7 +144,7 @@ Result<void> show_processes(Context& context, const std::string& host, const std
 }
 
 Result<void> show_services(Context& context, const std::string& host) {
-  TRY(const auto answer, context.api.get("/v1/services", {{"host", host}}));
+  TRY(const auto answer, context.api.get_all("/v1/services", "services", {{"host", host}}));
   if (context.json) {
     context.out << pretty(answer);
     return {};
@@ -161,7 +168,7 @@ Result<void> show_services(Context& context, const std::string& host) {
 }
 
 Result<void> show_ports(Context& context, const std::string& host) {
-  TRY(const auto answer, context.api.get("/v1/ports", {{"host", host}}));
+  TRY(const auto answer, context.api.get_all("/v1/ports", "ports", {{"host", host}}));
   if (context.json) {
     context.out << pretty(answer);
     return {};

@@ -114,8 +114,8 @@ TEST_CASE("bodies are bounded, with a length and chunked, by their endpoint") {
                             " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(bytes) +
                             "\r\n\r\n" + std::string(std::min<std::size_t>(bytes, 2U << 20), ' '));
   };
-  CHECK(with_length("/v1/enroll", kMaxEnrollBodyBytes) == 202);
-  CHECK(with_length("/v1/enroll", kMaxEnrollBodyBytes + 1) == 413);
+  CHECK(with_length("/v1/enroll", kMaxBodyBytes) == 202);
+  CHECK(with_length("/v1/enroll", kMaxBodyBytes + 1) == 413);
   CHECK(with_length("/v1/login", kMaxBodyBytes) == 400);  // Read, and then it is no login
   CHECK(with_length("/v1/login", kMaxBodyBytes + 1) == 413);
   CHECK(with_length("/v1/login", 1ULL << 62) == 413);
@@ -127,12 +127,28 @@ TEST_CASE("bodies are bounded, with a length and chunked, by their endpoint") {
     for (std::size_t sent = 0; sent < bytes; sent += 1024) request += chunk;
     return status_of(f, request + "0\r\n\r\n");
   };
-  CHECK(chunked("/v1/enroll", kMaxEnrollBodyBytes) == 202);
-  CHECK(chunked("/v1/enroll", kMaxEnrollBodyBytes + 1024) == 413);
+  CHECK(chunked("/v1/enroll", kMaxBodyBytes) == 202);
+  CHECK(chunked("/v1/enroll", kMaxBodyBytes + 1024) == 413);
   CHECK(chunked("/v1/login", kMaxBodyBytes + 1024) == 413);
   CHECK(status_of(f,
                   "POST /v1/enroll HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "
                   "chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\n") == 413);
+  CHECK(f.is_healthy());
+}
+
+TEST_CASE("a body is not read for those who may not send it") {
+  ServerFixture f(impatient());
+  const auto refused = [&](const std::string& path, const std::string& who) {
+    std::string head = "POST " + path + " HTTP/1.1\r\nHost: x\r\nContent-Length: 65536\r\n";
+    if (!who.empty()) head += "Authorization: Bearer " + f.world.keys[who] + "\r\n";
+    return status_of(f, head + "\r\n");  // Without a byte of the body
+  };
+  CHECK(refused("/v1/tokens", "") == 401);
+  CHECK(refused("/v1/tokens", "viewer") == 403);
+  CHECK(refused("/v1/nothing", "admin") == 404);
+  CHECK(refused("/v1/hosts", "admin") == 405);
+  CHECK(refused("/v1/tokens", "operator") == 0);  // Waited for until the deadline
+  CHECK(f.server->counters().requests == 0);
   CHECK(f.is_healthy());
 }
 

@@ -118,6 +118,52 @@ TEST_CASE("a reader that never reads again is closed by the write deadline") {
   }));
 }
 
+TEST_CASE("a stream ends soon after its key was revoked or has expired") {
+  ApiServer::Options options;
+  options.deadlines.recheck = 50ms;
+  ServerFixture f(options);
+  const auto now_ms = system_clock().unix_ms();
+  const auto revoked =
+      f.world.access.create_key("system", "a", f.world.home, model::Role::kViewer, 0).value();
+  const auto expiring =
+      f.world.access.create_key("system", "b", f.world.home, model::Role::kViewer, now_ms + 1500)
+          .value();
+  for (const auto& key : {revoked, expiring}) {
+    for (const bool busy : {false, true}) {
+      CAPTURE(key.record.user);
+      CAPTURE(busy);
+      RawClient client(f.server->port());
+      REQUIRE(client.send("GET /v1/logs/follow?tail=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
+                          key.text + "\r\n\r\n"));
+      if (key.record.user == "a" || !busy) client.receive("event: live");
+      std::atomic<bool> stop = false;
+      std::thread writer([&] {
+        while (busy && !stop) {
+          f.world.telemetry.commit_logs(f.world.web1, lines(f.world.now_ms, "c", 1));
+          std::this_thread::sleep_for(2ms);
+        }
+      });
+      if (key.record.user == "a" && busy)
+        REQUIRE(f.world.access.revoke_key("system", f.world.home, key.record.id));
+      const bool first_of_a = key.record.user == "a" && !busy;
+      if (first_of_a) {
+        // A valid key keeps its stream over many checks.
+        std::this_thread::sleep_for(300ms);
+        CHECK(f.server->counters().connections >= 1);
+        client.close();
+      } else if (key.record.user == "b" && busy) {
+        CHECK(client.status() == 401);  // Expired while the quiet one was followed
+      } else {
+        const std::string rest = client.receive("0\r\n\r\n");
+        CHECK(rest.find("event: closed\n") != std::string::npos);
+      }
+      stop = true;
+      writer.join();
+    }
+  }
+  CHECK(eventually([&] { return f.world.live.counters().followers == 0; }));
+}
+
 TEST_CASE("following needs a key; a full house is said") {
   ServerFixture f;
   const auto refused = f.client()->stream(

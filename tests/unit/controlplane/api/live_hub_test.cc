@@ -3,8 +3,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <thread>
 
+#include "controlplane/api/to_json.h"
 #include "tests/unit/controlplane/api/api_fixture.h"
 
 namespace observeai::controlplane::api {
@@ -122,13 +124,100 @@ TEST_CASE("a new container gets its name as soon as the store knows it") {
   CHECK(f.live.names().name(f.web1, "container/" + container_id('7')) == "newborn");
 }
 
-TEST_CASE("a broken log stream goes on after its last row") {
+// The id that a client holds after these frames.
+std::string last_id(const std::string& frames) {
+  const auto found = frames.rfind("\nid: ");
+  if (found == std::string::npos) return "";
+  const auto begin = found + 5;
+  return frames.substr(begin, frames.find('\n', begin) - begin);
+}
+
+TEST_CASE("a broken log stream goes on with what arrived since, however old that is") {
   Fixture f;
-  const std::string last_seen = std::to_string((f.now_ms - 2999) * 1'000'000 + 5);  // Of "line 1"
-  Reader reader(follow(f, "/v1/logs/follow?tail=0", "viewer", last_seen));
+  const auto second = std::int64_t{1'000'000'000};
+  const auto now_ns = f.now_ms * 1'000'000;
+  std::string id;
+  {
+    Reader reader(follow(f, "/v1/logs/follow?target=host&tail=10"));
+    REQUIRE(reader.read_until(has("event: live")));
+    f.telemetry.commit_logs(f.web1, one_line(now_ns - second, "first"));
+    REQUIRE(reader.read_until(has("first")));
+    id = last_id(reader.text);
+  }
+  CHECK(parse_position(id));
+  // While nobody listens: another host's row of before, one of the same moment, one of last week.
+  f.telemetry.commit_logs(f.db1, one_line(now_ns - 3 * second, "late"));
+  f.telemetry.commit_logs(f.db1, one_line(now_ns - second, "equal"));
+  f.telemetry.commit_logs(f.db1, one_line(now_ns - 7 * 24 * 3600 * second, "very late"));
+  Reader again(follow(f, "/v1/logs/follow?target=host&since=10m&tail=0", "viewer", id));
+  REQUIRE(again.read_until(has("event: live")));
+  CHECK(again.events("log").size() == 3);
+  for (const std::string word : {"\"late\"", "\"equal\"", "\"very late\""})
+    CHECK(again.text.find(word) != std::string::npos);
+  CHECK(again.text.find("first") == std::string::npos);
+  f.telemetry.commit_logs(f.web1, one_line(now_ns - 5 * second, "next"));
+  REQUIRE(again.read_until(has("next")));
+  CHECK(again.events("log").size() == 4);
+}
+
+TEST_CASE("a stream that breaks in its past resumes without a gap; the past has no ids") {
+  Fixture f;
+  Reader reader(follow(f, "/v1/logs/follow?tail=2"));
   REQUIRE(reader.read_until(has("event: live")));
-  REQUIRE(reader.events("log").size() == 1);
-  CHECK(reader.events("log")[0].at("original_bytes").as_int64() == 5000);
+  CHECK(reader.text.find("\nid: ") > reader.text.find("event: live"));
+  f.telemetry.commit_logs(f.web1, one_line(f.now_ms * 1'000'000, "new"));
+  Reader again(follow(f, "/v1/logs/follow", "viewer", last_id(reader.text)));
+  REQUIRE(again.read_until(has("event: live")));
+  CHECK(again.events("log").size() == 1);
+  CHECK(again.text.find("new") != std::string::npos);
+}
+
+TEST_CASE("whoever breaks and resumes under concurrent commits gets each row once") {
+  Fixture f;
+  constexpr int kCommits = 400;
+  std::thread writer([&] {
+    for (int c = 0; c < kCommits; ++c) {
+      // Two hosts whose clocks disagree, several rows of one time.
+      wire::LogBatch batch;
+      for (int r = 0; r < 3; ++r) {
+        batch.records.push_back(
+            {"host", wire::LogStream::kStdout, f.now_ms * 1'000'000 - (c % 5) * 1'000'000'000LL,
+             "row-" + std::to_string(c) + "-" + std::to_string(r), 0, 0});
+      }
+      f.telemetry.commit_logs(c % 2 == 0 ? f.web1 : f.db1, batch);
+      if (c % 16 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  std::multiset<std::string> seen;
+  std::string id;
+  while (seen.size() < kCommits * 3) {
+    Reader reader(follow(f, "/v1/logs/follow?grep=row-&tail=10000", "viewer", id));
+    const auto before = seen.size();
+    // A few frames, then the connection breaks.
+    REQUIRE(reader.read_until([&](const std::string& text) {
+      return text.find("event: live") != std::string::npos &&
+             (reader.events("log").size() >= 10 || before + reader.events("log").size() >= kCommits * 3);
+    }));
+    for (const auto& row : reader.events("log")) seen.emplace(row.at("text").as_string());
+    id = last_id(reader.text);
+  }
+  writer.join();
+  CHECK(seen.size() == kCommits * 3);
+  CHECK(std::set<std::string>(seen.begin(), seen.end()).size() == kCommits * 3);
+}
+
+TEST_CASE("positions as ids") {
+  const model::LogPosition position{1'763'700'000'000, 18'446'744'073'709'551'615U, 4'294'967'295U};
+  CHECK(parse_position(format_position(position)) == position);
+  for (const std::string bad : {"", "1", "1.2", "1.2.3.4", "a.2.3", "1.-2.3", "1.2.4294967296", "1..3"})
+    CHECK_FALSE(parse_position(bad));
+  Fixture f;
+  auto request = f.request("GET", "/v1/logs/follow");
+  request.last_event_id = "1763700000000000000";
+  const Reply reply = f.api.handle(request);
+  CHECK(reply.status == 400);
+  CHECK(reply.body.find("Last-Event-ID") != std::string::npos);
+  CHECK(f.live.counters().followers == 0);
 }
 
 TEST_CASE("events resume after an id, from the header or the parameter") {

@@ -5,6 +5,8 @@
 #include <doctest/doctest.h>
 
 #include "controlplane/api/route_table.h"
+#include "controlplane/api/to_json.h"
+#include "controlplane/enroll/enrollment_service.h"
 #include "protocol/base/files.h"
 #include "tests/unit/controlplane/api/api_fixture.h"
 #include "tests/unit/controlplane/api/mini_yaml.h"
@@ -172,6 +174,10 @@ TEST_CASE("every reply has what the file promises, and nothing else") {
       f.access
           .create_login("system", "ann", f.home, model::Role::kViewer, "h", 1, std::string(64, 'a'))
           .value();
+  model::Alert odd;
+  odd.kind = "test";
+  REQUIRE(f.repositories.alerts.raise(odd));
+  const std::string alert = alert_id(odd);
   const std::vector<Example> examples = {
       {"GET", "/v1/health", ""},
       {"GET", "/v1/version", ""},
@@ -204,6 +210,7 @@ TEST_CASE("every reply has what the file promises, and nothing else") {
       {"GET", "/v1/keys", ""},
       {"DELETE", "/v1/keys/" + parse_api_key(f.keys["viewer"])->id, ""},
       {"GET", "/v1/audit", ""},
+      {"POST", "/v1/alerts/" + alert + "/resolve", ""},
       {"POST", "/v1/enroll", "{}", 202},
       {"POST", "/v1/enroll/confirm", "{}"},
       {"POST", "/v1/renew", "{}"},
@@ -230,6 +237,157 @@ TEST_CASE("every reply has what the file promises, and nothing else") {
     CHECK(seen.contains(&route) != streams);
   }
   for (const auto& where : validator.unchecked()) FAIL_CHECK(where << " was always empty");
+}
+
+// The parameter at fault when this request was refused for one; else "".
+std::string fault_of(const Reply& reply) {
+  if (reply.status != 400) return "";
+  const auto error = json::parse(reply.body).as_object().at("error").as_object();
+  return error.contains("parameter") ? std::string(error.at("parameter").as_string()) : "";
+}
+
+TEST_CASE("query parameters are taken up to the described limits and not beyond") {
+  Fixture f;
+  std::size_t checked = 0;
+  for (const auto& route : routes()) {
+    const auto& described = operation(route);
+    if (route.method != "GET" || !described.contains("parameters")) continue;
+    for (const auto& reference : described.at("parameters").as_array()) {
+      const auto& parameter = follow_reference(reference.as_object());
+      if (parameter.at("in").as_string() != "query") continue;
+      const std::string name(parameter.at("name").as_string());
+      const auto& schema = parameter.at("schema").as_object();
+      std::string path(route.pattern);
+      path += path.starts_with("/v1/metrics") && name != "host" ? "?host=web1&" : "?";
+      const auto fault = [&](const std::string& value) {
+        return fault_of(f.send("GET", path + name + "=" + value));
+      };
+      CAPTURE(path);
+      CAPTURE(name);
+      const std::string type(schema.at("type").as_string());
+      if (type == "integer") {
+        const auto least = schema.at("minimum").as_int64();
+        CHECK(fault(std::to_string(least)) == "");
+        CHECK(fault(std::to_string(least - 1)) == name);
+        if (const auto* most = schema.if_contains("maximum")) {
+          CHECK(fault(std::to_string(most->as_int64())) == "");
+          CHECK(fault(std::to_string(most->as_int64() + 1)) == name);
+        }
+        CHECK(fault("x") == name);
+        ++checked;
+      } else if (const auto* choices = schema.if_contains("enum")) {
+        for (const auto& choice : choices->as_array())
+          CHECK(fault(std::string(choice.as_string())) == "");
+        CHECK(fault("nothing") == name);
+        ++checked;
+      } else if (const auto* most = schema.if_contains("maxLength")) {
+        const auto length = static_cast<std::size_t>(most->as_int64());
+        CHECK(fault(std::string(length, 'A')) == "");
+        CHECK(fault(std::string(length + 1, 'A')) == name);
+        ++checked;
+      } else if (type == "boolean") {
+        CHECK(fault("true") == "");
+        CHECK(fault("1") == name);
+        ++checked;
+      }
+    }
+  }
+  CHECK(checked > 30);
+}
+
+// A value of this schema that is as large as allowed, or by one larger.
+json::value largest(const json::object& schema, bool beyond) {
+  const auto limit = [&](const char* name) { return schema.at(name).as_int64() + (beyond ? 1 : 0); };
+  const std::string type(schema.at("type").as_string());
+  if (type == "integer") return limit("maximum");
+  if (type == "string") return json::value(std::string(static_cast<std::size_t>(limit("maxLength")), 'a'));
+  if (type == "array") {
+    json::array out;
+    for (std::int64_t i = 0; i < limit("maxItems"); ++i) out.emplace_back("10.0.0.0/8");
+    return out;
+  }
+  json::object out;
+  for (std::int64_t i = 0; i < limit("maxProperties"); ++i) out["n" + std::to_string(i)] = "v";
+  return out;
+}
+
+TEST_CASE("bodies are taken up to the described limits and not beyond") {
+  Fixture f;
+  const std::map<std::string, std::string> rest = {
+      {"/v1/login", R"({"code":"c"})"},
+      {"/v1/agents/{agent_id}/revoke", R"({"reason":"r"})"},
+      {"/v1/tokens", "{}"},
+      {"/v1/keys", R"({"user":"u","role":"viewer"})"}};
+  std::size_t checked = 0;
+  for (const auto& [pattern, base] : rest) {
+    std::string path = pattern;
+    if (const auto open = path.find("{agent_id}"); open != std::string::npos)
+      path.replace(open, 10, "db1-bbbbbbbb");
+    const auto matched = match("POST", path);
+    REQUIRE(matched);
+    const auto& schema = follow_reference(operation(*matched->route).at("requestBody").as_object())
+                             .at("content")
+                             .as_object()
+                             .at("application/json")
+                             .as_object()
+                             .at("schema")
+                             .as_object();
+    for (const auto& property : schema.at("properties").as_object()) {
+      const std::string name(property.key());
+      const auto& kind = property.value().as_object();
+      CAPTURE(path);
+      CAPTURE(name);
+      const auto fault = [&](const json::value& value) {
+        auto body = json::parse(base).as_object();
+        body[name] = value;
+        return fault_of(f.send("POST", path, "admin", json::serialize(body)));
+      };
+      if (const auto* least = kind.if_contains("minimum")) {
+        CHECK(fault(*least) == "");
+        CHECK(fault(least->as_int64() - 1) == name);
+        ++checked;
+      }
+      if (const auto* least = kind.if_contains("minLength"); least != nullptr) {
+        const std::string text(static_cast<std::size_t>(least->as_int64()) - 1, 'a');
+        CHECK(fault(json::value(text)) == name);
+      }
+      const bool bounded = kind.contains("maximum") || kind.contains("maxLength") ||
+                           kind.contains("maxItems") || kind.contains("maxProperties");
+      if (bounded) {
+        CHECK(fault(largest(kind, false)) == "");
+        CHECK(fault(largest(kind, true)) == name);
+        ++checked;
+      } else {
+        CHECK((kind.at("type").as_string() == "boolean" || kind.contains("enum")));
+      }
+      for (const char* inner : {"items", "additionalProperties"}) {
+        const auto* element = kind.if_contains(inner);
+        if (element == nullptr) continue;
+        for (const bool beyond : {false, true}) {
+          const auto text = largest(element->as_object(), beyond);
+          const json::value value = std::string_view(inner) == "items"
+                                        ? json::value(json::array{text})
+                                        : json::value(json::object{{"n", text}});
+          CHECK(fault(value) == (beyond ? name : ""));
+        }
+        ++checked;
+      }
+    }
+  }
+  CHECK(checked > 8);
+}
+
+TEST_CASE("tokens have the limits of the service that makes them") {
+  const auto& token = document()
+                          .at("components")
+                          .as_object()
+                          .at("requestBodies")
+                          .as_object()
+                          .at("NewToken")
+                          .as_object();
+  const std::string text = json::serialize(token);
+  CHECK(text.find("\"maximum\":" + std::to_string(kMaxTokenLifetimeMs)) != std::string::npos);
+  CHECK(text.find("\"maximum\":" + std::to_string(kMaxTokenUses)) != std::string::npos);
 }
 
 TEST_CASE("errors are as described too") {

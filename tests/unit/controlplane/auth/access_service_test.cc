@@ -61,6 +61,29 @@ TEST_CASE("a new key works and carries user, tenant and role; its secret is nowh
   CHECK(f.key().text != f.key().text);
 }
 
+TEST_CASE("what outlives its request asks again: revoked at once, elsewhere within seconds, expired") {
+  Fixture f;
+  const auto key = f.key();
+  CHECK(f.service.still_valid(key.record.id));
+  REQUIRE(f.service.revoke_key("user:root", f.tenant, key.record.id));
+  CHECK(f.service.still_valid(key.record.id).error().code() == Errc::kDenied);
+
+  const auto other = f.key();
+  CHECK(f.service.still_valid(other.record.id));
+  const int finds = f.access.finds();
+  CHECK(f.service.still_valid(other.record.id));
+  CHECK(f.access.finds() == finds);  // Believed for a moment
+  REQUIRE(f.access.revoke_key(other.record.id, 1));
+  f.clock.advance(AccessService::kRecheck);
+  CHECK(f.service.still_valid(other.record.id).error().code() == Errc::kDenied);
+
+  const auto short_lived = f.key(Role::kViewer, f.clock.unix_ms() + 100);
+  CHECK(f.service.still_valid(short_lived.record.id));
+  f.clock.advance(100ms);
+  CHECK(f.service.still_valid(short_lived.record.id).error().code() == Errc::kDenied);
+  CHECK(f.service.still_valid("nobody").error().code() == Errc::kDenied);
+}
+
 TEST_CASE("wrong secret, unknown id and garbage are refused with the same words") {
   Fixture f;
   const auto key = f.key();

@@ -84,7 +84,7 @@ TEST_CASE("no command prints a control character that came from the server") {
       {"events", [](Context& c) { return show_events(c, {}); }},
       {"alerts", [](Context& c) { return show_alerts(c); }},
       {"ledger", [](Context& c) { return show_ledger(c, ""); }},
-      {"audit", [](Context& c) { return show_audit(c); }},
+      {"audit", [](Context& c) { return show_audit(c, "", ""); }},
       {"agents", [](Context& c) { return list_agents(c); }},
       {"agent", [](Context& c) { return show_agent(c, "a"); }},
       {"tokens", [](Context& c) { return list_tokens(c); }},
@@ -163,6 +163,51 @@ TEST_CASE("top shows as many pictures as were asked for, with and without colour
   f.terminal.interactive = false;
   f.context.json = true;
   CHECK(top_rounds(f.context, false, std::nullopt) == 0);
+}
+
+TEST_CASE("status asks for a page of each list, once, and says that there is more") {
+  Fixture f;
+  f.http->bodies["/v1/status"] = R"({"now_ms":1000})";
+  f.http->bodies["/v1/hosts?limit=20"] = R"({"hosts":[{"hostname":"h"}],"next":"x"})";
+  f.http->bodies["/v1/containers?limit=20"] = R"({"containers":[{"name":"c"}],"next":"y"})";
+  REQUIRE(show_status(f.context));
+  CHECK(f.http->paths ==
+        std::vector<std::string>{"/v1/status", "/v1/hosts?limit=20", "/v1/containers?limit=20"});
+  CHECK(f.out.str().find("(and more: observeai hosts)") != std::string::npos);
+  CHECK(f.out.str().find("(and more: observeai containers)") != std::string::npos);
+}
+
+TEST_CASE("a list is read to its end, page by page") {
+  Fixture f;
+  f.http->bodies["/v1/containers?limit=2000"] =
+      R"({"containers":[{"name":"one"}],"next":"n1","usage_omitted":1})";
+  f.http->bodies["/v1/containers?limit=2000&after=n1"] =
+      R"({"containers":[{"name":"two"}],"next":"n2","usage_omitted":2})";
+  f.http->bodies["/v1/containers?limit=2000&after=n2"] = R"({"containers":[{"name":"three"}],"next":""})";
+  REQUIRE(show_containers(f.context, "", false));
+  for (const char* name : {"one", "two", "three", "for 3 of these"})
+    CHECK(f.out.str().find(name) != std::string::npos);
+  f.http->bodies["/v1/containers?limit=2000&after=n2"] = R"({"containers":[],"next":"n2"})";
+  CHECK(show_containers(f.context, "", false).error().code() == Errc::kCorrupt);
+}
+
+TEST_CASE("an alert shows the id that resolves it") {
+  Fixture f;
+  f.answer(R"({"now_ms":9000,"alerts":[{"id":"00ff","kind":"agent.clone","first_ms":1000}]})");
+  REQUIRE(show_alerts(f.context));
+  CHECK(f.out.str().find("00ff") != std::string::npos);
+  f.answer(R"({"id":"00ff","kind":"agent.clone","message":"two"})");
+  REQUIRE(resolve_alert(f.context, "00ff"));
+  CHECK(f.http->last.method == "POST");
+  CHECK(f.http->last.path == "/v1/alerts/00ff/resolve");
+}
+
+TEST_CASE("audit goes back from the entries it shows") {
+  Fixture f;
+  f.answer(R"({"now_ms":9000,"entries":[{"seq":41},{"seq":42}],"truncated":true})");
+  REQUIRE(show_audit(f.context, "43", "2"));
+  CHECK(f.http->last.path == "/v1/audit?before_seq=43&limit=2");
+  CHECK(f.out.str().find("--before 41") != std::string::npos);
 }
 
 TEST_CASE("what never happened is not ago") {
