@@ -24,21 +24,29 @@ std::string plural(std::uint32_t count, const char* word) {
   return std::to_string(count) + " " + word + (count == 1 ? "" : "s");
 }
 
+// Shown to people on terminals and in logs: a control character (C0, DEL, C1) has no business there.
+bool is_printable(const std::string& text) {
+  return text::is_valid_utf8(text) && text::escape_unprintable(text, text.size() + 1) == text;
+}
+
 // What holds for every request, whoever sends it.
 Result<void> check_fields(const pki::EnrollRequest& request) {
   if (!pki::is_token_id(request.token_id)) {
     return Error(Errc::kInvalid, "field \"token_id\" must be 10 characters of [a-z0-9]");
   }
-  if (request.hostname.size() > kMaxHostname || !text::is_valid_utf8(request.hostname)) {
-    return Error(Errc::kInvalid, "field \"hostname\" must be UTF-8 of at most 253 bytes");
+  if (request.hostname.size() > kMaxHostname || !is_printable(request.hostname)) {
+    return Error(Errc::kInvalid,
+                 "field \"hostname\" must be UTF-8 of at most 253 bytes without control characters; "
+                 "set this host's name right (hostnamectl set-hostname NAME)");
   }
   const auto& machine = request.machine_id_sha256;
   const auto machine_bytes = text::from_hex(machine);
   if (!machine.empty() && (!machine_bytes || machine_bytes->size() != 32)) {
     return Error(Errc::kInvalid, "field \"machine_id_sha256\" must be 64 hex digits or empty");
   }
-  if (request.agent_version.size() > kMaxVersion || !text::is_valid_utf8(request.agent_version)) {
-    return Error(Errc::kInvalid, "field \"agent_version\" must be UTF-8 of at most 64 bytes");
+  if (request.agent_version.size() > kMaxVersion || !is_printable(request.agent_version)) {
+    return Error(Errc::kInvalid,
+                 "field \"agent_version\" must be UTF-8 of at most 64 bytes without control characters");
   }
   if (request.csr_pem.size() > kMaxCsr) {
     return Error(Errc::kInvalid, "field \"csr_pem\" is longer than 16 KiB");
@@ -90,15 +98,15 @@ Result<pki::EnrollResponse> EnrollmentService::enroll(const pki::EnrollRequest& 
                                                       const std::string& remote) {
   TRY_VOID(check_rate(sources_, remote, remote));
   const auto object = "token:" + log::printable(request.token_id, pki::kTokenIdLength);
-  const auto deny = [&](Error error) {
-    return refused(object, "agent.enroll.refused", object, std::move(error),
+  const auto deny = [&](const std::string& actor, Error error) {
+    return refused(actor, "agent.enroll.refused", object, std::move(error),
                    {{"remote", remote}, {"hostname", log::printable(request.hostname)}});
   };
-  if (auto fields = check_fields(request); !fields) return deny(std::move(fields).error());
+  if (auto fields = check_fields(request); !fields) return deny(kStranger, std::move(fields).error());
   auto token = authenticate(request);
-  if (!token) return deny(std::move(token).error());
+  if (!token) return deny(kStranger, std::move(token).error());
   auto answer = admit(*token, request, remote);
-  if (!answer) return deny(std::move(answer).error());
+  if (!answer) return deny(object, std::move(answer).error());
   return answer;
 }
 

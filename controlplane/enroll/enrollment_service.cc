@@ -19,8 +19,8 @@ constexpr std::size_t kMaxLabelBytes = 128;
 constexpr std::size_t kMaxNetworks = 64;
 constexpr std::size_t kMaxPatternBytes = 253;
 constexpr std::size_t kMaxReasonBytes = 500;
-// Refusals of strangers that are written down one by one; the rest is counted.
-constexpr Rate kStrangerAuditRate{10, 100};
+// Refusals of one actor that are written down one by one; the rest is counted. Anybody may cause them.
+constexpr Rate kRefusalAuditRate{1.0 / 60, 10};
 
 Result<void> check_token_scope(const TokenScope& scope) {
   if (scope.tenant.empty()) return Error(Errc::kInvalid, "a token needs a tenant");
@@ -62,7 +62,7 @@ EnrollmentService::EnrollmentService(EnrollmentOptions options, CertificateAutho
       clock_(clock),
       sources_(options_.per_source, clock),
       token_uses_(options_.per_token, clock),
-      stranger_audits_(kStrangerAuditRate, clock) {}
+      refusal_audits_(kRefusalAuditRate, clock) {}
 
 Result<CreatedToken> EnrollmentService::create_token(const TokenScope& scope,
                                                      const std::string& actor) {
@@ -100,10 +100,10 @@ Result<void> EnrollmentService::revoke_token(const std::string& id, const std::s
 Result<pki::ConfirmResponse> EnrollmentService::confirm(const pki::ConfirmRequest& request,
                                                         const std::string& remote) {
   TRY_VOID(check_rate(sources_, remote, remote));
+  std::string actor = kStranger;
   const auto deny = [&](Error error) {
-    return refused("agent:" + log::printable(request.agent_id, kMaxIdLength), "agent.confirm.refused",
-                   log::printable(request.agent_id, kMaxIdLength), std::move(error),
-                   {{"remote", remote}});
+    return refused(actor, "agent.confirm.refused", log::printable(request.agent_id, kMaxIdLength),
+                   std::move(error), {{"remote", remote}});
   };
   // The same words for an agent that is not there and for a signature that is not its own.
   const Error unknown(Errc::kDenied, "no such agent, or the signature is not by its key");
@@ -114,6 +114,7 @@ Result<pki::ConfirmResponse> EnrollmentService::confirm(const pki::ConfirmReques
   TRY(const auto certificate, pki::parse_certificate(agent->certificate_pem));
   const auto statement = pki::confirm_statement(id->value(), request.timestamp_ms);
   if (!pki::verify_signature(certificate, statement, request.signature)) return deny(unknown);
+  actor = "agent:" + id->value();
   if (auto clock = check_clock(request.timestamp_ms); !clock) return deny(std::move(clock).error());
   if (agent->state == model::AgentState::kRevoked) {
     return deny(Error(Errc::kDenied, "agent " + id->value() + " was revoked: " + agent->revoked_reason));
@@ -201,12 +202,12 @@ Error EnrollmentService::refused(const std::string& actor, const std::string& ac
                                  const std::string& object, Error error, Detail detail) {
   {
     MutexLock lock(audit_mutex_);
-    if (stranger_audits_.try_take("refusals")) {
-      ++audits_left_out_;
+    if (refusal_audits_.try_take(actor)) {
+      ++audits_left_out_[actor];
       return error;
     }
-    if (audits_left_out_ > 0) detail["left_out_before"] = std::to_string(audits_left_out_);
-    audits_left_out_ = 0;
+    if (const auto left_out = audits_left_out_.extract(actor))
+      detail["left_out_before"] = std::to_string(left_out.mapped());
   }
   detail["reason"] = error.message();
   if (const auto written = record(actor, action, object, std::move(detail)); !written) {

@@ -4,9 +4,9 @@
 //   kInvalid 400 (bad field, clock off)   kDenied 403   kLimit 429   kNotFound 404   kUnavailable 503
 //
 // A refusal names its reason only to who holds the token's secret (or the agent's key); an unknown id
-// and a wrong secret get the same answer. Every use and every refusal is audited; refusals of
-// strangers at a bounded rate, with a count of what was left out. Thread-safe. See docs of each call
-// for what is idempotent.
+// and a wrong secret get the same answer. Every use is audited, and every refusal too: for each actor
+// that proved who it is a handful at once and then one a minute, with a count of what was left out; all
+// who did not are one actor, kStranger. Thread-safe. See docs of each call for what is idempotent.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,9 @@ namespace observeai::controlplane {
 inline constexpr std::int64_t kDefaultTokenLifetimeMs = 3'600'000;
 inline constexpr std::int64_t kMaxTokenLifetimeMs = 24 * 3'600'000;
 inline constexpr std::uint32_t kMaxTokenUses = 10'000;
+
+// The audit log's actor of a refusal to who proved nothing; what was claimed is in the object.
+inline constexpr const char* kStranger = "stranger";
 
 struct EnrollmentOptions {
   std::vector<pki::BrokerAddress> brokers;  // As agents reach them; at least one
@@ -90,7 +93,7 @@ class EnrollmentService {
   Result<void> check_clock(std::int64_t host_ms) const;
   Result<void> record(const std::string& actor, const std::string& action,
                       const std::string& object, Detail detail);
-  // Audits the refusal and hands it on.
+  // Audits the refusal, at the rate of its actor, and hands it on.
   Error refused(const std::string& actor, const std::string& action, const std::string& object,
                 Error error, Detail detail);
 
@@ -117,7 +120,7 @@ class EnrollmentService {
   Result<Asker> identify(const pki::RenewRequest& request) const;
   Result<model::AgentRecord> check_may_renew(const Asker& asker);
   Result<void> check_not_replaced(const Asker& asker, const model::AgentRecord& agent);
-  Result<pki::RenewResponse> renew_checked(const pki::RenewRequest& request);
+  Result<pki::RenewResponse> renew_checked(const pki::RenewRequest& request, const Asker& asker);
   Result<pki::RenewResponse> reissue(const pki::RenewRequest& request,
                                      const model::AgentRecord& agent,
                                      const std::string& new_spki);
@@ -131,10 +134,10 @@ class EnrollmentService {
   const Clock& clock_;
   RateLimiter sources_;
   RateLimiter token_uses_;
-  RateLimiter stranger_audits_;
+  RateLimiter refusal_audits_;  // By actor
   Mutex renewal_mutex_;  // One renewal at a time: look, issue and replace belong together.
   Mutex audit_mutex_;
-  std::uint64_t audits_left_out_ GUARDED_BY(audit_mutex_) = 0;
+  std::map<std::string, std::uint64_t> audits_left_out_ GUARDED_BY(audit_mutex_);  // By actor
 };
 
 }  // namespace observeai::controlplane

@@ -14,17 +14,19 @@ Result<pki::RenewResponse> EnrollmentService::renew(const pki::RenewRequest& req
                                                     const std::string& remote) {
   TRY_VOID(check_rate(sources_, remote, remote));
   const auto object = log::printable(request.agent_id, kMaxIdLength);
-  auto answer = renew_checked(request);
-  if (!answer) {
-    return refused("agent:" + object, "agent.renew.refused", object, std::move(answer).error(),
-                   {{"remote", remote}});
-  }
+  const auto deny = [&](const std::string& actor, Error error) {
+    return refused(actor, "agent.renew.refused", object, std::move(error), {{"remote", remote}});
+  };
+  auto asker = identify(request);
+  if (!asker) return deny(kStranger, std::move(asker).error());
+  auto answer = renew_checked(request, *asker);
+  if (!answer) return deny("agent:" + object, std::move(answer).error());
   TRY_VOID(record("agent:" + object, "agent.renew", object, {{"remote", remote}}));
   return answer;
 }
 
-Result<pki::RenewResponse> EnrollmentService::renew_checked(const pki::RenewRequest& request) {
-  TRY(const auto asker, identify(request));
+Result<pki::RenewResponse> EnrollmentService::renew_checked(const pki::RenewRequest& request,
+                                                            const Asker& asker) {
   MutexLock lock(renewal_mutex_);
   TRY(const auto agent, check_may_renew(asker));
   TRY_VOID(check_not_replaced(asker, agent));

@@ -235,6 +235,15 @@ TEST_CASE("bad fields are named, and cost no use") {
   CHECK(has(with([](auto& r) { r.token_id = "../etc"; }), "\"token_id\""));
   CHECK(has(with([](auto& r) { r.hostname = "\xFF"; }), "\"hostname\""));
   CHECK(has(with([](auto& r) { r.hostname = std::string(254, 'a'); }), "\"hostname\""));
+  const std::vector<std::string> controls{"web\x1b[2Jbad", "web\n1", std::string("web\0", 4), "web\x7f",
+                                          "web\xc2\x9b"};
+  for (const auto& bad : controls) {
+    const auto words = with([&](auto& r) { r.hostname = bad; });
+    CHECK(has(words, "\"hostname\" must be UTF-8 of at most 253 bytes without control characters"));
+    CHECK(has(words, "hostnamectl set-hostname"));
+    CHECK_FALSE(has(words, bad));
+  }
+  CHECK(has(with([](auto& r) { r.agent_version = "1\x1b]0;x\x07"; }), "\"agent_version\""));
   CHECK(has(with([](auto& r) { r.machine_id_sha256 = "abc"; }), "\"machine_id_sha256\""));
   CHECK(has(with([](auto& r) { r.agent_version = std::string(65, '1'); }), "\"agent_version\""));
   CHECK(has(with([](auto& r) { r.csr_pem = std::string(20'000, 'a'); }), "\"csr_pem\""));
@@ -243,6 +252,17 @@ TEST_CASE("bad fields are named, and cost no use") {
   CHECK(has(with([](auto& r) { r.result_public_key.fill(0); }), "\"result_public_key\""));
   CHECK(plane.store.tokens.find(token.id)->value().uses == 0);
   CHECK(plane.service->enroll(good, kRemote));
+}
+
+TEST_CASE("a host name in any script is fine") {
+  ControlPlane plane;
+  const auto token = plane.token(2);
+  Host host;
+  host.name = "b\xc3\xbcro-\xe3\x83\x9b\xe3\x82\xb9\xe3\x83\x88";
+  CHECK(host.enroll(plane, token));
+  Host longest;
+  longest.name = std::string(253, 'a');
+  CHECK(longest.enroll(plane, token));
 }
 
 TEST_CASE("the same machine with another key is another agent, and an alert") {
@@ -353,10 +373,32 @@ TEST_CASE("refusals of strangers cannot fill the audit log; the gap is counted")
   ControlPlane plane;
   const auto stranger = Host().request(pki::generate_token(), plane.clock.unix_ms());
   for (int i = 0; i < 500; ++i) CHECK_FALSE(plane.service->enroll(stranger, kRemote));
-  CHECK(plane.audited("agent.enroll.refused").size() == 100);
-  plane.clock.advance(std::chrono::seconds(1));
-  CHECK_FALSE(plane.service->enroll(stranger, kRemote));
-  CHECK(has(plane.audited("agent.enroll.refused").back(), "\"left_out_before\":\"400\""));
+  CHECK(plane.audited("agent.enroll.refused").size() == 10);
+  // Then one a minute, however many there are.
+  for (int second = 0; second < 600; ++second) {
+    plane.clock.advance(std::chrono::seconds(1));
+    CHECK_FALSE(plane.service->enroll(stranger, kRemote));
+  }
+  const auto rows = plane.audited("agent.enroll.refused");
+  CHECK(rows.size() == 20);
+  CHECK(has(rows[10], "\"left_out_before\":\"549\""));
+  CHECK(has(rows[11], "\"left_out_before\":\"59\""));
+}
+
+TEST_CASE("a flood of strangers hides no refusal of who holds a secret, and the log says who is who") {
+  ControlPlane plane;
+  const auto stranger = Host().request(pki::generate_token(), plane.clock.unix_ms());
+  for (int i = 0; i < 100; ++i) CHECK_FALSE(plane.service->enroll(stranger, kRemote));
+  const auto token = plane.token();
+  REQUIRE(plane.service->revoke_token(token.id, "user:admin"));
+  for (int i = 0; i < 100; ++i) {
+    CHECK_FALSE(plane.service->enroll(Host().request(token, plane.clock.unix_ms()), kRemote));
+  }
+  std::map<std::string, int> rows;
+  const auto entries = plane.store.audit.list(0, 1000).value();
+  for (const auto& entry : entries)
+    if (entry.action == "agent.enroll.refused") ++rows[entry.actor];
+  CHECK(rows == std::map<std::string, int>{{kStranger, 10}, {"token:" + token.id, 10}});
 }
 
 TEST_CASE("a token's scope is checked when it is made") {
