@@ -184,6 +184,26 @@ struct HostInventory {
   std::vector<wire::ListeningPort> ports;
 };
 
+// How much there is on one host.
+struct InventoryCounts {
+  AgentId agent;
+  std::int64_t updated_ms = 0;
+  std::uint64_t containers = 0;
+  std::uint64_t containers_running = 0;
+  std::uint64_t processes = 0;
+  std::uint64_t units = 0;
+  std::uint64_t ports = 0;
+};
+
+// What a person may call a target.
+struct TargetName {
+  AgentId agent;
+  wire::Target target;   // "container/<id>", "process/<key>", "unit/<name>"
+  std::string name;
+  std::string service;   // Of a container, else ""
+  bool is_running = false;  // Of a container, else false
+};
+
 enum class LedgerVerdict { kPending, kBalanced, kGap };  // pending: lane not contiguous up to as_of_seq
 struct LedgerRow {
   AgentId agent;

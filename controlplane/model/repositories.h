@@ -77,9 +77,20 @@ class TelemetryReader {
   virtual ~TelemetryReader() = default;
   virtual Result<std::vector<HostInventory>> inventories(const TenantId& tenant) = 0;
   virtual Result<std::optional<HostInventory>> inventory(const AgentId& agent) = 0;
+  // For totals and for finding a target by a name, without reading whole inventories: one pass over an
+  // index. By agent; an empty tenant means all.
+  virtual Result<std::vector<InventoryCounts>> inventory_counts(const TenantId& tenant) = 0;
+  // Containers, process groups and units whose id, name or service contains `text` ("" = all).
+  virtual Result<std::vector<TargetName>> target_names(const TenantId& tenant,
+                                                       const std::string& text) = 0;
   virtual Result<std::vector<LogRow>> logs(const LogQuery& query) = 0;
   virtual Result<std::vector<SeriesInfo>> series(const AgentId& agent, const wire::Target& target) = 0;
   virtual Result<std::vector<SeriesPoints>> points(const SeriesQuery& query) = 0;
+  // The newest value of gauges and the rate of counters, for lists: series with one of `names` in the
+  // newest epoch of the agent, each with at most its two newest samples in `points` (ascending). From
+  // memory, no chunk is decoded. Empty target: every target of the host, in one call.
+  virtual Result<std::vector<SeriesPoints>> latest(const AgentId& agent, const wire::Target& target,
+                                                   const std::vector<std::string>& names) = 0;
   virtual Result<std::vector<EventRow>> events(const EventQuery& query) = 0;
   virtual Result<std::vector<LedgerRow>> ledger(const AgentId& agent) = 0;  // Empty = all
 };

@@ -161,6 +161,7 @@ Result<void> AgentStore::seen(const AgentId& id, std::int64_t now_ms,
     Seen& seen = seen_[id];
     seen.ms = std::max(seen.ms, now_ms);
     if (hello) seen.hello = hello;
+    ++seen.changes;
   }
   if (hello) on_hello_(id, *hello);
   return {};
@@ -184,7 +185,7 @@ Result<void> AgentStore::flush() {
   MutexLock lock(mutex_);
   std::erase_if(seen_, [&](const auto& entry) {
     const auto found = taken.find(entry.first);
-    return found != taken.end() && found->second.ms == entry.second.ms;
+    return found != taken.end() && found->second.changes == entry.second.changes;
   });
   return {};
 }

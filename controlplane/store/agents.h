@@ -38,6 +38,7 @@ class AgentStore final : public model::AgentRegistry {
   struct Seen {
     std::int64_t ms = 0;
     std::optional<wire::Hello> hello;
+    std::uint64_t changes = 0;  // Tells what came while the rest was being written
   };
   void overlay(model::AgentRecord& agent) EXCLUDES(mutex_);
 

@@ -33,6 +33,41 @@ Result<void> write_cursor(sql::Database& db, std::int64_t epoch_no, std::size_t 
   return {};
 }
 
+void LastValue::take(std::int64_t sample_ms, double sample) {
+  const auto age = [](std::int64_t older, std::int64_t newer) {  // Any two times of any agent
+    return static_cast<std::uint64_t>(newer) - static_cast<std::uint64_t>(older);
+  };
+  if (!has_value() || sample_ms == ts_ms) {
+    ts_ms = sample_ms;
+    value = sample;
+  } else if (sample_ms > ts_ms) {
+    set_before(age(ts_ms, sample_ms), value);
+    ts_ms = sample_ms;
+    value = sample;
+  } else if (before_age_ms == 0 || age(sample_ms, ts_ms) <= before_age_ms) {
+    set_before(age(sample_ms, ts_ms), sample);
+  }
+}
+
+void LastValue::set_before(std::uint64_t age_ms, double sample) {
+  before_age_ms = age_ms <= std::numeric_limits<std::uint32_t>::max() ? static_cast<std::uint32_t>(age_ms) : 0;
+  before = sample;
+}
+
+void LastValue::merge(const LastValue& other) {
+  if (!other.has_value()) return;
+  const LastValue mine = *this;
+  if (other.before_age_ms != 0) take(other.ts_ms - other.before_age_ms, other.before);
+  take(other.ts_ms, other.value);
+  // What was here came by a commit and stays, at equal times.
+  if (mine.ts_ms == ts_ms) value = mine.value;
+}
+
+EpochState* EpochBook::newest_of(const AgentId& agent) {
+  const auto all = of_agent(agent);
+  return all.empty() ? nullptr : all.back();
+}
+
 EpochState* EpochBook::find(const AgentId& agent, const Epoch& epoch) {
   const auto found = by_key_.find({agent, epoch});
   return found == by_key_.end() ? nullptr : found->second;

@@ -31,9 +31,20 @@ struct StoredSource {
   bool unsealed = false;        // Changed since
 };
 
+// The two newest samples of one series, in whatever order they come. Small: there are millions.
 struct LastValue {
-  std::int64_t ts_ms = std::numeric_limits<std::int64_t>::min();  // No value yet
+  static constexpr std::int64_t kNever = std::numeric_limits<std::int64_t>::min();
+  std::int64_t ts_ms = kNever;
   double value = std::numeric_limits<double>::quiet_NaN();
+  double before = std::numeric_limits<double>::quiet_NaN();  // The sample before
+  std::uint32_t before_age_ms = 0;  // How much older that one is; 0 = none, or more than 49 days
+
+  bool has_value() const { return ts_ms != kNever; }
+  void take(std::int64_t sample_ms, double sample);
+  void merge(const LastValue& other);
+
+ private:
+  void set_before(std::uint64_t age_ms, double sample);
 };
 
 struct EpochState {
@@ -56,6 +67,7 @@ class EpochBook {
 
   EpochState* find(const AgentId& agent, const Epoch& epoch) REQUIRES(mutex);
   EpochState& at(std::int64_t no) REQUIRES(mutex);  // Must be there
+  EpochState* newest_of(const AgentId& agent) REQUIRES(mutex);  // nullptr: none
   bool has(std::int64_t no) REQUIRES(mutex) { return by_no_.contains(no); }
   // Oldest first; an empty id means every agent.
   std::vector<EpochState*> of_agent(const AgentId& agent) REQUIRES(mutex);

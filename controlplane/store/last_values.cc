@@ -27,8 +27,7 @@ Result<void> read_newest(sql::Database& db, std::int64_t epoch_no, EpochState& i
 void take_values(EpochState& epoch, const wire::SampleBatch& samples) {
   for (const auto& scrape : samples.scrapes) {
     for (std::size_t i = 0; i < scrape.series.size(); ++i) {
-      LastValue& last = epoch.values[scrape.series[i]];
-      if (scrape.ts_ms >= last.ts_ms) last = {scrape.ts_ms, scrape.values[i]};
+      epoch.values[scrape.series[i]].take(scrape.ts_ms, scrape.values[i]);
     }
   }
 }
@@ -48,13 +47,9 @@ Result<void> load_values(StateDb& state, EpochBook& book, Partitions& partitions
     auto read = partition->read([&](sql::Database& db) { return read_newest(db, epoch_no, found); });
     if (!read && read.error().code() == Errc::kCorrupt) partitions.quarantine(partition, read.error());
   }
-  // Commits may have been faster: the newer value stays.
   MutexLock lock(book.mutex);
   EpochState& epoch = book.at(epoch_no);
-  for (const auto& [id, value] : found.values) {
-    LastValue& last = epoch.values[id];
-    if (value.ts_ms > last.ts_ms) last = value;
-  }
+  for (const auto& [id, value] : found.values) epoch.values[id].merge(value);
   epoch.values_loaded = true;
   return {};
 }

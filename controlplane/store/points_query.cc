@@ -101,10 +101,9 @@ Result<std::vector<model::SeriesPoints>> Reader::matching_series(
       info.definition = definition;  // Of the newest epoch
       const auto value = values.find(definition.id);
       const LastValue last = value == values.end() ? LastValue{} : value->second;
-      const bool has_value = last.ts_ms != LastValue{}.ts_ms;
-      if (is_new || (has_value && last.ts_ms >= info.last_ts_ms)) {
+      if (is_new || (last.has_value() && last.ts_ms >= info.last_ts_ms)) {
         info.last_value = last.value;
-        info.last_ts_ms = has_value ? last.ts_ms : 0;
+        info.last_ts_ms = last.has_value() ? last.ts_ms : 0;
       }
       where[epoch.no][definition.id] = place->second;
     }
@@ -121,6 +120,37 @@ Result<std::vector<model::SeriesInfo>> Reader::series(const AgentId& agent, cons
   std::vector<model::SeriesInfo> out;
   out.reserve(matching.size());
   for (auto& series : matching) out.push_back(std::move(series.info));
+  return out;
+}
+
+Result<std::vector<model::SeriesPoints>> Reader::latest(const AgentId& agent, const wire::Target& target,
+                                                       const std::vector<std::string>& names) {
+  std::int64_t epoch_no = 0;
+  {
+    MutexLock lock(book_.mutex);
+    const auto* state = book_.newest_of(agent);
+    if (state == nullptr) return std::vector<model::SeriesPoints>();
+    epoch_no = state->no;
+  }
+  TRY_VOID(load_values(state_, book_, partitions_, epoch_no));
+  TRY(auto definitions,
+      state_.read([&](sql::Database& db) { return series_named(db, epoch_no, target, names); }));
+  std::vector<model::SeriesPoints> out;
+  out.reserve(definitions.size());
+  MutexLock lock(book_.mutex);
+  const auto& values = book_.at(epoch_no).values;
+  for (auto& definition : definitions) {
+    const auto found = values.find(definition.id);
+    auto& series = out.emplace_back();
+    series.info.agent = agent;
+    series.info.definition = std::move(definition);
+    if (found == values.end() || !found->second.has_value()) continue;
+    const LastValue& last = found->second;
+    series.info.last_value = last.value;
+    series.info.last_ts_ms = last.ts_ms;
+    if (last.before_age_ms != 0) series.points.push_back({last.ts_ms - last.before_age_ms, last.before});
+    series.points.push_back({last.ts_ms, last.value});
+  }
   return out;
 }
 

@@ -43,6 +43,15 @@ Result<std::optional<model::HostInventory>> Reader::inventory(const AgentId& age
   return state_.read([&](sql::Database& db) { return load_inventory(db, agent); });
 }
 
+Result<std::vector<model::InventoryCounts>> Reader::inventory_counts(const TenantId& tenant) {
+  return state_.read([&](sql::Database& db) { return count_inventories(db, tenant); });
+}
+
+Result<std::vector<model::TargetName>> Reader::target_names(const TenantId& tenant,
+                                                            const std::string& text) {
+  return state_.read([&](sql::Database& db) { return find_target_names(db, tenant, text); });
+}
+
 Result<std::vector<model::EventRow>> Reader::events(const model::EventQuery& query) {
   return state_.read([&](sql::Database& db) { return query_events(db, query); });
 }

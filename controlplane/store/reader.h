@@ -21,9 +21,14 @@ class Reader final : public model::TelemetryReader {
 
   Result<std::vector<model::HostInventory>> inventories(const TenantId& tenant) override;
   Result<std::optional<model::HostInventory>> inventory(const AgentId& agent) override;
+  Result<std::vector<model::InventoryCounts>> inventory_counts(const TenantId& tenant) override;
+  Result<std::vector<model::TargetName>> target_names(const TenantId& tenant,
+                                                      const std::string& text) override;
   Result<std::vector<model::LogRow>> logs(const model::LogQuery& query) override;  // logs_query.cc
   Result<std::vector<model::SeriesInfo>> series(const AgentId& agent, const wire::Target& target) override;
   Result<std::vector<model::SeriesPoints>> points(const model::SeriesQuery& query) override;
+  Result<std::vector<model::SeriesPoints>> latest(const AgentId& agent, const wire::Target& target,
+                                                  const std::vector<std::string>& names) override;
   Result<std::vector<model::EventRow>> events(const model::EventQuery& query) override;
   Result<std::vector<model::LedgerRow>> ledger(const AgentId& agent) override;
 

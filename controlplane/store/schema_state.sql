@@ -159,8 +159,13 @@ CREATE TABLE inventory (
   section INTEGER NOT NULL,  -- 0 host, 1 containers, 2 processes, 3 units, 4 ports
   key     TEXT NOT NULL,
   value   BLOB NOT NULL,     -- wire::encode_control of an update with this entry alone
+  name    TEXT,              -- NULL: a row from before this column; named when the store is opened
+  service TEXT NOT NULL DEFAULT '',    -- Of a container
+  running INTEGER NOT NULL DEFAULT 0,  -- Of a container
   PRIMARY KEY (agent, section, key)
 );
+-- Holds all that lists of names and counts need: the values are not read.
+CREATE INDEX inventory_names ON inventory(agent, section, key, name, service, running);
 
 CREATE TABLE events (
   id          INTEGER PRIMARY KEY AUTOINCREMENT,

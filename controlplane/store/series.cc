@@ -17,6 +17,21 @@ constexpr const char* kOfTarget =
     "SELECT id, target, name, labels, kind FROM series WHERE epoch_no=?1 AND (?2='' OR name=?2)"
     " AND target=?3 ORDER BY id";
 
+constexpr const char* kNamed =
+    "SELECT id, target, name, labels, kind FROM series WHERE epoch_no=? AND name=?";
+constexpr const char* kNamedOfTarget =
+    "SELECT id, target, name, labels, kind FROM series WHERE epoch_no=? AND name=? AND target=?";
+
+Result<wire::SeriesDefinition> series_from(const sql::Statement& row) {
+  wire::SeriesDefinition series;
+  series.id = row.integer32(0);
+  series.target = row.string(1);
+  series.name = row.string(2);
+  TRY(series.labels, unpack_labels(row.blob(3)));
+  series.kind = static_cast<wire::MetricKind>(row.integer(4));
+  return series;
+}
+
 bool has_all(const wire::Labels& labels, const wire::Labels& wanted) {
   return std::all_of(wanted.begin(), wanted.end(), [&](const wire::Label& label) {
     return std::find(labels.begin(), labels.end(), label) != labels.end();
@@ -85,15 +100,27 @@ Result<std::vector<wire::SeriesDefinition>> match_series(sql::Database& db, std:
   for (;;) {
     TRY(const bool more, row.step());
     if (!more) return out;
-    wire::SeriesDefinition series;
-    TRY(series.labels, unpack_labels(row.blob(3)));
-    if (!has_all(series.labels, labels)) continue;
-    series.id = row.integer32(0);
-    series.target = row.string(1);
-    series.name = row.string(2);
-    series.kind = static_cast<wire::MetricKind>(row.integer(4));
-    out.push_back(std::move(series));
+    TRY(auto series, series_from(row));
+    if (has_all(series.labels, labels)) out.push_back(std::move(series));
   }
+}
+
+Result<std::vector<wire::SeriesDefinition>> series_named(sql::Database& db, std::int64_t epoch_no,
+                                                         const wire::Target& target,
+                                                         const std::vector<std::string>& names) {
+  std::vector<wire::SeriesDefinition> out;
+  for (const auto& name : names) {
+    TRY(auto row, target.empty() ? db.query(kNamed, epoch_no, name)
+                                 : db.query(kNamedOfTarget, epoch_no, name, target));
+    for (;;) {
+      TRY(const bool more, row.step());
+      if (!more) break;
+      TRY(auto series, series_from(row));
+      out.push_back(std::move(series));
+    }
+  }
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return out;
 }
 
 }  // namespace observeai::controlplane::store

@@ -22,6 +22,11 @@ Result<std::vector<wire::SeriesDefinition>> match_series(sql::Database& db, std:
                                                          const std::string& name,
                                                          const wire::Labels& labels);
 
+// Those with one of the names. Empty target: any. By id.
+Result<std::vector<wire::SeriesDefinition>> series_named(sql::Database& db, std::int64_t epoch_no,
+                                                         const wire::Target& target,
+                                                         const std::vector<std::string>& names);
+
 // Labels as one column, here and in events.
 std::string pack_labels(const wire::Labels& labels);
 Result<wire::Labels> unpack_labels(std::string_view bytes);

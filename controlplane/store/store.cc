@@ -4,6 +4,7 @@
 #include "controlplane/store/agents.h"
 #include "controlplane/store/alerts.h"
 #include "controlplane/store/events.h"
+#include "controlplane/store/inventory.h"
 #include "controlplane/store/reader.h"
 #include "controlplane/store/tokens.h"
 #include "controlplane/store/writer.h"
@@ -65,6 +66,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, const Cl
     TRY_VOID(files::make_directories(options.directory + "/telemetry", 0700));
     TRY(auto lock, sql::DirectoryLock::acquire(options.directory));
     TRY(auto state, store::StateDb::open(options.directory + "/state.db"));
+    TRY_VOID(store::name_old_inventory(*state));
     auto parts = std::make_unique<Parts>(options, clock, std::move(lock), std::move(state));
     TRY_VOID(parts->book.load(*parts->state));
     TRY_VOID(parts->partitions.load());

@@ -86,6 +86,38 @@ class MemoryTelemetry final : public model::TelemetryReader {
     return std::optional<model::HostInventory>(found->second.second);
   }
 
+  Result<std::vector<model::InventoryCounts>> inventory_counts(const TenantId& tenant) override {
+    TRY(const auto all, inventories(tenant));
+    std::vector<model::InventoryCounts> out;
+    for (const auto& one : all) {
+      const auto running = std::count_if(one.containers.begin(), one.containers.end(),
+                                         [](const auto& c) { return c.state == "running"; });
+      out.push_back({one.agent, one.updated_ms, one.containers.size(),
+                     static_cast<std::uint64_t>(running), one.processes.size(), one.units.size(),
+                     one.ports.size()});
+    }
+    return out;
+  }
+
+  Result<std::vector<model::TargetName>> target_names(const TenantId& tenant,
+                                                      const std::string& text) override {
+    TRY(const auto all, inventories(tenant));
+    std::vector<model::TargetName> out;
+    const auto offer = [&](model::TargetName row) {
+      const bool wanted = row.target.find(text, row.target.find('/') + 1) != std::string::npos ||
+                          row.name.find(text) != std::string::npos ||
+                          row.service.find(text) != std::string::npos;
+      if (wanted) out.push_back(std::move(row));
+    };
+    for (const auto& one : all) {
+      for (const auto& c : one.containers)
+        offer({one.agent, "container/" + c.id, c.name, c.service, c.state == "running"});
+      for (const auto& p : one.processes) offer({one.agent, "process/" + p.key, p.name, "", false});
+      for (const auto& u : one.units) offer({one.agent, "unit/" + u.name, u.name, "", false});
+    }
+    return out;
+  }
+
   Result<std::vector<model::LogRow>> logs(const model::LogQuery& query) override {
     MutexLock lock(mutex_);
     if (failure_) return *failure_;
@@ -138,6 +170,21 @@ class MemoryTelemetry final : public model::TelemetryReader {
         return point.ts_ms < query.range.since_ms || point.ts_ms >= query.range.until_ms;
       });
       out.push_back(one);
+    }
+    return out;
+  }
+
+  Result<std::vector<model::SeriesPoints>> latest(const AgentId& agent, const wire::Target& target,
+                                                  const std::vector<std::string>& names) override {
+    MutexLock lock(mutex_);
+    if (failure_) return *failure_;
+    std::vector<model::SeriesPoints> out;
+    for (const auto& one : series_) {
+      const auto& definition = one.info.definition;
+      if (one.info.agent != agent || (!target.empty() && definition.target != target)) continue;
+      if (std::find(names.begin(), names.end(), definition.name) == names.end()) continue;
+      out.push_back(one);
+      keep(out.back().points, 2, true);
     }
     return out;
   }

@@ -53,6 +53,11 @@ Errc code_of_open(const StoreFixture& f) {
   return opened.error().code();
 }
 
+int version_of(const std::string& path) {
+  auto database = sql::Database::open(path, {}).value();
+  return static_cast<int>(database.scalar(0, "PRAGMA user_version").value());
+}
+
 void set_version(const std::string& path, int version) {
   auto database = sql::Database::open(path, {}).value();
   REQUIRE(database.execute("PRAGMA user_version=" + std::to_string(version)));
@@ -69,16 +74,18 @@ TEST_CASE("a folder of a newer version is refused with both versions") {
   StoreFixture f;
   fill_three(f);
   f.store.reset();
+  const int version = version_of(f.dir / "state.db");
   set_version(f.dir / "state.db", 77);
   const auto refused = controlplane::Store::open(f.options, f.clock);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code() == Errc::kInvalid);
-  CHECK(refused.error().message().find("database has 77, this program knows 1") !=
-        std::string::npos);
-  set_version(f.dir / "state.db", 1);
+  CHECK(refused.error().message().find("database has 77, this program knows " +
+                                       std::to_string(version)) != std::string::npos);
+  set_version(f.dir / "state.db", version);
+  const int partition_version = version_of(partition_files(f)[1]);
   set_version(partition_files(f)[1], 78);
   CHECK(code_of_open(f) == Errc::kInvalid);
-  set_version(partition_files(f)[1], 1);
+  set_version(partition_files(f)[1], partition_version);
   f.reopen();
   CHECK(first_letters(f) == "123");
 }

@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "protocol/sql/database.h"
+#include "controlplane/store/agents.h"
 #include "tests/unit/controlplane/store/store_fixture.h"
 
 using namespace observeai;
@@ -271,4 +272,30 @@ TEST_CASE("alerts merge by kind, agent and object until they are cleared") {
   REQUIRE(alerts.clear("agent.clone", agent_id("a"), ""));
   REQUIRE(alerts.clear("agent.clone", agent_id("a"), ""));
   CHECK(alerts.open().value().size() == 2);
+}
+
+TEST_CASE("a hello that comes while others are written is written the next time") {
+  test::TempDir dir;
+  auto state = controlplane::store::StateDb::open(dir / "state.db").value();
+  controlplane::store::AgentStore agents(*state, [](const AgentId&, const wire::Hello&) {});
+  model::AgentRecord record;
+  record.id = agent_id("a");
+  REQUIRE(state->write([&](sql::Database& db) { return controlplane::store::insert_agent(db, record); }));
+  wire::Hello hello;
+  hello.agent = record.id;
+  for (std::uint64_t round = 1; round <= 50; ++round) {
+    std::atomic<bool> flushed = false;
+    std::jthread flusher([&] {
+      CHECK(agents.flush());
+      flushed = true;
+    });
+    while (!flushed) {  // All in one millisecond, as far as the times tell
+      ++hello.series_known;
+      REQUIRE(agents.seen(record.id, 1, hello));
+    }
+    flusher.join();
+    REQUIRE(agents.flush());
+    controlplane::store::AgentStore afresh(*state, [](const AgentId&, const wire::Hello&) {});
+    REQUIRE(afresh.find(record.id).value()->last_hello->series_known == hello.series_known);
+  }
 }

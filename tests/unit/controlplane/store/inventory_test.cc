@@ -1,3 +1,4 @@
+#include "protocol/sql/database.h"
 #include "tests/unit/controlplane/store/store_fixture.h"
 
 using namespace observeai;
@@ -163,4 +164,64 @@ TEST_CASE("the inventories of a tenant") {
   const auto of_tenant = f.store->reader().inventories(acme).value();
   REQUIRE(of_tenant.size() == 1);
   CHECK(of_tenant[0].agent == agent_id("a"));
+}
+
+TEST_CASE("counts and names of targets come from the index; rows from before it are named at the start") {
+  StoreFixture f;
+  const Origin origin;
+  REQUIRE(f.store->tokens().insert({"t", "", TenantId(), {}, {}, "", 9, 0, false, 0, 1000, 0, ""}));
+  model::AgentRecord agent;
+  agent.id = origin.agent;
+  agent.tenant = TenantId::parse("one").value();
+  agent.spki_sha256 = "k";
+  REQUIRE(f.store->tokens().consume("t", agent, 1));
+  wire::ControlBatch control;
+  wire::InventoryUpdate update;
+  update.ts_ms = 5;
+  wire::Container web;
+  web.id = "aaa1";
+  web.name = "shop-web-1";
+  web.service = "web";
+  web.state = "running";
+  wire::Container job = web;
+  job.id = "bbb2";
+  job.name = "shop-job-1";
+  job.service = "job";
+  job.state = "exited";
+  update.containers.upserts = {web, job};
+  wire::SystemdUnit unit;
+  unit.name = "ssh.service";
+  update.units.upserts = {unit};
+  control.inventory.push_back(update);
+  REQUIRE(f.commit(control_batch(origin, 1, control)) == CommitOutcome::kStored);
+  for (int round = 0; round < 2; ++round) {
+    auto& reader = f.store->reader();
+    for (const auto& tenant : {agent.tenant, TenantId()}) {
+      const auto counts = reader.inventory_counts(tenant).value();
+      REQUIRE(counts.size() == 1);
+      CHECK(counts[0].agent == origin.agent);
+      CHECK(counts[0].containers == 2);
+      CHECK(counts[0].containers_running == 1);
+      CHECK(counts[0].units == 1);
+      CHECK(counts[0].updated_ms == 5);
+      CHECK(reader.target_names(tenant, "").value().size() == 3);
+    }
+    CHECK(reader.inventory_counts(TenantId::parse("other").value()).value().empty());
+    CHECK(reader.target_names(TenantId::parse("other").value(), "").value().empty());
+    const auto named = reader.target_names(TenantId(), "shop-w").value();
+    REQUIRE(named.size() == 1);
+    CHECK(named[0].target == "container/aaa1");
+    CHECK(named[0].name == "shop-web-1");
+    CHECK(named[0].service == "web");
+    CHECK(named[0].is_running);
+    CHECK(reader.target_names(TenantId(), "bbb").value().size() == 1);  // By id
+    CHECK(reader.target_names(TenantId(), "ssh").value().at(0).target == "unit/ssh.service");
+    CHECK(reader.target_names(TenantId(), "%").value().empty());
+    f.store.reset();
+    {
+      auto database = sql::Database::open(f.dir / "state.db", {}).value();
+      REQUIRE(database.execute("UPDATE inventory SET name=NULL, service='', running=0"));
+    }
+    f.reopen();
+  }
 }

@@ -288,3 +288,32 @@ TEST_CASE("events: filters, order of arrival, the newest at the limit, following
   query.target = "host";
   CHECK(reader.events(query).value().size() == 2);
 }
+
+TEST_CASE("the latest samples by name: two of each series, in any order of arrival, after a restart") {
+  StoreFixture f;
+  const Origin origin;
+  REQUIRE(f.commit(series_batch(origin, 1, 1, 3)) == CommitOutcome::kStored);
+  REQUIRE(f.commit(series_batch(origin, 2, 4, 1, "container/a")) == CommitOutcome::kStored);
+  REQUIRE(f.commit(samples_batch(origin, 1, 30, {1, 4}, 3)) == CommitOutcome::kStored);
+  REQUIRE(f.commit(samples_batch(origin, 2, 10, {1, 2}, 1)) == CommitOutcome::kStored);  // Backlog
+  REQUIRE(f.commit(samples_batch(origin, 3, 20, {1}, 2)) == CommitOutcome::kStored);
+  const std::vector<std::string> names{"metric_1", "metric_2", "metric_3", "metric_4"};
+  for (int restart = 0; restart < 2; ++restart) {
+    auto& reader = f.store->reader();
+    const auto host = reader.latest(origin.agent, "host", names).value();
+    REQUIRE(host.size() == 3);
+    CHECK(host[0].info.definition.name == "metric_1");
+    REQUIRE(host[0].points.size() == 2);
+    CHECK(host[0].points[0].ts_ms == 20);
+    CHECK(host[0].points[0].value == 2);
+    CHECK(host[0].points[1].ts_ms == 30);
+    CHECK(host[0].points[1].value == 3);
+    REQUIRE(host[1].points.size() == 1);
+    CHECK(host[1].points[0].value == 1);
+    CHECK(host[2].points.empty());
+    CHECK(reader.latest(origin.agent, "", names).value().size() == 4);
+    CHECK(reader.latest(origin.agent, "host", {"metric_2"}).value().size() == 1);
+    CHECK(reader.latest(agent_id("nobody"), "host", names).value().empty());
+    f.reopen();
+  }
+}
