@@ -1,7 +1,9 @@
 #include "controlplane/app/admin_socket.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -45,6 +47,32 @@ Result<int> connect_to(const std::string& path) {
   return fd;
 }
 
+// The kernel releases it with the process, however that ends.
+Result<int> lock_folder(const std::string& state_directory) {
+  const std::string path = state_directory + "/controlplane.lock";
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return files::from_errno("cannot open " + path, errno);
+  if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  ::close(fd);
+  return Error(Errc::kUnavailable, "another control plane is running on " + state_directory);
+}
+
+// Only for who holds the lock: what lies at `path` is nobody's any more.
+Result<int> listen_at(const std::string& path) {
+  TRY(const sockaddr_un address, address_of(path));
+  ::unlink(path.c_str());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return files::from_errno("cannot make a socket", errno);
+  const mode_t before = ::umask(0077);
+  const bool bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+                     ::listen(fd, 8) == 0;
+  const int why = errno;
+  ::umask(before);
+  if (bound) return fd;
+  ::close(fd);
+  return files::from_errno("cannot listen on " + path, why);
+}
+
 // Up to the newline; "" when none comes in time.
 std::string read_line(int fd, std::chrono::milliseconds patience) {
   std::string line;
@@ -75,30 +103,20 @@ bool may_ask(int client) {
 
 Result<std::unique_ptr<AdminSocket>> AdminSocket::open(const std::string& state_directory,
                                                        Answer answer) {
-  const std::string path = socket_path(state_directory);
-  if (const auto other = connect_to(path)) {
-    ::close(*other);
-    return Error(Errc::kUnavailable, "another control plane is running on " + state_directory);
+  TRY(const int lock, lock_folder(state_directory));
+  std::string path = socket_path(state_directory);
+  const auto listener = listen_at(path);
+  if (!listener) {
+    ::close(lock);
+    return listener.error();
   }
-  TRY(const sockaddr_un address, address_of(path));
-  ::unlink(path.c_str());
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return files::from_errno("cannot make a socket", errno);
-  const mode_t before = ::umask(0077);
-  const bool bound = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
-                     ::listen(fd, 8) == 0;
-  const int why = errno;
-  ::umask(before);
-  if (!bound) {
-    ::close(fd);
-    return files::from_errno("cannot listen on " + path, why);
-  }
-  return std::unique_ptr<AdminSocket>(
-      new AdminSocket(fd, ::eventfd(0, EFD_CLOEXEC), path, std::move(answer)));
+  return std::unique_ptr<AdminSocket>(new AdminSocket(lock, *listener, ::eventfd(0, EFD_CLOEXEC),
+                                                      std::move(path), std::move(answer)));
 }
 
-AdminSocket::AdminSocket(int listener, int stop_event, std::string path, Answer answer)
-    : listener_(listener),
+AdminSocket::AdminSocket(int lock, int listener, int stop_event, std::string path, Answer answer)
+    : lock_(lock),
+      listener_(listener),
       stop_event_(stop_event),
       path_(std::move(path)),
       answer_(std::move(answer)) {
@@ -111,6 +129,7 @@ AdminSocket::~AdminSocket() {
   ::close(listener_);
   ::close(stop_event_);
   ::unlink(path_.c_str());
+  ::close(lock_);
 }
 
 void AdminSocket::run() {

@@ -17,7 +17,8 @@ class AdminSocket {
  public:
   using Answer = std::function<Result<std::string>(const std::string& request)>;
 
-  // kUnavailable: another control plane has this state folder; kDenied: not writable.
+  // kUnavailable: another control plane has this state folder, which is known by its lock: of two that
+  // start at once one gets it, and only who has it touches the socket. kDenied: not writable.
   static Result<std::unique_ptr<AdminSocket>> open(const std::string& state_directory,
                                                    Answer answer);
   ~AdminSocket();
@@ -25,10 +26,11 @@ class AdminSocket {
   AdminSocket& operator=(const AdminSocket&) = delete;
 
  private:
-  AdminSocket(int listener, int stop_event, std::string path, Answer answer);
+  AdminSocket(int lock, int listener, int stop_event, std::string path, Answer answer);
   void run();
   void serve(int client);
 
+  const int lock_;  // Released last
   const int listener_;
   const int stop_event_;
   const std::string path_;

@@ -27,7 +27,9 @@ namespace {
 
 constexpr std::chrono::seconds kObserveEvery(5);
 constexpr std::chrono::seconds kMaintainEvery(60);
-constexpr std::chrono::hours kRefreshEvery(12);  // Revocation lists live 30 days, leaves longer
+constexpr std::chrono::hours kRefreshEvery(12);  // Of the listeners' certificates, which live a year
+// A guarded apply takes less than a second; an API worker waits no longer for one that does not.
+constexpr std::chrono::seconds kRevokePatience(3);
 constexpr const char* kFirstUser = "admin";
 
 std::string hostname() {
@@ -120,12 +122,12 @@ class Program final : public ControlPlane {
   std::unique_ptr<AdminSocket> admin_;
   SteadyTime next_maintenance_{};
   SteadyTime next_refresh_{};
-  std::atomic<bool> refresh_wanted_ = false;  // Set on API threads
-  std::atomic<bool> ready_ = false;           // Everything above is there
+  std::atomic<bool> ready_ = false;  // Everything above is there
 };
 
 Program::~Program() {
   admin_.reset();
+  if (broker_) broker_->stop();  // Also wakes who waits for it on the API's workers
   server_.reset();
   ingest_.reset();
 }
@@ -145,6 +147,7 @@ Result<void> Program::build() {
   TRY_VOID(build_identity());
   TRY_VOID(build_services());
   TRY_VOID(build_api());
+  broker_->start();
   ready_ = true;
   return {};
 }
@@ -163,13 +166,15 @@ Result<void> Program::build_identity() {
   broker.settings.port = static_cast<std::uint16_t>(config_.broker_port);
   broker.host = local_broker_host(config_);
   TRY(broker.canary, AgentId::parse("cp-canary-agent"));
-  TRY(broker_, BrokerControl::create(broker, *authorities_, store_->agents(), clock_));
+  TRY(broker_, BrokerControl::create(broker, *authorities_, store_->agents(), store_->alerts(),
+                                      clock_));
   return broker_->prepare();
 }
 
 Result<void> Program::build_services() {
   EnrollmentOptions options;
   options.root_metadata = root_metadata_;
+  options.leaf_lifetime_ms = config_.certificate_lifetime.count();
   for (const auto& name : config_.public_names) {
     options.brokers.push_back({name, static_cast<std::uint16_t>(config_.broker_port)});
   }
@@ -244,25 +249,19 @@ api::Actions Program::actions() {
 }
 
 // Registry and ingest first (that is what counts), then the broker, which also ends the live
-// session.
+// session. Each step is taken even when one before it could not be written down.
 Result<void> Program::revoke(const AgentId& agent, const std::string& reason,
                              const std::string& actor) {
-  TRY_VOID(enrollment_->revoke(agent, reason, actor));
+  const auto revoked = enrollment_->revoke(agent, reason, actor);
   ingest_->forget(agent);
-  const auto applied = broker_->apply();
-  if (applied) {
-    ignore(store_->alerts().clear("broker.apply", {}, ""), "there may be none");
-    return {};
-  }
-  log::error("the broker does not know of the revocation yet: " + applied.error().message());
-  model::Alert alert;
-  alert.kind = "broker.apply";
-  alert.message = "the broker could not take new revocation lists: " + applied.error().message();
-  alert.first_ms = alert.last_ms = clock_.unix_ms();
-  alert.count = 1;
-  ignore(store_->alerts().raise(alert), "the log has it");
-  refresh_wanted_ = true;  // Maintenance tries again
-  return {};
+  const auto applied = broker_->apply(kRevokePatience);
+  TRY_VOID(revoked);
+  if (applied) return {};
+  return Error(Errc::kUnavailable,
+               "agent " + agent.value() +
+                   " is revoked and nothing more of it is accepted, but the broker could not be told "
+                   "yet; this is tried again by itself, and `observeai alerts` shows it until then: " +
+                   applied.error().message());
 }
 
 api::SystemStatus Program::status() const {
@@ -335,7 +334,7 @@ void Program::maintain() {
   next_maintenance_ = clock_.steady_now() + kMaintainEvery;
   if (const auto done = store_->maintenance(); !done)
     log::error("store: " + done.error().message());
-  if (refresh_wanted_.exchange(false) || clock_.steady_now() >= next_refresh_) refresh_identity();
+  if (clock_.steady_now() >= next_refresh_) refresh_identity();
 }
 
 void Program::refresh_identity() {
@@ -346,8 +345,7 @@ void Program::refresh_identity() {
     if (const auto loaded = server_->reload_certificate(); !loaded)
       log::error("API certificate: " + loaded.error().message());
   }
-  if (const auto applied = broker_->apply(); !applied)
-    log::error("broker: " + applied.error().message());
+  // The broker's own is noticed by BrokerControl's next look.
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "gen-";
 constexpr std::size_t kMaxReason = 4096;
+constexpr std::size_t kMaxName = 64;
 
 std::vector<std::uint64_t> numbers(const std::string& root) {
   std::vector<std::uint64_t> out;
@@ -32,7 +33,16 @@ std::string path_of(const std::string& root, std::uint64_t number) {
   return root + "/" + std::string(kPrefix) + std::to_string(number);
 }
 
+Result<void> remove(const std::string& path) {
+  if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+  return files::from_errno("cannot remove " + path, errno);
+}
+
 }  // namespace
+
+std::string Generations::name(const std::string& generation) {
+  return fs::path(generation).filename();
+}
 
 Result<std::string> Generations::write(const BrokerSettings& settings,
                                        const BrokerFiles& files) const {
@@ -58,7 +68,7 @@ Result<void> Generations::activate(const std::string& generation) const {
   const std::string link = root_ + "/current";
   const std::string temporary = link + ".new";
   ::unlink(temporary.c_str());
-  const std::string target = fs::path(generation).filename();
+  const std::string target = name(generation);
   if (::symlink(target.c_str(), temporary.c_str()) != 0) {
     return files::from_errno("cannot make the link " + temporary, errno);
   }
@@ -86,15 +96,23 @@ void Generations::prune(std::size_t keep) const {
   }
 }
 
+Result<void> Generations::set_checked(const std::string& generation) const {
+  return files::write_atomic(root_ + "/checked", name(generation), 0600);
+}
+
+Result<void> Generations::clear_checked() const { return remove(root_ + "/checked"); }
+
+bool Generations::is_checked(const std::string& generation) const {
+  const auto checked = files::read(root_ + "/checked", kMaxName);
+  return checked && *checked == name(generation);
+}
+
 Result<void> Generations::set_halted(const std::string& reason) const {
   return files::write_atomic(root_ + "/halted", reason.substr(0, kMaxReason), 0600);
 }
 
 Result<void> Generations::clear_halted() const {
-  if (::unlink((root_ + "/halted").c_str()) != 0 && errno != ENOENT) {
-    return files::from_errno("cannot remove " + root_ + "/halted", errno);
-  }
-  return {};
+  return remove(root_ + "/halted");
 }
 
 std::string Generations::halted() const {

@@ -14,6 +14,8 @@ class Generations {
   explicit Generations(const std::string& state_directory) : root_(state_directory + "/broker") {}
 
   const std::string& root() const { return root_; }
+  // "gen-7" of its folder.
+  static std::string name(const std::string& generation);
   static std::string config_file(const std::string& generation) {
     return generation + "/mosquitto.conf";
   }
@@ -25,6 +27,12 @@ class Generations {
   Result<std::string> current() const;
   // Removes all but the newest `keep` and the active one.
   void prune(std::size_t keep) const;
+
+  // Which generation passed its live checks since it was last started on purpose: a control plane that
+  // was killed half-way through an apply finds out here. Durable on return.
+  Result<void> set_checked(const std::string& generation) const;
+  Result<void> clear_checked() const;
+  bool is_checked(const std::string& generation) const;
 
   // A broker that failed its live checks stays down until the next successful apply, also across
   // restarts of the supervisor.

@@ -59,8 +59,25 @@ Result<ApplyReport> GuardedApply::apply(const ApplyRequest& request) {
     return std::move(supervisor).error();
   }
   TRY(ApplyReport report, prepare(request));
-  if (auto live = go_live(request, report); !live) return halt(std::move(live).error());
+  TRY_VOID(go_live(request.settings.port, report));
   return report;
+}
+
+Result<void> GuardedApply::settle(std::uint16_t port) {
+  TRY(const std::string current, generations_.current());
+  TRY(const std::string status,
+      ask_supervisor(options_.state_directory, "status", kRestartPatience));
+  if (is_up_with(status, current)) {
+    if (generations_.is_checked(current)) return {};
+    mqtt::enable_prompt_connects();
+    auto checked = check_live(port, current);
+    if (checked) return {};
+    // A plain wrong answer; anything else may be the moment's fault and gets its restart.
+    if (checked.error().code() == Errc::kDenied) return halt(std::move(checked).error());
+  }
+  ApplyReport report;
+  report.generation = current;
+  return go_live(port, report);
 }
 
 Result<ApplyReport> GuardedApply::prepare(const ApplyRequest& request) {
@@ -79,7 +96,6 @@ Result<ApplyReport> GuardedApply::prepare(const ApplyRequest& request) {
   report.generation = *generation;
   report.scratch = since(start);
   TRY_VOID(generations_.activate(*generation));
-  TRY_VOID(generations_.clear_halted());
   generations_.prune(kKeptGenerations);
   return report;
 }
@@ -120,20 +136,35 @@ Result<std::string> GuardedApply::try_in_scratch(const ApplyRequest& request) {
   return std::move(passed).error();
 }
 
-Result<void> GuardedApply::go_live(const ApplyRequest& request, ApplyReport& report) {
+// The marks are moved first: who is killed here leaves a broker that the next start checks or starts.
+Result<void> GuardedApply::go_live(std::uint16_t port, ApplyReport& report) {
+  TRY_VOID(generations_.clear_checked());
+  TRY_VOID(generations_.clear_halted());
+  mqtt::enable_prompt_connects();
   auto start = Steady::now();
-  TRY(const std::string answer,
-      ask_supervisor(options_.state_directory, "restart", kRestartPatience));
-  if (!answer.starts_with("up ")) {
-    return Error(Errc::kUnavailable,
-                 "the broker did not start with the new configuration: " + answer);
+  const auto answer = ask_supervisor(options_.state_directory, "restart", kRestartPatience);
+  // Without a supervisor there is no broker: nothing to halt.
+  if (!answer && answer.error().code() == Errc::kUnavailable) return answer.error();
+  if (!answer) return halt(answer.error());
+  if (!answer->starts_with("up ")) {
+    return halt(Error(Errc::kUnavailable,
+                      "the broker did not start with the new configuration: " + *answer));
   }
   report.restart = since(start);
   start = Steady::now();
-  auto checked = run_canaries(options_.broker_host, request.settings.port, options_.canaries,
-                              options_.make_client, options_.patience);
+  auto checked = check_live(port, report.generation);
   report.live = since(start);
-  return checked;
+  if (!checked) return halt(std::move(checked).error());
+  return {};
+}
+
+Result<void> GuardedApply::check_live(std::uint16_t port, const std::string& generation) const {
+  TRY_VOID(run_canaries(options_.broker_host, port, options_.canaries, options_.make_client,
+                        options_.patience));
+  // Without the mark it is checked once more.
+  if (auto marked = generations_.set_checked(generation); !marked)
+    log::warning(marked.error().message());
+  return {};
 }
 
 Error GuardedApply::halt(Error why) {

@@ -6,6 +6,9 @@
 //   swap `current`, restart                the broker halted (fail closed)
 //   the same canaries, live                the broker halted (fail closed)
 //
+// Killed between two of these steps: `current`, what the supervisor says it runs and the mark of the
+// live check tell how far it came, and settle() does the rest.
+//
 // Canary messages carry the tenant kCanaryTenant; ingest sees them and refuses them like any agent
 // that is not in its registry.
 #pragma once
@@ -53,13 +56,17 @@ class GuardedApply {
 
   // Needs a running supervisor. The error says which step failed and what runs now.
   Result<ApplyReport> apply(const ApplyRequest& request);
-  // Before the first start: everything up to the swap; the supervisor starts from it later.
+  // While no supervisor is running: everything up to the swap; the supervisor starts from it later.
   Result<ApplyReport> prepare(const ApplyRequest& request);
+  // Makes the supervisor run `current` and that checked: nothing when it is so, else the live canaries,
+  // after a restart where one is needed. Clears a halt. Errors as of apply(), from the restart on.
+  Result<void> settle(std::uint16_t port);
 
  private:
   Result<void> validate(const ApplyRequest& request) const;
   Result<std::string> try_in_scratch(const ApplyRequest& request);
-  Result<void> go_live(const ApplyRequest& request, ApplyReport& report);
+  Result<void> go_live(std::uint16_t port, ApplyReport& report);
+  Result<void> check_live(std::uint16_t port, const std::string& generation) const;
   Error halt(Error why);
 
   const Options options_;

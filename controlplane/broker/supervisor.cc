@@ -173,6 +173,7 @@ Result<void> BrokerSupervisor::start_broker() {
   auto ready = broker ? (*broker)->wait_until_ready(kStartPatience) : Result<void>(broker.error());
   if (!ready) return fail(ready.error(), Steady::now() + backoff_.next(std::random_device{}()));
   broker_ = std::move(*broker);
+  generation_ = *generation;
   started_at_ = Steady::now();
   log::info("broker is up, pid " + std::to_string(broker_->pid()) + ", configuration " +
             *generation);
@@ -219,7 +220,7 @@ std::string BrokerSupervisor::answer(std::string_view request) {
 }
 
 std::string BrokerSupervisor::status() const {
-  if (broker_) return "up " + std::to_string(broker_->pid());
+  if (broker_) return "up " + std::to_string(broker_->pid()) + " " + Generations::name(generation_);
   if (!generations_.halted().empty()) return "halted " + generations_.halted();
   return "down " + down_because_;
 }
@@ -233,7 +234,7 @@ Result<std::string> ask_supervisor(const std::string& state_directory, const std
     ::close(fd);
     return Error(Errc::kUnavailable, "the broker's supervisor is not running for " +
                                          state_directory +
-                                         ": start it with `observeai-controlplane broker run`");
+                                         ": start it with `observeai-controlplane broker`");
   }
   const std::string line = request + "\n";
   const auto sent = ::send(fd, line.data(), line.size(), MSG_NOSIGNAL);
@@ -244,6 +245,10 @@ Result<std::string> ask_supervisor(const std::string& state_directory, const std
   if (reply.empty())
     return Error(Errc::kTimeout, "the broker's supervisor did not answer " + request);
   return reply;
+}
+
+bool is_up_with(const std::string& status, const std::string& generation) {
+  return status.starts_with("up ") && status.ends_with(" " + Generations::name(generation));
 }
 
 }  // namespace observeai::controlplane

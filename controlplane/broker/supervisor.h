@@ -1,4 +1,4 @@
-// Keeps one mosquitto running from <state>/broker/current: `observeai-controlplane broker run`.
+// Keeps one mosquitto running from <state>/broker/current: `observeai-controlplane broker`.
 //
 //   state             leaves for   when
 //   no configuration  starting     restart requested
@@ -10,9 +10,9 @@
 //   halted            starting     restart requested and the halt is cleared
 //
 // Requests come over the unix socket <state>/broker/control.sock (mode 0600), one line each:
-//   restart   stop, start from `current`; answers "up <pid>" when ready, or "failed <why>"
+//   restart   stop, start from `current`; answers as status when ready, or "failed <why>"
 //   halt      stop and stay stopped; answers "halted"
-//   status    answers "up <pid>", "down <why>" or "halted <why>"
+//   status    answers "up <pid> <generation>", "down <why>" or "halted <why>"
 //
 // Never SIGHUP: Mosquitto 2.0.11 fails open on a broken CRL or ACL at reload, and closed at start.
 #pragma once
@@ -62,14 +62,18 @@ class BrokerSupervisor {
   const int listener_;
   const int stop_event_;
   std::unique_ptr<MosquittoProcess> broker_;
+  std::string generation_;  // What broker_ was started from
   std::string down_because_ = "not started yet";
   Backoff backoff_{std::chrono::milliseconds(200), std::chrono::milliseconds(10'000)};
   std::chrono::steady_clock::time_point next_start_;
   std::chrono::steady_clock::time_point started_at_;
 };
 
-// Sends one request and waits for its answer. kUnavailable: no supervisor is running there.
+// Sends one request and waits for its answer. kUnavailable: no supervisor is running there; kTimeout:
+// it does not answer.
 Result<std::string> ask_supervisor(const std::string& state_directory, const std::string& request,
                                    std::chrono::milliseconds patience);
+// That `status` (an answer to status or restart) says: up, and from this generation.
+bool is_up_with(const std::string& status, const std::string& generation);
 
 }  // namespace observeai::controlplane

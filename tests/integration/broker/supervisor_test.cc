@@ -60,9 +60,14 @@ TEST_CASE("restart takes the configuration that is current now") {
   site.activate(site.installation.files());
   site.start();
   const int first = site.broker_pid();
+  const auto before = site.generations().current().value();
+  CHECK(is_up_with(site.ask("status"), before));
   site.installation.settings.port = free_port();
   site.activate(site.installation.files());
-  CHECK(site.ask("restart").starts_with("up "));
+  const auto now = site.generations().current().value();
+  CHECK(is_up_with(site.ask("status"), before));  // Not before it is told to
+  CHECK(is_up_with(site.ask("restart"), now));
+  CHECK_FALSE(is_up_with(site.ask("status"), before));
   CHECK(site.broker_pid() != first);
   PostedWork work;
   const auto client = mqtt::make_paho_client(work.post());
@@ -136,7 +141,8 @@ TEST_CASE("nobody at the socket is said plainly") {
   const auto answer = ask_supervisor(directory.path(), "status", seconds(1));
   REQUIRE(!answer.has_value());
   CHECK(answer.error().code() == Errc::kUnavailable);
-  CHECK(answer.error().message().find("broker run") != std::string::npos);
+  CHECK(answer.error().message().find("start it with `observeai-controlplane broker`") !=
+        std::string::npos);
 }
 
 TEST_CASE("requests it does not know, and clients that say nothing, change nothing") {

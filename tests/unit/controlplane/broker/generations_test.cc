@@ -64,3 +64,17 @@ TEST_CASE("a halt is remembered until it is cleared") {
   REQUIRE(generations.clear_halted());
   CHECK(generations.halted().empty());
 }
+
+TEST_CASE("the mark of a live check belongs to one generation and lasts") {
+  test::TempDir directory;
+  const Generations generations(directory.path());
+  const auto first = generations.write({}, some_files()).value();
+  const auto second = generations.write({}, some_files()).value();
+  CHECK(!generations.is_checked(first));
+  REQUIRE(generations.set_checked(first));
+  CHECK(Generations(directory.path()).is_checked(first));
+  CHECK(!generations.is_checked(second));
+  REQUIRE(generations.clear_checked());
+  REQUIRE(generations.clear_checked());
+  CHECK(!generations.is_checked(first));
+}
