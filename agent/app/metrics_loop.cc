@@ -78,6 +78,7 @@ void MetricsLoop::commit(ScrapeResult result) {
     log::debug("series not forgotten yet: " + forgotten.error().message());
     return;
   }
+  for (auto& event : result.events) outbox_.add_event(std::move(event));
   engine_->committed();
 }
 

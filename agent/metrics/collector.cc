@@ -57,6 +57,7 @@ HostCalls HostCalls::direct() {
 
 std::vector<std::unique_ptr<Collector>> make_collectors(const MetricRoots& roots, HostCalls calls) {
   std::vector<std::unique_ptr<Collector>> all;
+  all.push_back(make_self_collector(roots));
   all.push_back(make_cpu_collector(roots));
   all.push_back(make_schedstat_collector(roots));
   all.push_back(make_meminfo_collector(roots));
@@ -72,11 +73,10 @@ std::vector<std::unique_ptr<Collector>> make_collectors(const MetricRoots& roots
   all.push_back(make_kernel_collector(roots));
   all.push_back(make_time_collector(roots, calls));
   all.push_back(make_release_collector(roots, calls));
-  all.push_back(make_container_collector(roots));
   all.push_back(make_process_collector());
-  all.push_back(make_self_collector(roots));
-  // Last, because a hung mount delays what follows.
   all.push_back(make_filesystem_collector(roots, std::move(calls)));
+  // Last: what is beyond the limit of a scrape is then of containers, never of the host.
+  all.push_back(make_container_collector(roots));
   return all;
 }
 

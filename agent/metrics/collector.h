@@ -74,7 +74,8 @@ class Collector {
   virtual Result<void> collect(CollectContext& context, SampleSink& sink) = 0;
 };
 
-// Every collector of the agent, in the order they run.
+// Every collector of the agent, in the order they run: when a scrape reaches its limit, what the
+// last ones give is refused.
 std::vector<std::unique_ptr<Collector>> make_collectors(const MetricRoots& roots, HostCalls calls);
 
 // "cannot read /proc/stat: No such file or directory", kNotFound for what is absent.

@@ -21,6 +21,7 @@ MetricsEngine::MetricsEngine(const MetricRoots& roots, HostCalls calls, const Cl
 ScrapeResult MetricsEngine::scrape(const ScrapeInput& input) {
   const SteadyTime started = clock_.steady_now();
   const std::vector<SelfValue> self = self_values(input.self);
+  const std::uint64_t refused_before = dictionary_.counts().refused;
   CollectContext context{
       files_, input.now_ms, turn_++ % kSlowTurnEvery == 0, input.containers, input.processes, self,
       0};
@@ -47,6 +48,7 @@ ScrapeResult MetricsEngine::scrape(const ScrapeInput& input) {
   forget_removed(input.containers);
   result.new_series = dictionary_.new_definitions();
   result.forgotten = dictionary_.forgotten();
+  note_refused(dictionary_.counts().refused - refused_before, result);
   result.duration_us = microseconds(started, clock_.steady_now());
   last_duration_s_ = static_cast<double>(result.duration_us) / 1e6;
   return result;
@@ -63,6 +65,31 @@ void MetricsEngine::forget_removed(std::span<const ObservedContainer> containers
     if (!std::binary_search(now.begin(), now.end(), id)) dictionary_.forget(container_target(id));
   }
   listed_ = std::move(now);
+}
+
+void MetricsEngine::committed() {
+  dictionary_.committed();
+  refusal_told_ = refusal_told_ || refusal_given_;
+}
+
+void MetricsEngine::note_refused(std::uint64_t refused, ScrapeResult& result) {
+  refusal_given_ = false;
+  if (refused == 0) {
+    if (++quiet_scrapes_ >= kQuietScrapes) refusal_told_ = false;
+    return;
+  }
+  quiet_scrapes_ = 0;
+  if (refusal_told_) return;
+  refusal_given_ = true;
+  wire::Event event;
+  event.ts_ms = result.scrape.ts_ms;
+  event.kind = "metrics.refused";
+  event.target = wire::kHostTarget;
+  event.severity = wire::Severity::kWarning;
+  event.message = std::to_string(refused) +
+                  " samples do not fit a scrape and are left out, those of containers first; "
+                  "observeai_agent_series_refused_total counts them";
+  result.events.push_back(std::move(event));
 }
 
 std::vector<SelfValue> MetricsEngine::self_values(std::span<const SelfValue> given) const {

@@ -5,8 +5,7 @@
 //   result = engine.scrape(input);
 //   spool.commit(... result.new_series ... encode(result.scrape));
 //   spool.forget_series(result.forgotten);
-//   engine.committed();          // Only after both succeeded; otherwise the next result repeats
-//   them
+//   engine.committed();  // Only after both succeeded; otherwise the next result repeats them
 #pragma once
 
 #include <cstdint>
@@ -39,6 +38,7 @@ struct ScrapeResult {
   wire::Scrape scrape;
   std::vector<wire::SeriesDefinition> new_series;
   std::vector<std::uint32_t> forgotten;
+  std::vector<wire::Event> events;  // metrics.refused, once, when samples begin to be left out
   std::vector<CollectorReport> collectors;
   std::int64_t duration_us = 0;
 };
@@ -47,6 +47,9 @@ class MetricsEngine {
  public:
   // Attributes that rarely change are read once a minute at an interval of 10 s.
   static constexpr std::uint64_t kSlowTurnEvery = 6;
+  // A host at the limit may cross it at every scrape: a refusal is said again only after so many
+  // scrapes without one (five minutes at 10 s).
+  static constexpr std::uint32_t kQuietScrapes = 30;
 
   // `known` and `next_id` as the spool gave them at the start.
   MetricsEngine(const MetricRoots& roots, HostCalls calls, const Clock& clock,
@@ -54,7 +57,7 @@ class MetricsEngine {
                 SeriesLimits limits = {});
 
   ScrapeResult scrape(const ScrapeInput& input);
-  void committed() { dictionary_.committed(); }
+  void committed();
 
   std::size_t kept_files() const { return files_.kept(); }
   const SeriesCounts& series_counts() const { return dictionary_.counts(); }
@@ -63,6 +66,7 @@ class MetricsEngine {
  private:
   void forget_removed(std::span<const ObservedContainer> containers);
   std::vector<SelfValue> self_values(std::span<const SelfValue> given) const;
+  void note_refused(std::uint64_t refused, ScrapeResult& result);
 
   const Clock& clock_;
   FileReader files_;  // Outlives the collectors, whose files it counts
@@ -72,6 +76,9 @@ class MetricsEngine {
   std::uint64_t turn_ = 0;
   std::uint64_t malformed_ = 0;
   std::uint64_t failures_ = 0;
+  std::uint32_t quiet_scrapes_ = 0;
+  bool refusal_given_ = false;  // In the last result
+  bool refusal_told_ = false;   // In a result that was committed
   double last_duration_s_ = 0;
 };
 

@@ -340,6 +340,63 @@ TEST_CASE("the engine keeps to its limit, counts what it refuses, and recovers")
   CHECK(host.value("observeai_agent_series_refused_total") == static_cast<double>(refused));
 }
 
+TEST_CASE("more containers than a scrape holds: the host, its groups and the agent lose nothing") {
+  const std::string tree = recorded("hybrid");
+  const auto own_series = [](const Host& host) {
+    std::set<std::string> all;
+    for (const auto& [series, value] : host.values()) {
+      if (!series.starts_with("container/")) all.insert(series);
+    }
+    return all;
+  };
+  Host alone(tree);
+  alone.processes = {{"web", 1.0, 1000, 1, 2, 1}};
+  alone.scrape();
+  const std::set<std::string> expected = own_series(alone);
+
+  Host crowded(tree, fixed_calls(), {expected.size() + 20, 10'000});
+  crowded.processes = alone.processes;
+  for (int i = 0; i < 100; ++i) {
+    ObservedContainer container = container_4711();
+    container.facts.id = std::to_string(1000 + i) + kContainerId.substr(4);
+    crowded.containers.push_back(container);
+  }
+  for (int scrape = 0; scrape < 3; ++scrape) {
+    crowded.scrape();
+    CHECK(own_series(crowded) == expected);
+    CHECK(crowded.engine().series_counts().refused > 0);
+  }
+  CHECK(crowded.value("observeai_agent_series_refused_total") > 0);
+}
+
+TEST_CASE("the beginning of a refusal is an event: once, until committed, again after a while") {
+  const observeai::test::TempDir empty;
+  const ManualClock clock;
+  MetricsEngine engine(roots_of(empty.path()), fixed_calls(), clock, {}, 1, {50, 100});
+  std::vector<ProcessUsage> many, few;
+  for (int i = 0; i < 30; ++i) many.push_back({"g" + std::to_string(i), 1.0, 1000, 1, 2, 1});
+  few = {many.front()};
+  const auto events = [&](const std::vector<ProcessUsage>& processes) {
+    ScrapeInput input;
+    input.now_ms = 1000;
+    input.processes = processes;
+    return engine.scrape(input).events;
+  };
+  CHECK(events(few).empty());
+  const auto first = events(many);
+  REQUIRE(first.size() == 1);
+  CHECK(first[0].kind == "metrics.refused");
+  CHECK(first[0].target == wire::kHostTarget);
+  CHECK(first[0].ts_ms == 1000);
+  CHECK(events(many).size() == 1);  // The result before was not committed
+  engine.committed();
+  CHECK(events(many).empty());
+  for (std::uint32_t i = 0; i < MetricsEngine::kQuietScrapes - 1; ++i) CHECK(events(few).empty());
+  CHECK(events(many).empty());
+  for (std::uint32_t i = 0; i < MetricsEngine::kQuietScrapes; ++i) CHECK(events(few).empty());
+  CHECK(events(many).size() == 1);
+}
+
 TEST_CASE("definitions and forgotten ids are repeated until they are committed") {
   const ManualClock clock;
   MetricsEngine engine(roots_of(recorded("v2")), fixed_calls(), clock, {}, 1);
