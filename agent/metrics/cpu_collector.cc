@@ -82,7 +82,7 @@ class CpuCollector final : public Collector {
 
   KeptFile file_;
   double ticks_per_second_ = static_cast<double>(::sysconf(_SC_CLK_TCK));
-  ProcStat stat_;
+  KernelStat stat_;
   RowCache<CpuRow> rows_;
   std::array<SeriesRef, 6> totals_;
 };

@@ -22,7 +22,7 @@ bool parse_cpu_line(std::string_view name, WordScanner words, CpuTicks& cpu) {
   return count >= 4;
 }
 
-std::optional<std::uint64_t>* stat_field(std::string_view name, ProcStat& stat) {
+std::optional<std::uint64_t>* stat_field(std::string_view name, KernelStat& stat) {
   if (name == "intr") return &stat.interrupts;
   if (name == "ctxt") return &stat.context_switches;
   if (name == "btime") return &stat.boot_time_s;
@@ -34,7 +34,7 @@ std::optional<std::uint64_t>* stat_field(std::string_view name, ProcStat& stat) 
 
 }  // namespace
 
-void parse_stat(std::string_view text, ProcStat& stat) {
+void parse_stat(std::string_view text, KernelStat& stat) {
   stat.cpus.clear();
   stat.interrupts = stat.context_switches = stat.boot_time_s = {};
   stat.forks = stat.running = stat.blocked = {};

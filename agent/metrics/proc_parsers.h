@@ -18,13 +18,14 @@ struct CpuTicks {
   std::array<std::uint64_t, 10> ticks{};
 };
 
-struct ProcStat {
+// /proc/stat; agent/discovery has the type of /proc/<pid>/stat.
+struct KernelStat {
   std::vector<CpuTicks> cpus;
   std::optional<std::uint64_t> interrupts, context_switches, boot_time_s, forks, running, blocked;
   std::uint64_t malformed = 0;
 };
 // Reuses the memory of `stat`.
-void parse_stat(std::string_view text, ProcStat& stat);
+void parse_stat(std::string_view text, KernelStat& stat);
 
 // "Active(anon):    1624 kB" -> {"Active(anon)", 1662976, true}
 struct MeminfoLine {

@@ -2,13 +2,17 @@
 
 #include <doctest/doctest.h>
 
+#include "agent/discovery/proc_files.h"
 #include "agent/metrics/text_scan.h"
 
 namespace observeai::agent {
 namespace {
 
+// Both are in one program, so that a name they shared would be one type with two layouts.
+static_assert(sizeof(KernelStat) > 0 && sizeof(ProcStat) > 0);
+
 TEST_CASE("stat: CPUs and totals; lines that do not parse are counted, the rest is used") {
-  ProcStat stat;
+  KernelStat stat;
   parse_stat(
       "cpu  1 2 3 4\n"
       "cpu0 10 20 30 40 50 60 70 80 90 100 999\n"
