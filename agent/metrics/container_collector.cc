@@ -65,14 +65,15 @@ class ContainerCollector final : public Collector {
       context.slow_turn = true;
       devices_.refresh(context);
     }
-    const bool alive = measured.memory.collect(part);
-    measured.cpu.collect(part);
+    // Each controller alone may be missing from this machine or this container.
+    const bool has_memory = measured.memory.collect(part);
+    const bool has_cpu = measured.cpu.collect(part);
     measured.io.collect(part, devices_);
-    measured.pids.collect(part);
+    const bool has_pids = measured.pids.collect(part);
     measured.pressure.collect(part);
     measured.network.collect(part);
     context.slow_turn = slow_turn;
-    if (!alive) {
+    if (!has_memory && !has_cpu && !has_pids) {
       known.measured = nullptr;  // Ended since it was listed; found again if it was only moved
       return;
     }

@@ -57,7 +57,7 @@ ContainerCpu::ContainerCpu(const CgroupFolders& folders)
       period_file_(v1_limits_ ? folders.cpu + "/cpu.cfs_period_us" : ""),
       ticks_per_second_(static_cast<double>(::sysconf(_SC_CLK_TCK))) {}
 
-void ContainerCpu::collect(const PartContext& context) {
+bool ContainerCpu::collect(const PartContext& context) {
   Reading reading;
   if (v1_usage_) read_v1(context, reading);
   if (!v1_usage_ || !v1_limits_) read_v2(context, reading);
@@ -78,6 +78,7 @@ void ContainerCpu::collect(const PartContext& context) {
   if (period_us_ > 0) {
     context.add(refs_[7], gauge("container_spec_cpu_period"), as_double(period_us_));
   }
+  return reading.usage_s || reading.user_s || reading.system_s || reading.periods;
 }
 
 void ContainerCpu::read_v1(const PartContext& context, Reading& reading) {

@@ -105,13 +105,15 @@ ContainerPids::ContainerPids(const CgroupFolders& folders)
       processes_((folders.pids.empty() ? folders.unified : folders.pids) + "/cgroup.procs"),
       limit_file_((folders.pids.empty() ? folders.unified : folders.pids) + "/pids.max") {}
 
-void ContainerPids::collect(const PartContext& context) {
+bool ContainerPids::collect(const PartContext& context) {
   std::uint64_t tasks = 0;
   const FileText current = tasks_.read(context.scrape.files);
+  bool read = static_cast<bool>(current);
   if (current && to_u64(trimmed(current.text), tasks)) {
     context.add(refs_[0], gauge("container_threads"), static_cast<double>(tasks));
   }
   if (const FileText list = processes_.read(context.scrape.files)) {
+    read = true;
     const auto processes = std::count(list.text.begin(), list.text.end(), '\n');
     context.add(refs_[1], gauge("container_processes"), static_cast<double>(processes));
   }
@@ -119,9 +121,10 @@ void ContainerPids::collect(const PartContext& context) {
     const FileText content = context.scrape.files.read_once(limit_file_);
     limit_ = content ? parse_limit(content.text).value_or(0) : 0;
   }
-  if (limit_ == 0) return;
+  if (limit_ == 0) return read;
   context.add(refs_[2], gauge("container_threads_max"), static_cast<double>(limit_));
   context.add(refs_[3], gauge("container_spec_pids_limit"), static_cast<double>(limit_));
+  return read;
 }
 
 // ---- Pressure -----------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 // The parts of one container's measurement. Each keeps its descriptors and series refs; a file that
 // is absent (controller off, cgroup gone in the middle of a read) gives no samples and is no error.
+// Those of CPU, memory and pids say whether they read anything: when none did, the cgroup is gone.
 #pragma once
 
 #include <array>
@@ -42,7 +43,7 @@ struct PartContext {
 class ContainerCpu {
  public:
   explicit ContainerCpu(const CgroupFolders& folders);
-  void collect(const PartContext& context);
+  bool collect(const PartContext& context);
 
  private:
   struct Reading;
@@ -61,7 +62,6 @@ class ContainerCpu {
 class ContainerMemory {
  public:
   explicit ContainerMemory(const CgroupFolders& folders);
-  // False when the container's usage could not be read: its cgroup is gone.
   bool collect(const PartContext& context);
 
  private:
@@ -115,7 +115,7 @@ class ContainerIo {
 class ContainerPids {
  public:
   explicit ContainerPids(const CgroupFolders& folders);
-  void collect(const PartContext& context);
+  bool collect(const PartContext& context);
 
  private:
   KeptFile tasks_, processes_;

@@ -205,6 +205,41 @@ TEST_CASE("a container whose process is not yet in its own cgroup gets no sample
   CHECK(host.of_container("container_fs_reads_total{device=\"/dev/vda\"}") == 100);
 }
 
+TEST_CASE("a machine without the memory controller: the rest is measured, and located once") {
+  const Tree tree("v2");
+  for (const char* file :
+       {"memory.current", "memory.stat", "memory.events", "memory.swap.current", "memory.max"}) {
+    tree.remove(kScope + "/" + file);
+  }
+  Host host(tree.path());
+  host.containers = {container_4711()};
+  for (int scrape = 0; scrape < 3; ++scrape) {
+    host.scrape();
+    CHECK(host.of_container("container_cpu_usage_seconds_total") == 12.5);
+    CHECK(host.of_container("container_threads") == 17);
+    CHECK(host.of_container("container_last_seen") > 0);
+    CHECK(host.of_container("container_memory_usage_bytes") == -12345);
+    // What locating reads; a container that is kept does not need it.
+    tree.remove("proc/4711/cgroup");
+  }
+}
+
+TEST_CASE("a cgroup of which nothing can be read is gone: the container is looked for again") {
+  const Tree tree("v2");
+  Host host(tree.path());
+  host.containers = {container_4711()};
+  std::filesystem::rename(tree.path() + "/" + kScope, tree.path() + "/aside");
+  std::filesystem::create_directories(tree.path() + "/" + kScope);
+  host.scrape();
+  CHECK(host.of_container("container_restart_count") == 3);
+  CHECK(host.of_container("container_last_seen") == -12345);
+  tree.remove(kScope);
+  std::filesystem::rename(tree.path() + "/aside", tree.path() + "/" + kScope);
+  host.scrape();
+  CHECK(host.of_container("container_last_seen") > 0);
+  CHECK(host.of_container("container_memory_usage_bytes") == 104857600);
+}
+
 TEST_CASE("a restarted container is found again by its new process") {
   const Tree tree("v2");
   Host host(tree.path());
