@@ -1,8 +1,5 @@
 #include "agent/app/metrics_loop.h"
 
-#include <condition_variable>
-#include <thread>
-
 #include "protocol/base/log.h"
 
 namespace observeai::agent {
@@ -80,54 +77,6 @@ void MetricsLoop::commit(ScrapeResult result) {
   }
   for (auto& event : result.events) outbox_.add_event(std::move(event));
   engine_->committed();
-}
-
-namespace {
-
-// Shared by the caller and the thread that may never return.
-struct StatfsCall {
-  std::mutex mutex;
-  std::condition_variable done_signal;
-  bool done = false;
-  Result<FilesystemUsage> result = Error(Errc::kTimeout, "no answer");
-};
-
-struct StatfsCalls {
-  std::mutex mutex;
-  std::map<std::string, std::shared_ptr<StatfsCall>> stuck;
-};
-
-bool is_done(StatfsCall& call) {
-  const std::lock_guard lock(call.mutex);
-  return call.done;
-}
-
-}  // namespace
-
-std::function<Result<FilesystemUsage>(const std::string&)> deadline_statfs(
-    std::chrono::milliseconds deadline) {
-  auto calls = std::make_shared<StatfsCalls>();
-  auto direct = HostCalls::direct().statfs;
-  return [calls, direct, deadline](const std::string& path) -> Result<FilesystemUsage> {
-    const std::lock_guard one_at_a_time(calls->mutex);
-    if (const auto found = calls->stuck.find(path); found != calls->stuck.end()) {
-      if (!is_done(*found->second))
-        return Error(Errc::kUnavailable, path + " still does not answer");
-      calls->stuck.erase(found);
-    }
-    auto call = std::make_shared<StatfsCall>();
-    std::thread([call, direct, path] {
-      auto result = direct(path);
-      const std::lock_guard lock(call->mutex);
-      call->result = std::move(result);
-      call->done = true;
-      call->done_signal.notify_all();
-    }).detach();
-    std::unique_lock lock(call->mutex);
-    if (call->done_signal.wait_for(lock, deadline, [&] { return call->done; })) return call->result;
-    calls->stuck.emplace(path, call);
-    return Error(Errc::kTimeout, path + " does not answer: a dead mount?");
-  };
 }
 
 }  // namespace observeai::agent

@@ -9,6 +9,7 @@
 
 #include "agent/app/outbox.h"
 #include "agent/discovery/proc_scanner.h"
+#include "agent/metrics/deadline_statfs.h"
 #include "agent/metrics/metrics_engine.h"
 #include "agent/runtime/blocking_pool.h"
 
@@ -51,10 +52,5 @@ class MetricsLoop {
   std::uint64_t missed_ = 0;
   bool told_ = false;
 };
-
-// statfs with a deadline: a mount that hangs keeps one thread and is refused until that returns.
-// Thread-safe.
-std::function<Result<FilesystemUsage>(const std::string&)> deadline_statfs(
-    std::chrono::milliseconds deadline);
 
 }  // namespace observeai::agent

@@ -20,7 +20,7 @@ Error unreadable(const std::string& path, int error_number) {
 
 namespace {
 
-Result<FilesystemUsage> direct_statfs(const std::string& path) {
+Result<FilesystemUsage> direct_statfs(const std::string& path, const Mount&) {
   struct statvfs values {};
   if (::statvfs(path.c_str(), &values) != 0) {
     return files::from_errno("cannot measure the file system at " + path, errno);

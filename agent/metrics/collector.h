@@ -38,10 +38,15 @@ struct ClockDiscipline {
   int state = 0;  // What adjtimex() returned; TIME_ERROR = not synchronized
 };
 
-// System calls that are not files, so that tests give their own and a caller can run statfs where
-// it may hang. The defaults call the kernel directly.
+struct Mount;  // filesystem_collector.h
+// `path` is the mount's place below the root that is measured.
+using StatfsCall =
+    std::function<Result<FilesystemUsage>(const std::string& path, const Mount& mount)>;
+
+// System calls that are not files, so that tests give their own. The defaults call the kernel
+// directly; deadline_statfs.h is for who cannot wait for a dead mount.
 struct HostCalls {
-  std::function<Result<FilesystemUsage>(const std::string& path)> statfs;
+  StatfsCall statfs;
   std::function<Result<ClockDiscipline>()> adjtimex;
   std::function<Result<utsname>()> uname;
   static HostCalls direct();

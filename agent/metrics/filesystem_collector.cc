@@ -37,6 +37,12 @@ bool is_wanted(const Mount& mount) {
 
 }  // namespace
 
+bool is_local(const Mount& mount) {
+  if (mount.type.starts_with("fuse")) return false;
+  return mount.device.starts_with("/dev/") || mount.type == "tmpfs" || mount.type == "ramfs" ||
+         mount.type == "zfs";
+}
+
 std::vector<Mount> parse_mounts(std::string_view text, std::uint64_t& malformed) {
   std::vector<Mount> mounts;
   LineScanner lines(text);
@@ -73,28 +79,37 @@ namespace {
 class FilesystemCollector final : public Collector {
  public:
   // A mount whose statfs did not answer is left alone for this many scrapes, so that each hung
-  // mount costs one deadline a minute.
+  // mount costs at most one deadline a minute.
   static constexpr int kStuckPauseScrapes = 6;
+  // Deadlines that one scrape waits for. All mounts of a dead file server end together, and would
+  // use up the time of the scrape; those beyond are asked in the next ones.
+  static constexpr int kTimeoutsPerScrape = 2;
 
   FilesystemCollector(const MetricRoots& roots, HostCalls calls)
       : roots_(roots), calls_(std::move(calls)) {}
   std::string_view name() const override { return "filesystem"; }
 
   Result<void> collect(CollectContext& context, SampleSink& sink) override {
-    TRY(const std::vector<Mount> mounts, wanted_mounts(roots_, context.files, context.malformed));
+    TRY(std::vector<Mount> mounts, wanted_mounts(roots_, context.files, context.malformed));
+    std::stable_partition(mounts.begin(), mounts.end(), is_local);
+    timeouts_ = 0;
+    left_out_ = 0;
     rows_.begin();
     for (const Mount& mount : mounts) {
       const std::string key = mount.device + '\n' + mount.mount_point + '\n' + mount.type;
       if (Row* row = rows_.at(key)) add_mount(mount, *row, sink);
     }
     rows_.end();
-    return {};
+    if (left_out_ == 0) return {};
+    return Error(Errc::kTimeout, std::to_string(left_out_) + " mounts wait for the next scrape: " +
+                                     std::to_string(timeouts_) + " before them did not answer");
   }
 
  private:
   struct Row {
     explicit Row(std::string_view) {}
     int pause = 0;
+    bool failed = false;  // When it was asked last
     std::array<SeriesRef, 7> refs;
   };
 
@@ -106,9 +121,18 @@ class FilesystemCollector final : public Collector {
       --row.pause;
       return sink.host(row.refs[0], kError, labels, 1);
     }
-    const Result<FilesystemUsage> usage = calls_.statfs(roots_.root + mount.mount_point);
+    if (timeouts_ >= kTimeoutsPerScrape) {
+      ++left_out_;
+      if (row.failed) sink.host(row.refs[0], kError, labels, 1);
+      return;
+    }
+    const Result<FilesystemUsage> usage = calls_.statfs(roots_.root + mount.mount_point, mount);
+    row.failed = !usage;
     if (!usage) {
-      if (usage.error().code() == Errc::kTimeout) row.pause = kStuckPauseScrapes - 1;
+      if (usage.error().code() == Errc::kTimeout) {
+        ++timeouts_;
+        row.pause = kStuckPauseScrapes - 1;
+      }
       return sink.host(row.refs[0], kError, labels, 1);
     }
     const auto bytes = [&](std::uint64_t blocks) {
@@ -129,6 +153,8 @@ class FilesystemCollector final : public Collector {
   MetricRoots roots_;
   HostCalls calls_;
   RowCache<Row> rows_;
+  int timeouts_ = 0;  // In this scrape
+  int left_out_ = 0;
 };
 
 }  // namespace

@@ -1,6 +1,5 @@
-// Mounted file systems. A statfs on a dead network mount hangs for minutes, so it is a HostCalls
-// function: a caller that cannot wait gathers wanted_mounts() first, runs statfs for each where it
-// may hang, and gives the collector a function that answers from those results.
+// Mounted file systems: which ones are measured, and which of them cannot hang. The measurement is
+// HostCalls::statfs, for on a dead network mount it hangs for minutes (deadline_statfs.h).
 #pragma once
 
 #include <string>
@@ -19,6 +18,9 @@ struct Mount {
   std::string type;
   bool operator==(const Mount&) const = default;
 };
+
+// Answered by this kernel alone: disks and memory. Others ask a server or another process.
+bool is_local(const Mount& mount);
 
 // A table with more mounts than this is cut, and the rest counted as malformed.
 inline constexpr std::size_t kMaxMounts = 512;

@@ -104,7 +104,7 @@ TEST_CASE("files that vanish take their series with them, once marked") {
 TEST_CASE("a file system that does not answer is an error of that mount alone, asked again later") {
   HostCalls calls = fixed_calls();
   std::map<std::string, int> asked;
-  calls.statfs = [&asked](const std::string& path) -> Result<FilesystemUsage> {
+  calls.statfs = [&asked](const std::string& path, const Mount&) -> Result<FilesystemUsage> {
     ++asked[path];
     if (path.ends_with("/export/shared"))
       return Error(Errc::kTimeout, "statfs did not answer in 2 s");
@@ -126,6 +126,41 @@ TEST_CASE("a file system that does not answer is an error of that mount alone, a
   CHECK(asked[tree + "/export/shared"] == 2);  // The first and the seventh scrape
   CHECK(asked[tree + "/var/cache/ram"] == 7);  // Failing fast is cheap
   CHECK(asked[tree + "/"] == 7);
+}
+
+TEST_CASE("a dead file server with many mounts: two deadlines a scrape, and the disks come first") {
+  const Tree tree("hybrid");
+  std::string mounts;
+  for (int i = 0; i < 20; ++i)
+    mounts += "server:/e /export/" + std::to_string(i) + " nfs4 rw 0 0\n";
+  tree.write("proc/1/mounts", mounts + "other:/e /alive nfs4 rw 0 0\n/dev/vda / ext4 rw 0 0\n");
+  HostCalls calls = fixed_calls();
+  std::set<std::string> stuck;
+  int timeouts = 0;
+  calls.statfs = [&](const std::string& path, const Mount& mount) -> Result<FilesystemUsage> {
+    if (mount.device != "server:/e") return FilesystemUsage{1, 10, 5, 5, 1, 1, false};
+    if (!stuck.insert(path).second) return Error(Errc::kUnavailable, "still no answer");
+    ++timeouts;
+    return Error(Errc::kTimeout, "no answer");
+  };
+  Host host(tree.path(), calls);
+  const std::string size = "node_filesystem_size_bytes{device=";
+  for (int scrape = 1; scrape <= 10; ++scrape) {
+    host.scrape();
+    CHECK(timeouts == 2 * scrape);
+    CHECK(host.value(size + "\"/dev/vda\",fstype=\"ext4\",mountpoint=\"/\"}") == 10);
+  }
+  CHECK(host.engine().series_counts().duplicates == 0);
+  for (int scrape = 0; scrape < 10; ++scrape) {
+    host.scrape();
+    CHECK(host.value(size + "\"other:/e\",fstype=\"nfs4\",mountpoint=\"/alive\"}") == 10);
+    for (int i = 0; i < 20; ++i) {
+      CHECK(host.value("node_filesystem_device_error{device=\"server:/e\",fstype=\"nfs4\","
+                       "mountpoint=\"/export/" +
+                       std::to_string(i) + "\"}") == 1);
+    }
+  }
+  CHECK(timeouts == 20);
 }
 
 TEST_CASE("slow attributes are kept between slow turns, and read at once when the link changes") {

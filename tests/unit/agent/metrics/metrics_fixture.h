@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "agent/metrics/filesystem_collector.h"
 #include "agent/metrics/metrics_engine.h"
 #include "protocol/base/clock.h"
 #include "tests/support/temp_dir.h"
@@ -29,7 +30,7 @@ inline MetricRoots roots_of(const std::string& tree) {
 // Answers that never change, so that golden values hold everywhere.
 inline HostCalls fixed_calls() {
   HostCalls calls;
-  calls.statfs = [](const std::string&) -> Result<FilesystemUsage> {
+  calls.statfs = [](const std::string&, const Mount&) -> Result<FilesystemUsage> {
     return FilesystemUsage{4096, 1000, 600, 500, 200, 150, true};
   };
   calls.adjtimex = []() -> Result<ClockDiscipline> {
