@@ -11,12 +11,10 @@ std::int64_t microseconds(SteadyTime from, SteadyTime to) {
 
 }  // namespace
 
-MetricsEngine::MetricsEngine(const MetricRoots& roots, HostCalls calls, const Clock& clock,
+MetricsEngine::MetricsEngine(const MetricRoots& roots, HostCalls calls,
                              const std::vector<wire::SeriesDefinition>& known,
                              std::uint32_t next_id, SeriesLimits limits)
-    : clock_(clock),
-      dictionary_(known, next_id, limits),
-      collectors_(make_collectors(roots, std::move(calls))) {}
+    : dictionary_(known, next_id, limits), collectors_(make_collectors(roots, std::move(calls))) {}
 
 ScrapeResult MetricsEngine::scrape(const ScrapeInput& input) {
   const SteadyTime started = clock_.steady_now();

@@ -51,10 +51,16 @@ class MetricsEngine {
   // scrapes without one (five minutes at 10 s).
   static constexpr std::uint32_t kQuietScrapes = 30;
 
-  // `known` and `next_id` as the spool gave them at the start.
-  MetricsEngine(const MetricRoots& roots, HostCalls calls, const Clock& clock,
+  // `known` and `next_id` as the spool gave them at the start. Nothing given is referred to later:
+  // a scrape that hangs may outlive whoever made the engine.
+  MetricsEngine(const MetricRoots& roots, HostCalls calls,
                 const std::vector<wire::SeriesDefinition>& known, std::uint32_t next_id,
                 SeriesLimits limits = {});
+  // For callers that have a clock; it is not used.
+  MetricsEngine(const MetricRoots& roots, HostCalls calls, const Clock&,
+                const std::vector<wire::SeriesDefinition>& known, std::uint32_t next_id,
+                SeriesLimits limits = {})
+      : MetricsEngine(roots, std::move(calls), known, next_id, limits) {}
 
   ScrapeResult scrape(const ScrapeInput& input);
   void committed();
@@ -68,8 +74,8 @@ class MetricsEngine {
   std::vector<SelfValue> self_values(std::span<const SelfValue> given) const;
   void note_refused(std::uint64_t refused, ScrapeResult& result);
 
-  const Clock& clock_;
-  FileReader files_;  // Outlives the collectors, whose files it counts
+  const SystemClock clock_;  // For durations alone
+  FileReader files_;         // Outlives the collectors, whose files it counts
   SeriesDictionary dictionary_;
   std::vector<std::unique_ptr<Collector>> collectors_;
   std::vector<std::string> listed_;  // Ids of the containers of the last scrape, sorted

@@ -441,8 +441,7 @@ TEST_CASE("more containers than a scrape holds: the host, its groups and the age
 
 TEST_CASE("the beginning of a refusal is an event: once, until committed, again after a while") {
   const observeai::test::TempDir empty;
-  const ManualClock clock;
-  MetricsEngine engine(roots_of(empty.path()), fixed_calls(), clock, {}, 1, {50, 100});
+  MetricsEngine engine(roots_of(empty.path()), fixed_calls(), {}, 1, {50, 100});
   std::vector<ProcessUsage> many, few;
   for (int i = 0; i < 30; ++i) many.push_back({"g" + std::to_string(i), 1.0, 1000, 1, 2, 1});
   few = {many.front()};
@@ -467,9 +466,19 @@ TEST_CASE("the beginning of a refusal is an event: once, until committed, again 
   CHECK(events(many).size() == 1);
 }
 
+TEST_CASE("an engine outlives everything it was made of") {
+  const auto engine = [] {
+    const MetricRoots roots = roots_of(recorded("v2"));
+    const std::vector<wire::SeriesDefinition> known;
+    return std::make_unique<MetricsEngine>(roots, fixed_calls(), known, 1);
+  }();
+  const ScrapeResult result = engine->scrape({});
+  CHECK_FALSE(result.scrape.series.empty());
+  CHECK(result.duration_us > 0);
+}
+
 TEST_CASE("definitions and forgotten ids are repeated until they are committed") {
-  const ManualClock clock;
-  MetricsEngine engine(roots_of(recorded("v2")), fixed_calls(), clock, {}, 1);
+  MetricsEngine engine(roots_of(recorded("v2")), fixed_calls(), {}, 1);
   const std::vector<ObservedContainer> containers = {container_4711()};
   ScrapeInput input;
   input.containers = containers;

@@ -65,7 +65,7 @@ inline ObservedContainer container_4711() {
 class Host {
  public:
   explicit Host(const std::string& tree, HostCalls calls = fixed_calls(), SeriesLimits limits = {})
-      : engine_(roots_of(tree), std::move(calls), clock_, {}, 1, limits) {}
+      : engine_(roots_of(tree), std::move(calls), {}, 1, limits) {}
 
   const ScrapeResult& scrape() {
     clock_.advance(std::chrono::seconds(10));
