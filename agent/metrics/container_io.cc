@@ -172,7 +172,8 @@ ContainerNetwork::ContainerNetwork(const MetricRoots& roots, std::uint32_t pid) 
   const std::string process = roots.proc + "/" + std::to_string(pid);
   path_ = process + "/net/dev";
   const std::string own = namespace_of(process);
-  own_namespace_ = own.empty() || own != namespace_of(roots.proc + "/1");
+  const std::string host = namespace_of(roots.proc + "/1");
+  own_namespace_ = !own.empty() && !host.empty() && own != host;
 }
 
 void ContainerNetwork::collect(const PartContext& context) {

@@ -135,7 +135,9 @@ class ContainerPressure {
 };
 
 // The container's interfaces as its main process sees them; nothing when it shares the host's
-// network. No descriptor is kept: it would keep the network namespace alive after the container.
+// network, nor when that cannot be told (it takes CAP_SYS_PTRACE): the host's traffic must not pass
+// for a container's. No descriptor is kept: it would keep the network namespace alive after the
+// container.
 class ContainerNetwork {
  public:
   ContainerNetwork(const MetricRoots& roots, std::uint32_t pid);

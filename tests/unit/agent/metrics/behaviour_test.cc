@@ -281,6 +281,7 @@ TEST_CASE("a restarted container is found again by its new process") {
   host.containers = {container_4711()};
   host.scrape();
   tree.write("proc/5000/cgroup", tree.read("proc/4711/cgroup"));
+  tree.link_network("5000", "net:[4026533000]");
   tree.write("proc/5000/net/dev", "h\nh\neth0: 9 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
   tree.write(kScope + "/memory.current", "1000\n");
   host.containers[0].facts.pid = 5000;
@@ -291,15 +292,29 @@ TEST_CASE("a restarted container is found again by its new process") {
 
 TEST_CASE("a container that shares the host's network has no network of its own") {
   const Tree tree("v2");
-  std::filesystem::create_directories(tree.path() + "/proc/1/ns");
-  std::filesystem::create_directories(tree.path() + "/proc/4711/ns");
-  std::filesystem::create_symlink("net:[4026531840]", tree.path() + "/proc/1/ns/net");
-  std::filesystem::create_symlink("net:[4026531840]", tree.path() + "/proc/4711/ns/net");
+  tree.link_network("4711", "net:[4026531840]");
   Host host(tree.path());
   host.containers = {container_4711()};
   host.scrape();
   CHECK(host.of_container("container_network_receive_bytes_total{interface=\"eth0\"}") == -12345);
   CHECK(host.of_container("container_memory_usage_bytes") == 104857600);
+}
+
+TEST_CASE("a container's network that cannot be told from the host's is not reported") {
+  const std::string received = "container_network_receive_bytes_total{interface=\"eth0\"}";
+  for (const char* pid : {"1", "4711"}) {
+    const Tree tree("v2");
+    Host known(tree.path());
+    known.containers = {container_4711()};
+    known.scrape();
+    CHECK(known.of_container(received) >= 0);
+    tree.link_network(pid, "");
+    Host unknown(tree.path());
+    unknown.containers = {container_4711()};
+    unknown.scrape();
+    CHECK(unknown.of_container(received) == -12345);
+    CHECK(unknown.of_container("container_memory_usage_bytes") == 104857600);
+  }
 }
 
 TEST_CASE("absurd cgroup content: counted, no sample, no crash") {

@@ -19,8 +19,42 @@ inline const std::string kContainerId = [] {
   return id;
 }();
 
+// A copy of a recorded tree whose files a test may change and remove.
+class Tree {
+ public:
+  explicit Tree(const std::string& name) {
+    std::filesystem::copy(std::string(OBSERVEAI_TEST_DATA) + "/proc/" + name, dir_.path(),
+                          std::filesystem::copy_options::recursive);
+    link_network("1", "net:[4026531840]");
+    link_network("4711", "net:[4026532999]");
+  }
+  const std::string& path() const { return dir_.path(); }
+  void write(const std::string& file, const std::string& content) const {
+    const std::filesystem::path path = dir_ / file;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << content;
+  }
+  // The network namespace of a process; "" = it may not be looked at.
+  void link_network(const std::string& pid, const std::string& name) const {
+    const std::filesystem::path link = dir_ / ("proc/" + pid + "/ns/net");
+    std::filesystem::create_directories(link.parent_path());
+    std::filesystem::remove(link);
+    if (!name.empty()) std::filesystem::create_symlink(name, link);
+  }
+  void remove(const std::string& file) const { std::filesystem::remove_all(dir_ / file); }
+  std::string read(const std::string& file) const {
+    std::ifstream in(dir_ / file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+ private:
+  observeai::test::TempDir dir_;
+};
+
+// A tree that nobody changes.
 inline std::string recorded(const std::string& name) {
-  return std::string(OBSERVEAI_TEST_DATA) + "/proc/" + name;
+  static std::map<std::string, Tree> trees;
+  return trees.try_emplace(name, name).first->second.path();
 }
 
 inline MetricRoots roots_of(const std::string& tree) {
@@ -119,28 +153,6 @@ class Host {
   MetricsEngine engine_;
   ScrapeResult last_;
   std::map<std::uint32_t, wire::SeriesDefinition> names_;
-};
-
-// A copy of a recorded tree whose files a test may change and remove.
-class Tree {
- public:
-  explicit Tree(const std::string& name) {
-    std::filesystem::copy(recorded(name), dir_.path(), std::filesystem::copy_options::recursive);
-  }
-  const std::string& path() const { return dir_.path(); }
-  void write(const std::string& file, const std::string& content) const {
-    const std::filesystem::path path = dir_ / file;
-    std::filesystem::create_directories(path.parent_path());
-    std::ofstream(path, std::ios::binary) << content;
-  }
-  void remove(const std::string& file) const { std::filesystem::remove_all(dir_ / file); }
-  std::string read(const std::string& file) const {
-    std::ifstream in(dir_ / file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
- private:
-  observeai::test::TempDir dir_;
 };
 
 }  // namespace observeai::agent::test
