@@ -13,7 +13,7 @@ std::vector<ProcessUsage> process_usage(const std::vector<GroupUsage>& groups) {
     usage.cpu_seconds = group.cpu_seconds;
     usage.rss_bytes = group.rss_bytes;
     usage.threads = group.threads;
-    usage.open_fds = group.open_fds.value_or(0);
+    usage.open_fds = group.open_fds;
     usage.count = group.count;
     out.push_back(std::move(usage));
   }

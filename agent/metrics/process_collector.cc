@@ -86,8 +86,9 @@ class ProcessCollector final : public Collector {
              static_cast<double>(usage.count));
     sink.add(group.target, group.refs[3], gauge("namedprocess_namegroup_num_threads"), {},
              static_cast<double>(usage.threads));
+    if (!usage.open_fds) return;
     sink.add(group.target, group.refs[4], gauge("namedprocess_namegroup_open_filedesc"), {},
-             static_cast<double>(usage.open_fds));
+             static_cast<double>(*usage.open_fds));
   }
 
   std::map<std::string, Group> groups_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace observeai::agent {
@@ -11,8 +12,8 @@ struct ProcessUsage {
   double cpu_seconds = 0;  // User + system, summed over the living processes; may fall at an exit
   std::uint64_t rss_bytes = 0;
   std::uint64_t threads = 0;
-  std::uint64_t open_fds = 0;  // 0 when they could not be counted
-  std::uint64_t count = 0;     // Processes
+  std::optional<std::uint64_t> open_fds;  // Unless none of its processes may be looked into
+  std::uint64_t count = 0;                // Processes
 };
 
 }  // namespace observeai::agent

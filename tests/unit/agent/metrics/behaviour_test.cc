@@ -409,6 +409,17 @@ TEST_CASE("a process group's CPU time rises although its processes come and go")
   CHECK(cpu(4) == 13);
 }
 
+TEST_CASE("open files that could not be counted are left out, none is a number") {
+  const observeai::test::TempDir empty;
+  Host host(empty.path());
+  host.processes = {{"other", 1.0, 1000, 3, std::nullopt, 1}, {"own", 1.0, 1000, 1, 0, 1}};
+  host.scrape();
+  const std::string open_files = "namedprocess_namegroup_open_filedesc";
+  CHECK_FALSE(host.has(open_files, "process/other"));
+  CHECK(host.value("namedprocess_namegroup_num_threads", "process/other") == 3);
+  CHECK(host.value(open_files, "process/own") == 0);
+}
+
 TEST_CASE("the engine keeps to its limit, counts what it refuses, and recovers") {
   const observeai::test::TempDir empty;
   Host host(empty.path(), fixed_calls(), {50, 100});
