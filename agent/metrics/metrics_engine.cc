@@ -1,6 +1,7 @@
 #include "agent/metrics/metrics_engine.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace observeai::agent {
 namespace {
@@ -24,6 +25,8 @@ ScrapeResult MetricsEngine::scrape(const ScrapeInput& input) {
       files_, input.now_ms, turn_++ % kSlowTurnEvery == 0, input.containers, input.processes, self,
       0};
   SampleSink sink(dictionary_);
+  forget_removed();
+  note_listed(input.containers);
   dictionary_.begin(input.now_ms);
 
   ScrapeResult result;
@@ -43,7 +46,6 @@ ScrapeResult MetricsEngine::scrape(const ScrapeInput& input) {
   malformed_ += context.malformed;
 
   result.scrape = dictionary_.finish();
-  forget_removed(input.containers);
   result.new_series = dictionary_.new_definitions();
   result.forgotten = dictionary_.forgotten();
   note_refused(dictionary_.counts().refused - refused_before, result);
@@ -52,22 +54,29 @@ ScrapeResult MetricsEngine::scrape(const ScrapeInput& input) {
   return result;
 }
 
-// The id of a removed container never comes back, so neither do its series. They have just had
-// their stale mark.
-void MetricsEngine::forget_removed(std::span<const ObservedContainer> containers) {
-  std::vector<std::string> now;
-  now.reserve(containers.size());
-  for (const ObservedContainer& container : containers) now.push_back(container.facts.id);
-  std::sort(now.begin(), now.end());
-  for (const std::string& id : listed_) {
-    if (!std::binary_search(now.begin(), now.end(), id)) dictionary_.forget(container_target(id));
-  }
-  listed_ = std::move(now);
+void MetricsEngine::note_listed(std::span<const ObservedContainer> containers) {
+  listed_.clear();
+  for (const ObservedContainer& container : containers) listed_.push_back(container.facts.id);
+  std::sort(listed_.begin(), listed_.end());
+  std::vector<std::string> all;
+  std::set_union(marking_.begin(), marking_.end(), listed_.begin(), listed_.end(),
+                 std::back_inserter(all));
+  marking_ = all.size() <= listed_.size() + kMaxRemoved ? std::move(all) : listed_;
+}
+
+// The id of a removed container never comes back, so neither do its series.
+void MetricsEngine::forget_removed() {
+  for (const std::string& id : removed_) dictionary_.forget(container_target(id));
+  removed_.clear();
 }
 
 void MetricsEngine::committed() {
   dictionary_.committed();
   refusal_told_ = refusal_told_ || refusal_given_;
+  removed_.clear();
+  std::set_difference(marking_.begin(), marking_.end(), listed_.begin(), listed_.end(),
+                      std::back_inserter(removed_));
+  marking_ = listed_;
 }
 
 void MetricsEngine::note_refused(std::uint64_t refused, ScrapeResult& result) {

@@ -50,6 +50,9 @@ class MetricsEngine {
   // A host at the limit may cross it at every scrape: a refusal is said again only after so many
   // scrapes without one (five minutes at 10 s).
   static constexpr std::uint32_t kQuietScrapes = 30;
+  // Containers removed while nothing can be committed; with more of them, their series are
+  // forgotten by age. Each costs one pass over all series once.
+  static constexpr std::size_t kMaxRemoved = 1'000;
 
   // `known` and `next_id` as the spool gave them at the start. Nothing given is referred to later:
   // a scrape that hangs may outlive whoever made the engine.
@@ -70,7 +73,8 @@ class MetricsEngine {
   std::uint64_t malformed() const { return malformed_; }
 
  private:
-  void forget_removed(std::span<const ObservedContainer> containers);
+  void forget_removed();
+  void note_listed(std::span<const ObservedContainer> containers);
   std::vector<SelfValue> self_values(std::span<const SelfValue> given) const;
   void note_refused(std::uint64_t refused, ScrapeResult& result);
 
@@ -78,7 +82,10 @@ class MetricsEngine {
   FileReader files_;         // Outlives the collectors, whose files it counts
   SeriesDictionary dictionary_;
   std::vector<std::unique_ptr<Collector>> collectors_;
-  std::vector<std::string> listed_;  // Ids of the containers of the last scrape, sorted
+  // Ids of containers, sorted.
+  std::vector<std::string> listed_;   // In the last scrape
+  std::vector<std::string> marking_;  // And in those before it, back to the last one committed
+  std::vector<std::string> removed_;  // Whose series have had their stale mark
   std::uint64_t turn_ = 0;
   std::uint64_t malformed_ = 0;
   std::uint64_t failures_ = 0;

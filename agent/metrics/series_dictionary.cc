@@ -60,7 +60,7 @@ SeriesDictionary::SeriesDictionary(const std::vector<wire::SeriesDefinition>& kn
     // A damaged store must not make two series share an id or a key.
     if (definition.id == 0 || by_key_.contains(key)) continue;
     if (definition.id >= next_id_) next_id_ = definition.id + 1;
-    add_slot(std::move(key), definition.id, kLoaded);
+    add_slot(std::move(key), definition.id, true);
   }
   std::sort(by_id_.begin(), by_id_.end(),
             [this](std::uint32_t a, std::uint32_t b) { return slots_[a].id < slots_[b].id; });
@@ -110,8 +110,7 @@ SeriesRef SeriesDictionary::resolve(std::string_view target, const Metric& metri
     return {};
   }
   definition.id = next_id_++;
-  // Not seen in the scrape before either, so that a refused value leaves no stale mark.
-  add_slot(std::move(key), definition.id, scrape_ >= 2 ? scrape_ - 2 : kLoaded);
+  add_slot(std::move(key), definition.id, false);
   new_definitions_.push_back(std::move(definition));
   return {by_id_.back(), slots_[by_id_.back()].id};
 }
@@ -122,13 +121,19 @@ wire::Scrape SeriesDictionary::finish() {
   scrape.series.reserve(last_size_ + 64);
   scrape.values.reserve(last_size_ + 64);
   std::size_t kept = 0;
+  marked_.clear();
   for (const std::uint32_t index : by_id_) {
-    const Slot& slot = slots_[index];
-    const bool gone_now =
-        slot.seen_in == kLoaded ? scrape_ == kLoadedGraceScrapes : slot.seen_in + 1 == scrape_;
-    if (slot.seen_in == scrape_ || gone_now) {
+    Slot& slot = slots_[index];
+    const bool present = slot.seen_in == scrape_;
+    const bool awaited = slot.seen_in == kLoaded && scrape_ < kLoadedGraceScrapes;
+    if (present) {
+      slot.live = true;
       scrape.series.push_back(slot.id);
-      scrape.values.push_back(gone_now ? std::numeric_limits<double>::quiet_NaN() : slot.value);
+      scrape.values.push_back(slot.value);
+    } else if (slot.live && !awaited) {
+      marked_.push_back({index, slot.id});
+      scrape.series.push_back(slot.id);
+      scrape.values.push_back(std::numeric_limits<double>::quiet_NaN());
     } else if (scrape_ - slot.seen_in >= kForgetAfterScrapes) {
       drop_slot(index);
       continue;
@@ -151,24 +156,27 @@ void SeriesDictionary::forget(std::string_view target_prefix) {
 void SeriesDictionary::committed() {
   new_definitions_.clear();
   forgotten_.clear();
+  for (const SeriesRef& mark : marked_) {
+    if (slots_[mark.slot].id == mark.id) slots_[mark.slot].live = false;
+  }
+  marked_.clear();
 }
 
 // Makes room by forgetting what has already had its stale mark.
 bool SeriesDictionary::forget_gone() {
   const std::size_t removed = std::erase_if(by_id_, [this](std::uint32_t index) {
-    const Slot& slot = slots_[index];
-    const bool marked =
-        slot.seen_in == kLoaded ? scrape_ > kLoadedGraceScrapes : slot.seen_in + 1 < scrape_;
+    const bool marked = !slots_[index].live && slots_[index].seen_in != scrape_;
     if (marked) drop_slot(index);
     return marked;
   });
   return removed > 0;
 }
 
-void SeriesDictionary::add_slot(std::string key, std::uint32_t id, std::uint32_t seen_in) {
+void SeriesDictionary::add_slot(std::string key, std::uint32_t id, bool live) {
   const std::uint32_t index = take_slot();
   const auto entry = by_key_.emplace(std::move(key), index).first;
-  slots_[index] = {id, seen_in, 0, &entry->first};
+  // What a restart brought back counts from the start, what is new from the scrape before it.
+  slots_[index] = {id, live ? kLoaded : scrape_ - 1, 0, &entry->first, live};
   by_id_.push_back(index);
 }
 

@@ -5,8 +5,9 @@
 //
 // A caller keeps the SeriesRef that resolve() gave, so that a steady scrape builds no strings:
 // set() is an index, a comparison and a store. A ref of a series that was forgotten is refused by
-// set() and resolved again. Ids are never reused. New definitions stay pending until committed()
-// says that the spool has them, so a failed commit loses none. One thread.
+// set() and resolved again. Ids are never reused. New definitions and stale marks (NaN) are
+// repeated until committed() says that the spool has them, so a failed commit loses none. One
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -79,13 +80,13 @@ class SeriesDictionary {
     store(slots_[ref.slot], value);
     return true;
   }
-  // Ids ascend. Each series of the previous scrape without a value gets one NaN.
+  // Ids ascend. A series that had a value and has none gets a NaN, until one is committed.
   wire::Scrape finish();
 
   // Forgets all series whose target starts with the prefix, between finish() and begin().
   void forget(std::string_view target_prefix);
 
-  // To be committed with or before the scrape; they stay until committed().
+  // To be committed with or before the last scrape; they stay until committed().
   const std::vector<wire::SeriesDefinition>& new_definitions() const { return new_definitions_; }
   const std::vector<std::uint32_t>& forgotten() const { return forgotten_; }
   void committed();
@@ -99,12 +100,13 @@ class SeriesDictionary {
     std::uint32_t seen_in = kLoaded;
     double value = 0;
     const std::string* key = nullptr;  // In by_key_
+    bool live = false;  // Had a value in a finished scrape, and no stale mark since was committed
   };
   static constexpr std::uint32_t kLoaded = 0;  // Not seen since the start; scrapes count from 1
 
   void store(Slot& slot, double value);
   std::uint32_t take_slot();
-  void add_slot(std::string key, std::uint32_t id, std::uint32_t seen_in);
+  void add_slot(std::string key, std::uint32_t id, bool live);
   void drop_slot(std::uint32_t index);
   bool forget_gone();
 
@@ -120,6 +122,7 @@ class SeriesDictionary {
   std::unordered_map<std::string, std::uint32_t> by_key_;
   std::vector<wire::SeriesDefinition> new_definitions_;
   std::vector<std::uint32_t> forgotten_;
+  std::vector<SeriesRef> marked_;  // Stale in the last scrape
   SeriesCounts counts_;
 };
 

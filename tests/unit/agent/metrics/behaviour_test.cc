@@ -207,14 +207,13 @@ TEST_CASE("a container ends in the middle of the reading: no error, series marke
 
   host.containers.clear();
   const std::size_t before = host.names().size();
-  const ScrapeResult& gone = host.scrape();
+  host.scrape();
   CHECK(std::isnan(host.of_container("container_restart_count")));
-  CHECK(gone.forgotten.size() > 30);
 
   // The same id again (a runtime that forgot and found it): new numbers, never the old ones.
   const Tree again("v2");
   host.containers = {container_4711()};
-  host.scrape();
+  CHECK(host.scrape().forgotten.size() > 30);
   host.scrape();
   std::uint32_t highest_before = 0;
   for (const auto& [id, series] : host.names()) {
@@ -513,11 +512,35 @@ TEST_CASE("definitions and forgotten ids are repeated until they are committed")
   engine.committed();
   CHECK(engine.scrape(input).new_series.empty());
   input.containers = {};
-  const std::size_t forgotten = engine.scrape(input).forgotten.size();
+  const std::size_t with_marks = engine.scrape(input).scrape.series.size();
+  const ScrapeResult repeated = engine.scrape(input);
+  CHECK(repeated.scrape.series.size() == with_marks);
+  CHECK(repeated.forgotten.empty());  // Their marks are not committed yet
+  engine.committed();
+  const ScrapeResult after = engine.scrape(input);
+  CHECK(after.scrape.series.size() + after.forgotten.size() == with_marks);
+  const std::size_t forgotten = after.forgotten.size();
   CHECK(forgotten > 0);
   CHECK(engine.scrape(input).forgotten.size() == forgotten);
   engine.committed();
   CHECK(engine.scrape(input).forgotten.empty());
+}
+
+TEST_CASE("containers removed while nothing is committed: a limit, then their age decides") {
+  const observeai::test::TempDir empty;
+  for (const std::size_t removed : {MetricsEngine::kMaxRemoved, MetricsEngine::kMaxRemoved + 1}) {
+    MetricsEngine engine(roots_of(empty.path()), fixed_calls(), {}, 1);
+    std::vector<ObservedContainer> containers(removed);
+    for (std::size_t i = 0; i < removed; ++i) containers[i].facts.id = std::to_string(100'000 + i);
+    ScrapeInput input;
+    input.containers = containers;
+    engine.scrape(input);
+    input.containers = {};
+    engine.scrape(input);
+    engine.committed();
+    CHECK(engine.scrape(input).forgotten.size() ==
+          (removed <= MetricsEngine::kMaxRemoved ? removed : 0));
+  }
 }
 
 }  // namespace

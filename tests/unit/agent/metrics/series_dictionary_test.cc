@@ -71,6 +71,7 @@ TEST_CASE("a series that is gone gets one NaN, and its number back when it retur
   const wire::Scrape marked = dictionary.finish();
   REQUIRE(marked.series == std::vector<std::uint32_t>{1, 2});
   CHECK(std::isnan(marked.values[1]));
+  dictionary.committed();
 
   dictionary.begin(2);
   dictionary.set(a, 1);
@@ -79,6 +80,50 @@ TEST_CASE("a series that is gone gets one NaN, and its number back when it retur
   dictionary.begin(3);
   CHECK(add(dictionary, "host", "b", 2).id == 2);
   CHECK(dictionary.finish().series == std::vector<std::uint32_t>{1, 2});
+}
+
+TEST_CASE("a stale mark in a scrape that was not committed is repeated") {
+  const std::vector<wire::SeriesDefinition> known = {
+      {1, "host", "loaded", {}, wire::MetricKind::kGauge}};
+  SeriesDictionary dictionary(known, 2);
+  const auto scrape = [&](bool with_b) {
+    dictionary.begin(0);
+    add(dictionary, "host", "a", 1);
+    if (with_b) add(dictionary, "host", "b", 1);
+    return dictionary.finish();
+  };
+  const std::vector<std::uint32_t> present = {2, 3};
+  const std::vector<std::uint32_t> both_marked = {1, 2, 3};
+  CHECK(scrape(true).series == present);
+  CHECK(scrape(true).series == present);
+  dictionary.committed();
+  for (int i = 0; i < 2; ++i) {
+    const wire::Scrape refused = scrape(false);
+    REQUIRE(refused.series == both_marked);
+    CHECK(std::isnan(refused.values[0]));
+    CHECK(std::isnan(refused.values[2]));
+  }
+  // Back before the mark was committed: the control plane never sees that it was away.
+  CHECK(scrape(true).values[2] == 1);
+  CHECK(scrape(false).series == both_marked);
+  dictionary.committed();
+  CHECK(scrape(false).series == std::vector<std::uint32_t>{2});
+}
+
+TEST_CASE("an uncommitted stale mark keeps its series known, whatever the limits") {
+  SeriesDictionary dictionary({}, 1, {10, 1});
+  dictionary.begin(0);
+  add(dictionary, "host", "gone", 1);
+  dictionary.finish();
+  for (std::uint32_t i = 0; i < SeriesDictionary::kForgetAfterScrapes + 10; ++i) {
+    dictionary.begin(i);
+    CHECK(dictionary.resolve("host", gauge("other"), {}).slot == SeriesRef::kNone);
+    CHECK(dictionary.finish().series == std::vector<std::uint32_t>{1});
+  }
+  dictionary.committed();
+  dictionary.begin(0);
+  CHECK(add(dictionary, "host", "other", 1).id == 2);
+  CHECK(dictionary.forgotten() == std::vector<std::uint32_t>{1});
 }
 
 TEST_CASE("numbers from before a restart are kept, new ones start where the spool says") {
@@ -155,6 +200,7 @@ TEST_CASE("a series that stays away is forgotten by itself") {
     dictionary.begin(i);
     dictionary.set(stays, 1);
     dictionary.finish();
+    dictionary.committed();
   }
   CHECK(dictionary.known() == 2);
   dictionary.begin(0);
@@ -203,6 +249,7 @@ TEST_CASE("at the limit of known series those that are gone make room") {
       add(dictionary, "host", "a", 1);
     }
     dictionary.finish();
+    dictionary.committed();
   }
   dictionary.begin(3);
   add(dictionary, "host", "a", 1);
