@@ -55,6 +55,7 @@ void LastValue::set_before(std::uint64_t age_ms, double sample) {
 }
 
 void LastValue::merge(const LastValue& other) {
+  used_day = std::max(used_day, other.used_day);
   if (!other.has_value()) return;
   const LastValue mine = *this;
   if (other.before_age_ms != 0) take(other.ts_ms - other.before_age_ms, other.before);
@@ -71,6 +72,11 @@ EpochState* EpochBook::newest_of(const AgentId& agent) {
 EpochState* EpochBook::find(const AgentId& agent, const Epoch& epoch) {
   const auto found = by_key_.find({agent, epoch});
   return found == by_key_.end() ? nullptr : found->second;
+}
+
+EpochState* EpochBook::find(std::int64_t no) {
+  const auto found = by_no_.find(no);
+  return found == by_no_.end() ? nullptr : found->second.get();
 }
 
 EpochState& EpochBook::at(std::int64_t no) {
@@ -106,6 +112,13 @@ void EpochBook::adopt(std::int64_t no, const AgentId& agent, const Epoch& epoch)
   state->epoch = epoch;
   by_key_[{agent, epoch}] = state.get();
   by_no_[no] = std::move(state);
+}
+
+void EpochBook::forget(std::int64_t no) {
+  const auto found = by_no_.find(no);
+  if (found == by_no_.end()) return;
+  by_key_.erase({found->second->agent, found->second->epoch});
+  by_no_.erase(found);
 }
 
 Result<void> EpochBook::load(StateDb& state) {

@@ -37,6 +37,7 @@ struct LastValue {
   std::int64_t ts_ms = kNever;
   double value = std::numeric_limits<double>::quiet_NaN();
   double before = std::numeric_limits<double>::quiet_NaN();  // The sample before
+  std::uint32_t used_day = 0;       // Of arrival; see series_use.h
   std::uint32_t before_age_ms = 0;  // How much older that one is; 0 = none, or more than 49 days
 
   bool has_value() const { return ts_ms != kNever; }
@@ -57,15 +58,18 @@ struct EpochState {
   // Every defined series; complete once values_loaded.
   std::unordered_map<std::uint32_t, LastValue> values;
   bool values_loaded = false;
+  std::vector<std::uint32_t> used_anew;  // Series whose used_day is not written yet
+  std::uint64_t forgotten_series = 0;    // Tells a reader that it read definitions that are gone
 };
 
-// Entries are added by the one committing thread only and are never removed, so that pointers stay; all
-// reading and writing of their members is under `mutex`.
+// Entries are added and removed by the one committing thread only, whose pointers stay; others find them
+// anew each time they take `mutex`. All reading and writing of members is under `mutex`.
 class EpochBook {
  public:
   Mutex mutex;
 
   EpochState* find(const AgentId& agent, const Epoch& epoch) REQUIRES(mutex);
+  EpochState* find(std::int64_t no) REQUIRES(mutex);
   EpochState& at(std::int64_t no) REQUIRES(mutex);  // Must be there
   EpochState* newest_of(const AgentId& agent) REQUIRES(mutex);  // nullptr: none
   bool has(std::int64_t no) REQUIRES(mutex) { return by_no_.contains(no); }
@@ -78,6 +82,7 @@ class EpochBook {
   static Result<std::int64_t> insert(sql::Database& db, const AgentId& agent, const Epoch& epoch,
                                      std::int64_t now_ms);
   void adopt(std::int64_t no, const AgentId& agent, const Epoch& epoch) REQUIRES(mutex);
+  void forget(std::int64_t no) REQUIRES(mutex);
 
   // Inside the caller's transaction: writes what changed and names the newest partition counted in it.
   // mark_sealed() after it was committed.

@@ -102,7 +102,9 @@ Result<std::vector<model::LedgerRow>> query_ledger(sql::Database& db, EpochBook&
       out.agent = id;
       TRY(out.entry, entry_from(row));
       MutexLock lock(book.mutex);
-      judge(out, book.at(no));
+      auto* state = book.find(no);
+      if (state == nullptr) break;  // Forgotten meanwhile
+      judge(out, *state);
       rows.push_back(std::move(out));
     }
   }

@@ -90,9 +90,14 @@ Result<std::vector<model::SeriesPoints>> Reader::matching_series(
           return match_series(db, epoch.no, query.target, query.name, query.labels);
         }));
     if (matching.empty()) continue;
-    TRY_VOID(load_values(state_, book_, partitions_, epoch.no));
+    if (auto loaded = load_values(state_, book_, partitions_, epoch.no); !loaded) {
+      if (loaded.error().code() == Errc::kNotFound) continue;
+      return std::move(loaded).error();
+    }
     MutexLock lock(book_.mutex);
-    const auto& values = book_.at(epoch.no).values;
+    const auto* state = book_.find(epoch.no);
+    if (state == nullptr) continue;
+    const auto& values = state->values;
     for (const auto& definition : matching) {
       const auto [place, is_new] = known.try_emplace(identity_of(epoch.agent, definition), out.size());
       if (is_new) out.emplace_back();
@@ -138,7 +143,9 @@ Result<std::vector<model::SeriesPoints>> Reader::latest(const AgentId& agent, co
   std::vector<model::SeriesPoints> out;
   out.reserve(definitions.size());
   MutexLock lock(book_.mutex);
-  const auto& values = book_.at(epoch_no).values;
+  const auto* state = book_.find(epoch_no);
+  if (state == nullptr) return out;
+  const auto& values = state->values;
   for (auto& definition : definitions) {
     const auto found = values.find(definition.id);
     auto& series = out.emplace_back();

@@ -102,6 +102,7 @@ CREATE TABLE epochs (
   agent    TEXT NOT NULL,
   epoch    BLOB NOT NULL CHECK (length(epoch) = 16),
   first_ms INTEGER NOT NULL,
+  series_high INTEGER NOT NULL DEFAULT 0,  -- Highest series id ever defined, also when it is gone
   UNIQUE (agent, epoch)
 );
 
@@ -145,6 +146,7 @@ CREATE TABLE series (
   name     TEXT NOT NULL,
   labels   BLOB NOT NULL,  -- Packed name, value, ...
   kind     INTEGER NOT NULL,
+  used_ms  INTEGER NOT NULL DEFAULT 0,  -- Day of the newest sample or of the definition
   PRIMARY KEY (epoch_no, id)
 ) WITHOUT ROWID;
 CREATE INDEX series_by_target ON series(epoch_no, target, name);

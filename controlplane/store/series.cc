@@ -6,11 +6,12 @@ namespace observeai::controlplane::store {
 namespace {
 
 constexpr const char* kDefine =
-    "INSERT OR IGNORE INTO series(epoch_no, id, target, name, labels, kind) VALUES(?,?,?,?,?,?)";
+    "INSERT OR IGNORE INTO series(epoch_no, id, target, name, labels, kind, used_ms) VALUES(?,?,?,?,?,?,?)";
+constexpr const char* kRaiseHighest = "UPDATE epochs SET series_high=max(series_high, ?) WHERE no=?";
 constexpr const char* kSame =
     "SELECT target=?3 AND name=?4 AND labels=?5 AND kind=?6 FROM series WHERE epoch_no=?1 AND id=?2";
-constexpr const char* kIds = "SELECT id FROM series WHERE epoch_no=?";
-constexpr const char* kHighest = "SELECT max(id) FROM series WHERE epoch_no=?";
+constexpr const char* kDefined = "SELECT id, used_ms FROM series WHERE epoch_no=?";
+constexpr const char* kHighest = "SELECT series_high FROM epochs WHERE no=?";
 constexpr const char* kAll =
     "SELECT id, target, name, labels, kind FROM series WHERE epoch_no=?1 AND (?2='' OR name=?2) ORDER BY id";
 constexpr const char* kOfTarget =
@@ -60,28 +61,34 @@ Result<wire::Labels> unpack_labels(std::string_view bytes) {
 }
 
 Result<std::vector<std::uint32_t>> define_series(sql::Database& db, std::int64_t epoch_no,
-                                                 const std::vector<wire::SeriesDefinition>& series) {
+                                                 const std::vector<wire::SeriesDefinition>& series,
+                                                 std::int64_t now_ms) {
   std::vector<std::uint32_t> redefined;
+  std::uint32_t highest = 0;
   for (const auto& definition : series) {
     const std::string labels = pack_labels(definition.labels);
     const auto kind = static_cast<int>(definition.kind);
     TRY(const auto inserted, db.run(kDefine, epoch_no, definition.id, definition.target, definition.name,
-                                    sql::Blob(labels), kind));
+                                    sql::Blob(labels), kind, now_ms));
+    highest = std::max(highest, definition.id);
     if (inserted > 0) continue;
     TRY(const auto same, db.scalar(0, kSame, epoch_no, definition.id, definition.target, definition.name,
                                    sql::Blob(labels), kind));
     if (same == 0) redefined.push_back(definition.id);
   }
+  if (highest > 0) {
+    TRY_VOID(db.run(kRaiseHighest, highest, epoch_no));
+  }
   return redefined;
 }
 
-Result<std::vector<std::uint32_t>> series_ids(sql::Database& db, std::int64_t epoch_no) {
-  TRY(auto row, db.query(kIds, epoch_no));
-  std::vector<std::uint32_t> ids;
+Result<std::vector<DefinedSeries>> defined_series(sql::Database& db, std::int64_t epoch_no) {
+  TRY(auto row, db.query(kDefined, epoch_no));
+  std::vector<DefinedSeries> series;
   for (;;) {
     TRY(const bool more, row.step());
-    if (!more) return ids;
-    ids.push_back(row.integer32(0));
+    if (!more) return series;
+    series.push_back({row.integer32(0), row.integer(1)});
   }
 }
 

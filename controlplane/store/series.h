@@ -12,9 +12,15 @@ namespace observeai::controlplane::store {
 // Inside a transaction of the caller. Returns the ids that were defined before as something else; the
 // first definition stays, history must not change its name.
 Result<std::vector<std::uint32_t>> define_series(sql::Database& db, std::int64_t epoch_no,
-                                                 const std::vector<wire::SeriesDefinition>& series);
-Result<std::vector<std::uint32_t>> series_ids(sql::Database& db, std::int64_t epoch_no);
-Result<std::uint64_t> highest_series_id(sql::Database& db, std::int64_t epoch_no);  // 0: none
+                                                 const std::vector<wire::SeriesDefinition>& series,
+                                                 std::int64_t now_ms);
+struct DefinedSeries {
+  std::uint32_t id = 0;
+  std::int64_t used_ms = 0;
+};
+Result<std::vector<DefinedSeries>> defined_series(sql::Database& db, std::int64_t epoch_no);
+// Ever defined, also when it is forgotten; 0: none.
+Result<std::uint64_t> highest_series_id(sql::Database& db, std::int64_t epoch_no);
 
 // Empty target or name: any. All of `labels` must be there; others are free. By id.
 Result<std::vector<wire::SeriesDefinition>> match_series(sql::Database& db, std::int64_t epoch_no,

@@ -194,7 +194,9 @@ Result<void> Writer::pass_over_lost(const AgentId& agent, const wire::Hello& hel
 Result<void> Writer::retain(std::int64_t before_ms) {
   MutexLock lock(commit_mutex_);
   TRY_VOID(partitions_.retain());
-  return book_.forget_sources(state_, before_ms);
+  TRY_VOID(book_.forget_sources(state_, before_ms));
+  TRY_VOID(use_.write_marks());
+  return use_.forget(before_ms, clock_.unix_ms());
 }
 
 }  // namespace observeai::controlplane::store

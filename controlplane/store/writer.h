@@ -9,6 +9,7 @@
 #include "controlplane/store/epoch_book.h"
 #include "controlplane/store/partitions.h"
 #include "controlplane/store/prepared.h"
+#include "controlplane/store/series_use.h"
 #include "controlplane/store/state_db.h"
 #include "protocol/base/clock.h"
 
@@ -20,7 +21,7 @@ namespace observeai::controlplane::store {
 class Writer final : public model::TelemetryWriter {
  public:
   Writer(StateDb& state, EpochBook& book, Partitions& partitions, const Clock& clock)
-      : state_(state), book_(book), partitions_(partitions), clock_(clock) {}
+      : state_(state), book_(book), partitions_(partitions), clock_(clock), use_(state, book, partitions) {}
 
   Result<model::CommitOutcome> commit(const wire::Batch& batch) override;
   Result<std::vector<Result<model::CommitOutcome>>> commit_all(
@@ -38,7 +39,7 @@ class Writer final : public model::TelemetryWriter {
   // partition, a state.db from a backup): the cursor passes over it, with an alert, or the agent's
   // spool would fill up waiting for it.
   Result<void> pass_over_lost(const AgentId& agent, const wire::Hello& hello) EXCLUDES(commit_mutex_);
-  // Retention of partitions and of sources that are gone since `before_ms`.
+  // Retention of partitions, and of sources, series and epochs that are gone since `before_ms`.
   Result<void> retain(std::int64_t before_ms) EXCLUDES(commit_mutex_);
 
  private:
@@ -75,6 +76,7 @@ class Writer final : public model::TelemetryWriter {
   std::vector<std::function<void(const model::Committed&)>> listeners_;  // Complete before the first commit
 
   Mutex commit_mutex_;
+  SeriesUse use_ GUARDED_BY(commit_mutex_);
   std::map<AgentId, std::string> digests_ GUARDED_BY(commit_mutex_);  // Erased when the inventory changes
 };
 

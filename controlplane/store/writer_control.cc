@@ -4,6 +4,7 @@
 #include "controlplane/store/inventory.h"
 #include "controlplane/store/ledger.h"
 #include "controlplane/store/series.h"
+#include "controlplane/store/series_use.h"
 #include "controlplane/store/writer.h"
 
 namespace observeai::controlplane::store {
@@ -114,7 +115,7 @@ Result<model::CommitOutcome> Writer::store_control(sql::Database& db, Prepared& 
     TRY_VOID(db.run(kForgetHashes, prepared.epoch_no, cursor.contiguous() - kKeptHashes));
   }
   TRY_VOID(write_cursor(db, prepared.epoch_no, 0, cursor));
-  TRY(const auto redefined, define_series(db, prepared.epoch_no, control.series));
+  TRY(const auto redefined, define_series(db, prepared.epoch_no, control.series, now_ms));
   if (!redefined.empty()) {
     TRY_VOID(alert_redefined(db, header.agent, redefined.size(), now_ms));
   }
@@ -169,7 +170,10 @@ void Writer::publish_control(const std::vector<Prepared>& slice, const Cursors& 
     if (!prepared.control || !*prepared.outcome) continue;
     if (**prepared.outcome != model::CommitOutcome::kStored) continue;
     EpochState& state = book_.at(prepared.epoch_no);
-    for (const auto& definition : prepared.control->series) state.values[definition.id];
+    for (const auto& definition : prepared.control->series) {
+      const auto [place, is_new] = state.values.try_emplace(definition.id);
+      if (is_new) place->second.used_day = day_of(now_ms);
+    }
     for (const auto& entry : prepared.control->ledger) {
       StoredSource& stored = state.stored[SourceKey{entry.lane, entry.source}];
       stored.count.settle(entry.as_of_seq);

@@ -128,6 +128,7 @@ Result<bool> Writer::all_series_defined(const Prepared& prepared) {
 }
 
 void Writer::publish_data(const std::vector<Prepared>& slice) {
+  const std::uint32_t today = day_of(clock_.unix_ms());
   MutexLock lock(book_.mutex);
   for (const auto& prepared : slice) {
     if (!(prepared.samples || prepared.logs) || !*prepared.outcome) continue;
@@ -143,7 +144,7 @@ void Writer::publish_data(const std::vector<Prepared>& slice) {
     };
     if (prepared.samples) {
       count(kMetricsSource, prepared.n);
-      take_values(state, *prepared.samples);
+      take_values(state, *prepared.samples, today);
     }
     for (const auto& span : prepared.spans) count(log_source(span.target), span.n);
   }

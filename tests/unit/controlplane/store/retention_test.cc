@@ -252,3 +252,68 @@ TEST_CASE("the ledger of sources that are long gone is forgotten as a whole") {
     f.reopen();
   }
 }
+
+TEST_CASE("series that nobody sends any more are forgotten; a later sample asks for the definition") {
+  StoreFixture f;
+  f.options.telemetry_max_age_ms = 2 * 86'400'000;
+  f.reopen();
+  const Origin origin;
+  std::uint64_t seq = 0;
+  const auto sample = [&](std::uint32_t id) {
+    return f.commit(samples_batch(origin, ++seq, f.clock.unix_ms(), {id}, 1));
+  };
+  REQUIRE(f.commit(series_batch(origin, 1, 1, 3)) == CommitOutcome::kStored);
+  REQUIRE(sample(3) == CommitOutcome::kStored);
+  const auto left = [&] { return f.store->reader().series(origin.agent, "host").value().size(); };
+  for (int day = 0; day < 3; ++day) {
+    REQUIRE(sample(1) == CommitOutcome::kStored);
+    REQUIRE(f.store->maintenance());
+    if (day == 1) f.reopen();
+    f.clock.advance(std::chrono::hours(24));
+  }
+  CHECK(left() == 3);
+  REQUIRE(sample(1) == CommitOutcome::kStored);
+  REQUIRE(f.store->maintenance());
+  for (int restart = 0; restart < 2; ++restart) {
+    CHECK(left() == 1);
+    CHECK(f.store->writer().series_known(origin.agent, origin.epoch).value() == 3);
+    CHECK(f.store->writer().commit(samples_batch(origin, 100, 1, {1, 3}, 1)).value() ==
+          CommitOutcome::kNeedSeries);
+    f.reopen();
+  }
+  REQUIRE(f.commit(series_batch(origin, 2, 3, 1)) == CommitOutcome::kStored);
+  CHECK(f.commit(samples_batch(origin, 100, f.clock.unix_ms(), {1, 3}, 1)) == CommitOutcome::kStored);
+  CHECK(left() == 2);
+}
+
+TEST_CASE("epochs of old spools are forgotten with their last partition, the newest of an agent never") {
+  StoreFixture f;
+  f.options.telemetry_max_age_ms = 2 * 86'400'000;
+  f.reopen();
+  const Origin old;
+  const Origin young{old.agent, epoch_of(2)};
+  const Origin other{agent_id("other"), epoch_of(3)};
+  for (const auto& origin : {old, young, other}) {
+    REQUIRE(f.commit(series_batch(origin, 1, 1, 1)) == CommitOutcome::kStored);
+    REQUIRE(f.commit(samples_batch(origin, 1, f.clock.unix_ms(), {1}, 1)) == CommitOutcome::kStored);
+  }
+  const auto rows = [&](const char* table) {
+    auto database = sql::Database::open(f.dir / "state.db", {}).value();
+    return database.scalar(0, std::string("SELECT count(*) FROM ") + table).value();
+  };
+  f.clock.advance(std::chrono::hours(24 * 4));
+  REQUIRE(f.store->maintenance());
+  CHECK(rows("series") == 0);
+  CHECK(rows("epochs") == 3);  // In the newest partition
+  REQUIRE(f.commit(logs_batch(other, 1, {record_of("t", 1, "x")})) == CommitOutcome::kStored);
+  f.clock.advance(std::chrono::hours(24 * 4));
+  REQUIRE(f.commit(logs_batch(other, 2, {record_of("t", 1, "x")})) == CommitOutcome::kStored);
+  REQUIRE(f.store->maintenance());
+  CHECK(rows("epochs") == 2);
+  CHECK(rows("control_batches") == 2);
+  CHECK(f.store->writer().contiguous(old.agent, old.epoch).value()[1] == 0);
+  CHECK(f.store->writer().contiguous(young.agent, young.epoch).value()[1] == 1);
+  f.reopen();
+  CHECK(f.store->writer().contiguous(young.agent, young.epoch).value()[1] == 1);
+  CHECK(f.store->reader().ledger(AgentId()).value().empty());
+}
