@@ -7,9 +7,9 @@
 namespace observeai::agent {
 namespace {
 
-constexpr std::string_view kFirstLine = "observeai-log 1";
+constexpr std::string_view kFirstLine = "observeai-log 2";
 constexpr std::size_t kMaxFiles = 256;
-constexpr std::size_t kFixedLines = 3 + kLogStreams;  // Version, path, drained; streams
+constexpr std::size_t kFixedLines = 2 + kLogStreams;  // Version, path; streams
 
 std::string escape_path(std::string_view path) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
@@ -47,39 +47,56 @@ Error damaged(const char* what) {
   return Error(Errc::kCorrupt, std::string("log checkpoint: ") + what);
 }
 
-// All fields after the first word as numbers.
+// The fields from `first` on as numbers.
 template <std::size_t N>
-bool read_numbers(const std::vector<std::string_view>& fields, std::array<std::uint64_t, N>& out) {
-  if (fields.size() != N + 1) return false;
+bool read_numbers(const std::vector<std::string_view>& fields, std::size_t first,
+                  std::array<std::uint64_t, N>& out) {
+  if (fields.size() != first + N) return false;
   for (std::size_t i = 0; i < N; ++i) {
-    const auto value = text::parse_u64(fields[i + 1]);
+    const auto value = text::parse_u64(fields[first + i]);
     if (!value) return false;
     out[i] = *value;
   }
   return true;
 }
 
-Result<CheckpointFile> parse_file(const std::vector<std::string_view>& fields) {
-  std::array<std::uint64_t, 9> n{};
-  if (!read_numbers(fields, n)) return damaged("file line");
-  CheckpointFile file;
-  file.number = n[0];
-  file.print.key = {n[1], n[2], static_cast<std::int64_t>(n[3])};
-  file.print.extent = n[4];
-  file.print.head_bytes = static_cast<std::uint32_t>(n[5]);
-  file.print.head = n[6];
-  file.print.tail_bytes = static_cast<std::uint32_t>(n[7]);
-  file.print.tail = n[8];
-  if (n[4] > INT64_MAX || n[5] > kHeadBytes || n[7] > kTailBytes || n[5] > n[4] || n[7] > n[4]) {
+Result<FilePrint> parse_print(const std::vector<std::string_view>& fields, std::size_t first) {
+  std::array<std::uint64_t, 8> n{};
+  if (!read_numbers(fields, first, n)) return damaged("file line");
+  FilePrint print;
+  print.key = {n[0], n[1], static_cast<std::int64_t>(n[2])};
+  print.extent = n[3];
+  print.head_bytes = n[4];
+  print.head = n[5];
+  print.tail_bytes = static_cast<std::uint32_t>(n[6]);
+  print.tail = n[7];
+  const bool tail_fits = n[6] <= kTailBytes && n[6] <= print.extent;
+  if (print.extent > INT64_MAX || print.head_bytes > print.extent || !tail_fits) {
     return damaged("file line out of range");
   }
-  return file;
+  return print;
+}
+
+// A "read" or a "file" line.
+Result<void> parse_known(const std::vector<std::string_view>& fields, CheckpointState& state) {
+  if (fields[0] == "read" && state.files.empty()) {
+    if (state.read_before.size() == kMaxReadBefore) return damaged("too many files");
+    TRY(state.read_before.emplace_back(), parse_print(fields, 1));
+    return {};
+  }
+  if (fields[0] != "file" || fields.size() < 2) return damaged("file line");
+  const auto number = text::parse_u64(fields[1]);
+  if (!number) return damaged("file line");
+  if (!state.files.empty() && *number <= state.files.back().number) return damaged("file order");
+  TRY(const auto print, parse_print(fields, 2));
+  state.files.push_back({*number, print});
+  return {};
 }
 
 Result<StreamState> parse_stream(const std::vector<std::string_view>& fields,
                                  std::size_t expected) {
   std::array<std::uint64_t, 4> n{};
-  if (!read_numbers(fields, n) || n[0] != expected) return damaged("stream line");
+  if (!read_numbers(fields, 1, n) || n[0] != expected) return damaged("stream line");
   if (n[2] > INT64_MAX || n[3] > UINT32_MAX) return damaged("stream line out of range");
   return StreamState{{n[1], n[2]}, static_cast<std::uint32_t>(n[3])};
 }
@@ -94,11 +111,7 @@ std::string encode_checkpoint(const CheckpointState& state) {
     out += ' ';
     out += std::to_string(value);
   };
-  out += "\ndrained";
-  add(static_cast<std::uint64_t>(state.drained_birth_ns));
-  for (const auto& [number, print] : state.files) {
-    out += "\nfile";
-    add(number);
+  const auto add_print = [&](const FilePrint& print) {
     add(print.key.device);
     add(print.key.inode);
     add(static_cast<std::uint64_t>(print.key.birth_ns));
@@ -107,6 +120,15 @@ std::string encode_checkpoint(const CheckpointState& state) {
     add(print.head);
     add(print.tail_bytes);
     add(print.tail);
+  };
+  for (const auto& print : state.read_before) {
+    out += "\nread";
+    add_print(print);
+  }
+  for (const auto& [number, print] : state.files) {
+    out += "\nfile";
+    add(number);
+    add_print(print);
   }
   for (std::size_t i = 0; i < kLogStreams; ++i) {
     out += "\nstream";
@@ -125,30 +147,22 @@ Result<CheckpointState> parse_checkpoint(std::string_view text) {
   text.remove_suffix(5);
   const auto lines = text::split(text, '\n');
   if (lines.size() < kFixedLines || lines[0] != kFirstLine) return damaged("unknown version");
-  if (lines.size() > kFixedLines + kMaxFiles) return damaged("too many files");
+  if (lines.size() > kFixedLines + kMaxReadBefore + kMaxFiles) return damaged("too many files");
   CheckpointState state;
   if (!lines[1].starts_with("path ")) return damaged("path line");
   auto path = unescape_path(lines[1].substr(5));
   if (!path || path->empty()) return damaged("path line");
   state.path = std::move(*path);
-  const auto drained = text::split(lines[2], ' ');
-  std::array<std::uint64_t, 1> birth{};
-  if (drained[0] != "drained" || !read_numbers(drained, birth)) return damaged("drained line");
-  state.drained_birth_ns = static_cast<std::int64_t>(birth[0]);
-  for (std::size_t i = 3; i < lines.size(); ++i) {
+  for (std::size_t i = 2; i < lines.size(); ++i) {
     const auto fields = text::split(lines[i], ' ');
     const auto stream = i + kLogStreams;
     if (stream < lines.size()) {
-      if (fields[0] != "file") return damaged("file line");
-      TRY(auto file, parse_file(fields));
-      if (!state.files.empty() && file.number <= state.files.back().number)
-        return damaged("file order");
-      state.files.push_back(file);
-    } else {
-      const auto index = stream - lines.size();
-      if (fields[0] != "stream") return damaged("stream line");
-      TRY(state.streams[index], parse_stream(fields, index));
+      TRY_VOID(parse_known(fields, state));
+      continue;
     }
+    const auto index = stream - lines.size();
+    if (fields[0] != "stream") return damaged("stream line");
+    TRY(state.streams[index], parse_stream(fields, index));
   }
   return state;
 }

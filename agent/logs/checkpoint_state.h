@@ -1,14 +1,16 @@
 // How far a log was read, as the text kept in agent::SourceCheckpoint::state. Versioned; read back
 // strictly: a damaged state is an error, never a wrong place.
 //
-//   observeai-log 1
+//   observeai-log 2
 //   path <escaped>
-//   drained <birth_ns>
-//   file <number> <device> <inode> <birth_ns> <extent> <head_bytes> <head> <tail_bytes> <tail>
+//   read <print>
+//   file <number> <print>
 //   stream <0..2> <file number> <offset> <key lines left>
 //   end
 //
-// Files are those from the oldest that is needed again to the one being read, oldest first. Every
+// where <print> is <device> <inode> <birth_ns> <extent> <head_bytes> <head> <tail_bytes> <tail>.
+// Files are those from the oldest that is needed again to the one being read, oldest first; before
+// them stand the last ones that were read to their end, so that their copies are known. Every
 // stream has a place of its own: lines of one stream may be finished (and committed) behind the
 // unfinished line of the other; after a restart reading begins at the lowest place, and what lies
 // before the place of its stream is passed over.
@@ -28,6 +30,9 @@ namespace observeai::agent {
 
 inline constexpr std::size_t kLogStreams = 3;  // stdout, stderr, and entries that did not parse
 inline constexpr std::size_t kMaxCheckpointBytes = 64U << 10;
+// Rotation deletes the oldest file first: the newest of these that is still on disk tells that all
+// older ones were read. More than one are only needed when newer ones were removed by hand.
+inline constexpr std::size_t kMaxReadBefore = 16;
 
 struct StreamState {
   LogPosition position;              // Everything of the stream before it is done
@@ -44,10 +49,8 @@ struct CheckpointFile {
 
 struct CheckpointState {
   std::string path;
-  // Birth of the youngest file that was read to its end and is not listed: what is younger is
-  // unread.
-  std::int64_t drained_birth_ns = 0;
-  std::vector<CheckpointFile> files;  // Numbers ascend
+  std::vector<FilePrint> read_before;  // At most kMaxReadBefore, the newest last
+  std::vector<CheckpointFile> files;   // Numbers ascend
   StreamStates streams;
   bool operator==(const CheckpointState&) const = default;
 };

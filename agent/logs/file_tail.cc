@@ -51,6 +51,25 @@ std::optional<std::string> read_exactly(int fd, std::uint64_t offset, std::size_
   return bytes;
 }
 
+// At most one block at `offset`; 0 at the end and on errors.
+std::ptrdiff_t read_at(int fd, std::uint64_t offset, std::span<char> block) {
+  for (;;) {
+    const auto n = ::pread(fd, block.data(), block.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    return std::max<std::ptrdiff_t>(n, 0);
+  }
+}
+
+// Appends `more` to the last kTailBytes of something.
+void extend_tail(std::string& tail, std::string_view more) {
+  if (more.size() >= kTailBytes) {
+    tail.assign(more.substr(more.size() - kTailBytes));
+    return;
+  }
+  tail.append(more);
+  if (tail.size() > kTailBytes) tail.erase(0, tail.size() - kTailBytes);
+}
+
 struct SiblingName {
   std::string path;
   unsigned rotation = 0;
@@ -121,16 +140,17 @@ UniqueFd::~UniqueFd() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Verdict decide(const FilePrint& checkpoint, const Observation& observed) {
-  const bool long_enough = observed.size >= checkpoint.extent;
-  const bool tail_equal = long_enough && observed.tail == checkpoint.tail;
-  const bool head_equal = observed.head == checkpoint.head;
-  if (observed.key == checkpoint.key) {
-    if (!long_enough) return Verdict::kTruncated;
-    if (checkpoint.extent == 0 || tail_equal) return Verdict::kResume;
-    return head_equal ? Verdict::kTruncated : Verdict::kNew;
-  }
-  return checkpoint.extent > 0 && tail_equal && head_equal ? Verdict::kAdopt : Verdict::kUnrelated;
+Verdict decide(const FilePrint& print, const Observation& observed) {
+  const bool same_key = observed.key == print.key;
+  const bool head_equal = print.head_bytes > 0 && observed.head == print.head;
+  if (observed.size < print.extent) return head_equal ? Verdict::kBegins : Verdict::kOther;
+  if (print.extent == 0) return same_key ? Verdict::kHolds : Verdict::kOther;
+  return observed.tail == print.tail && (same_key || head_equal) ? Verdict::kHolds
+                                                                 : Verdict::kOther;
+}
+
+Verdict decide(const FilePrint& print, const SeenFile& seen) {
+  return decide(print, observe(seen.fd.get(), seen.facts, print));
 }
 
 Result<FileFacts> stat_file(const std::string& path) {
@@ -142,12 +162,32 @@ Result<FileFacts> stat_file(int fd) {
 
 Observation observe(int fd, const FileFacts& facts, const FilePrint& print) {
   Observation seen{facts.key, facts.size, std::nullopt, std::nullopt};
-  if (const auto head = read_exactly(fd, 0, print.head_bytes)) seen.head = fingerprint(*head);
+  const auto first = std::min<std::uint64_t>(print.head_bytes, kHeadBytes);
+  const auto last = std::min<std::uint64_t>(print.head_bytes, kTailBytes);
+  const auto begin = read_exactly(fd, 0, first);
+  const auto end = read_exactly(fd, print.head_bytes - last, last);
+  if (begin && end) seen.head = fingerprint(*begin + *end);
   if (facts.size < print.extent) return seen;
   if (const auto tail = read_exactly(fd, print.extent - print.tail_bytes, print.tail_bytes)) {
     seen.tail = fingerprint(*tail);
   }
   return seen;
+}
+
+bool is_beginning_of(int fd, int other_fd) {
+  // More than the longest entry Docker writes (16 KiB of text, escaped).
+  constexpr std::uint64_t kCompareBytes = 256U << 10;
+  std::array<char, 4096> block{};
+  std::array<char, 4096> other_block{};
+  std::uint64_t at = 0;
+  while (at < kCompareBytes) {
+    const auto n = read_at(fd, at, block);
+    if (n == 0) break;
+    if (read_at(other_fd, at, other_block) < n) return false;
+    if (!std::equal(block.begin(), block.begin() + n, other_block.begin())) return false;
+    at += static_cast<std::uint64_t>(n);
+  }
+  return at > 0;
 }
 
 Result<std::vector<SeenFile>> open_siblings(const std::string& path) {
@@ -174,36 +214,33 @@ TailFile::TailFile(SeenFile seen, std::uint64_t number)
 
 TailFile::TailFile(SeenFile seen, std::uint64_t number, const FilePrint& print)
     : TailFile(std::move(seen), number) {
-  adopt(print);
-}
-
-void TailFile::adopt(const FilePrint& print) {
-  extent_ = print.extent;
-  tail_ = read_exactly(fd_.get(), print.extent - print.tail_bytes, print.tail_bytes).value_or("");
-  head_ = read_exactly(fd_.get(), 0, print.head_bytes).value_or("");
-  head_full_ = print.head_bytes == kHeadBytes;
+  const auto size = facts().value_or(FileFacts{}).size;
+  extent_ = std::min(print.extent, size);
+  head_bytes_ = print.head_bytes;
   head_print_ = print.head;
+  const auto first = std::min<std::uint64_t>(extent_, kHeadBytes);
+  const auto last = std::min<std::uint64_t>(extent_, kTailBytes);
+  if (head_bytes_ == 0) head_ = read_exactly(fd_.get(), 0, first).value_or("");
+  tail_ = read_exactly(fd_.get(), extent_ - last, last).value_or("");
+}
+
+void TailFile::restart() {
+  number_ = 0;
+  extent_ = 0;
+  head_bytes_ = 0;
+  head_.clear();
+  tail_.clear();
   ends_seen = 0;
   scanned_to = 0;
 }
 
-void TailFile::restart(std::uint64_t number) {
-  number_ = number;
-  extent_ = 0;
-  tail_.clear();
-  head_.clear();
-  marks_.clear();
-  head_full_ = false;
-  ends_seen = 0;
-  scanned_to = 0;
+bool TailFile::holds_content() const {
+  const auto now = facts();
+  return now && decide(print(), observe(fd(), *now, print())) == Verdict::kHolds;
 }
 
 std::size_t TailFile::read_raw(std::uint64_t offset, std::span<char> buffer) const {
-  for (;;) {
-    const auto n = ::pread(fd_.get(), buffer.data(), buffer.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    return n < 0 ? 0 : static_cast<std::size_t>(n);
-  }
+  return static_cast<std::size_t>(read_at(fd_.get(), offset, buffer));
 }
 
 TailFile::Read TailFile::read(std::uint64_t offset, std::span<char> buffer,
@@ -231,42 +268,28 @@ TailFile::Read TailFile::read(std::uint64_t offset, std::span<char> buffer,
 void TailFile::consumed(std::uint64_t offset, std::string_view data) {
   if (offset + data.size() <= extent_) return;
   const auto fresh = data.substr(extent_ - offset);
-  if (!head_full_) {
-    head_.append(fresh.substr(0, kHeadBytes - head_.size()));
-    if (head_.size() == kHeadBytes) {
-      head_print_ = fingerprint(head_);
-      head_full_ = true;
-    }
-  }
-  if (fresh.size() >= kTailBytes) {
-    tail_.assign(fresh.substr(fresh.size() - kTailBytes));
-  } else {
-    tail_.append(fresh);
-    if (tail_.size() > kTailBytes) tail_.erase(0, tail_.size() - kTailBytes);
-  }
+  if (head_bytes_ == 0) add_to_head(fresh);
+  extend_tail(tail_, fresh);
   extent_ = offset + data.size();
-  if (tail_.size() < kTailBytes) return;
-  if (marks_.size() == kMaxMarks) marks_.erase(marks_.begin());
-  marks_.push_back({extent_, fingerprint(tail_)});
 }
 
-bool TailFile::began_like(const SeenFile& copy) const {
-  if (copy.facts.size >= extent_) return false;
-  const auto size = std::min<std::size_t>(head_.size(), copy.facts.size);
-  if (size >= kTailBytes && read_exactly(copy.fd.get(), 0, size) == head_.substr(0, size)) {
-    return true;
-  }
-  return std::any_of(marks_.rbegin(), marks_.rend(), [&](const Mark& mark) {
-    if (mark.extent > copy.facts.size) return false;
-    const auto tail = read_exactly(copy.fd.get(), mark.extent - kTailBytes, kTailBytes);
-    return tail && fingerprint(*tail) == mark.tail;
-  });
+// `fresh` follows extent_.
+void TailFile::add_to_head(std::string_view fresh) {
+  const auto newline = fresh.find('\n');
+  const bool ends = newline != std::string_view::npos;
+  const auto line = ends ? fresh.substr(0, newline + 1) : fresh;
+  head_.append(line.substr(0, kHeadBytes - head_.size()));
+  if (!ends) return;
+  auto end = tail_;
+  extend_tail(end, line);
+  head_bytes_ = extent_ + line.size();
+  head_print_ = fingerprint(std::exchange(head_, {}) + end);
 }
 
 void TailFile::consumed_through(std::uint64_t offset) {
   std::array<char, 4096> block{};
   while (extent_ < offset) {
-    if (head_full_ && offset - extent_ > block.size()) {  // Only the last bytes are needed
+    if (head_bytes_ > 0 && offset - extent_ > block.size()) {  // Only the last bytes are needed
       const auto tail = read_exactly(fd_.get(), offset - kTailBytes, kTailBytes);
       if (!tail) return;
       tail_ = *tail;
@@ -285,8 +308,8 @@ FilePrint TailFile::print() const {
   FilePrint print;
   print.key = key_;
   print.extent = extent_;
-  print.head_bytes = static_cast<std::uint32_t>(head_full_ ? kHeadBytes : head_.size());
-  print.head = head_full_ ? head_print_ : fingerprint(head_);
+  print.head_bytes = head_bytes_;
+  print.head = head_print_;
   print.tail_bytes = static_cast<std::uint32_t>(tail_.size());
   print.tail = fingerprint(tail_);
   return print;

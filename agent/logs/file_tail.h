@@ -2,20 +2,20 @@
 //
 // Names say nothing: a log is renamed, unlinked, truncated and copied while it is read. A file is
 // known by its key (device, inode, birth time) and by two fingerprints of what was read from it: of
-// its first bytes, growing to kHeadBytes, and of the kTailBytes before the place read to
-// ("extent").
+// its first line ("head") and of the kTailBytes before the place read to ("extent").
 //
-//   decide(checkpoint, observed)
+//   decide(print, observed)
 //   key    size       before extent  head       verdict
 //   -----  ---------  -------------  ---------  ---------------------------------------------------
-//   same   >= extent  equal          -          kResume     go on at extent
-//   same   <  extent  -              -          kTruncated  go on at 0 with what was written since
-//   same   >= extent  different      equal      kTruncated  truncated and refilled
-//   same   >= extent  different      different  kNew        the inode number was given away again
-//   other  >= extent  equal          equal      kAdopt      a copy: go on at extent in the copy
-//   other  otherwise, or extent = 0             kUnrelated
+//   same   >= extent  equal          -          kHolds   all that was read: go on at extent
+//   other  >= extent  equal          equal      kHolds   a copy: the same
+//   any    <  extent  -              equal      kBegins  a copy made before the last reads, or the
+//                                               file cut to a part: nothing unread is in it
+//   any    otherwise                            kOther   another content; with the same key: the file
+//                                               was truncated, or its inode number was given away
 //
-// Equal heads alone never make two files one: logs of equal services begin alike.
+// The first line of a Docker log ends with the time in nanoseconds: no two files begin alike unless
+// one is a copy of the other. Until a first line was read wholly no copy is recognised.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,8 @@
 
 namespace observeai::agent {
 
-inline constexpr std::size_t kHeadBytes = 1024;
+// Of the first line count its first kHeadBytes and its last kTailBytes, where the time stands.
+inline constexpr std::size_t kHeadBytes = 256;
 inline constexpr std::size_t kTailBytes = 64;
 // Rotated siblings looked at for one log; Docker's max-file is rarely above 10.
 inline constexpr std::size_t kMaxSiblings = 128;
@@ -67,7 +68,7 @@ struct FileFacts {
 struct FilePrint {
   FileKey key;
   std::uint64_t extent = 0;
-  std::uint32_t head_bytes = 0;  // min(kHeadBytes, extent)
+  std::uint64_t head_bytes = 0;  // Length of the first line; 0 until it was read wholly
   std::uint64_t head = 0;
   std::uint32_t tail_bytes = 0;  // min(kTailBytes, extent)
   std::uint64_t tail = 0;
@@ -78,13 +79,12 @@ struct FilePrint {
 struct Observation {
   FileKey key;
   std::uint64_t size = 0;
-  // Fingerprint of its first print.head_bytes, if it has as many
-  std::optional<std::uint64_t> head;
+  std::optional<std::uint64_t> head;  // Of the first print.head_bytes, if it has as many
   std::optional<std::uint64_t> tail;  // Of the print.tail_bytes before print.extent
 };
 
-enum class Verdict { kResume, kTruncated, kNew, kAdopt, kUnrelated };
-Verdict decide(const FilePrint& checkpoint, const Observation& observed);
+enum class Verdict { kHolds, kBegins, kOther };
+Verdict decide(const FilePrint& print, const Observation& observed);
 
 // kNotFound, kDenied, kUnavailable.
 Result<FileFacts> stat_file(const std::string& path);
@@ -103,11 +103,16 @@ struct SeenFile {
 // Empty when none of the files is there.
 Result<std::vector<SeenFile>> open_siblings(const std::string& path);
 
+Verdict decide(const FilePrint& print, const SeenFile& seen);
+
+// Does the other file begin with all that the first one holds, and is that not nothing?
+bool is_beginning_of(int fd, int other_fd);
+
 class TailFile {
  public:
   // From its beginning.
   TailFile(SeenFile seen, std::uint64_t number);
-  // At print.extent, after decide() said kResume or kAdopt.
+  // At print.extent after decide() said kHolds, at its end after kBegins.
   TailFile(SeenFile seen, std::uint64_t number, const FilePrint& print);
 
   enum class Read { kData, kChanged, kFailed };
@@ -121,16 +126,13 @@ class TailFile {
   // As consumed(), for bytes in the file itself.
   void consumed_through(std::uint64_t offset);
 
-  // Is `copy` shorter than what was read here, and begins or goes on as it did? The rest was then
-  // written, and read, between copying and truncating.
-  bool began_like(const SeenFile& copy) const;
-
-  // As if newly found: its content was truncated.
-  void restart(std::uint64_t number);
+  // Is what was read still there?
+  bool holds_content() const;
+  // As if newly found, with number 0: its content was truncated.
+  void restart();
   void renumber(std::uint64_t number) { number_ = number; }
-  // Goes on at print.extent of the same content (verdict kAdopt).
-  void adopt(const FilePrint& print);
 
+  bool touched() const { return extent_ > 0; }  // Something was read from it
   std::uint64_t number() const { return number_; }
   const FileKey& key() const { return key_; }
   const std::string& path() const { return path_; }
@@ -144,21 +146,17 @@ class TailFile {
   std::uint64_t scanned_to = 0;      // No newline between the place read to and here (long entries)
 
  private:
+  void add_to_head(std::string_view fresh);
+
   UniqueFd fd_;
   FileKey key_;
   std::string path_;
   std::uint64_t number_ = 0;
   std::uint64_t extent_ = 0;
-  std::string tail_;  // The bytes before extent_
-  std::string head_;  // The first bytes, at most kHeadBytes
-  struct Mark {
-    std::uint64_t extent;
-    std::uint64_t tail;  // Fingerprint of the kTailBytes before it
-  };
-  static constexpr std::size_t kMaxMarks = 16;
-  std::vector<Mark> marks_;  // The last places read to, oldest first
+  std::uint64_t head_bytes_ = 0;
   std::uint64_t head_print_ = 0;
-  bool head_full_ = false;
+  std::string head_;  // The first bytes, at most kHeadBytes, until the first line ended
+  std::string tail_;  // The bytes before extent_
 };
 
 }  // namespace observeai::agent

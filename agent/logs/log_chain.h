@@ -1,21 +1,30 @@
-// The files of one log in the order written: rotated ones that still have to be read, then the live
-// one. All stay open until what was read from them is committed, so that renames, unlinks and a
-// crash of the caller's commit lose nothing. Knows how rotations change the picture:
+// The files of one log in the order written: those of which something was read ("touched"), then
+// those that wait, the live one last. All stay open until what was read from them is committed, so
+// that renames, unlinks and a crash of the caller's commit lose nothing.
+//
+// Rotation changes the picture by renaming, by unlinking, or by copying and truncating
+// (copytruncate). reconcile() asks the same of all of them: which files on disk were read before?
 //
 //   seen on disk                                  consequence
 //   --------------------------------------------  -------------------------------------------------
-//   live file has another key                     rename or unlink rotation: siblings newer than
-//                                                 the newest known file are appended, oldest first
-//   what was read is not there any more           copytruncate: a sibling that holds it (kAdopt)
-//                                                 takes the file's place, newer copies follow, then
-//                                                 the truncated file from 0; without such a sibling
-//                                                 copies younger than all that was read, then the
-//                                                 file from 0
-//   a new sibling between two known files         a further copy of a file not read yet: inserted
-//   checkpoint's file not found at start          gap: go on with the oldest sibling that is newer
+//   a touched file does not hold what was read    truncated: a sibling that holds it, or begins like
+//                                                 it, takes its place and number; the file itself
+//                                                 waits, as new. Without such a sibling the file's
+//                                                 content is lost
+//   siblings behind the newest that holds what    unread: they wait in the order of their names;
+//   was read of some file                         without any known sibling all of them do
+//   siblings before it                            read before, or copies of such: passed over
+//   a waiting file that is the beginning of the   its copy in the making: passed over; looked at
+//   next one, or empty                            again when the next one is begun
+//
+// To know files again after they are closed, the prints of the last kMaxReadBefore stay. Names say
+// the order, so that the newest known sibling decides for all that are older.
+//
+// A place in a file that is not here any more means the beginning of what comes next.
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,56 +48,59 @@ LogNote truncated_note(const std::string& path, std::uint64_t extent, bool copy_
 
 class LogChain {
  public:
-  std::int64_t drained_birth_ns() const { return drained_birth_ns_; }
   bool empty() const { return files_.empty(); }
   std::size_t size() const { return files_.size(); }
   std::vector<TailFile>& files() { return files_; }
   const std::vector<TailFile>& files() const { return files_; }
-  // The file of this number, which must be there.
-  TailFile& at(std::uint64_t number) { return files_[index_of(number)]; }
-  // nullptr when it is the newest / oldest.
+  // Prints of files read to their end and closed, the newest last.
+  const std::vector<FilePrint>& read_before() const { return read_before_; }
+  // nullptr when it is not here any more.
+  TailFile* find(std::uint64_t number);
+  // The first file behind that number; nullptr when there is none.
   TailFile* after(std::uint64_t number);
-  TailFile* before(std::uint64_t number);
+  // A copy in the making was passed over when the names were looked at last.
+  bool passed_over() const { return passed_over_; }
+  // Was a file in [from, to) lost with what it held?
+  bool lost_between(std::uint64_t from, std::uint64_t to) const;
 
-  // Never read: everything that is there, oldest first.
-  void start(std::vector<SeenFile> seen);
-  // Goes on where a checkpoint ended. `state` is adjusted to what was found. Stays empty when there
-  // are only files older than the checkpoint's.
-  void attach(CheckpointState& state, std::vector<SeenFile> seen, LogNotes& notes);
-  // Adds what is newer than the known files. Nothing is placed before `newest_read`, the number of
-  // the newest file of which something was read.
-  void extend(std::vector<SeenFile> seen, std::uint64_t newest_read);
-  // The content of file `reading` changed under its reader. The number of the file to go on with:
-  // the same when a copy took its place (at the same position, or the copy's end if that is before
-  // it), else another (at its beginning).
-  std::uint64_t replace_truncated(std::vector<SeenFile> seen, std::uint64_t reading,
-                                  LogNotes& notes);
+  // Goes on where a checkpoint ended; for a new chain. False when there are only files older than
+  // the checkpoint's: try again later with another chain.
+  bool attach(const CheckpointState& state, std::vector<SeenFile> seen, LogNotes& notes);
+  // What is on disk now. Touched files keep their numbers for ever, waiting files until another one
+  // is placed before them.
+  void reconcile(std::vector<SeenFile> seen, LogNotes& notes);
+  // Is this the first waiting file? If not, all that wait get new numbers: places at the beginning
+  // of one of them then lie before them all.
+  bool begin(std::uint64_t number);
 
-  // A copy may have been made and its original not truncated yet. True: the file after `number`
-  // holds the same and more; it took the place of `number`, go on at the same position.
-  bool next_goes_on(std::uint64_t number);
-
-  // `position`, or the beginning of the next file when its file is gone; sets `lost` then.
-  LogPosition clip(const LogPosition& position, bool& lost) const;
   // Closes files before `committed`. Bytes written to them after their end was reached are counted
   // in `late_bytes`.
   void prune(const LogPosition& committed, std::uint64_t& late_bytes);
-  void drop(std::uint64_t number) {
-    files_.erase(files_.begin() + static_cast<std::ptrdiff_t>(index_of(number)));
-  }
-  void clear() { files_.clear(); }
+  void drop_oldest();
 
  private:
-  std::size_t index_of(std::uint64_t number) const;
-  bool holds(const FileKey& key) const;
-  std::uint64_t insert_unread_copies(std::vector<SeenFile> seen, std::size_t index,
-                                     const FilePrint& print);
-  void renumber_after(std::size_t index);
-  std::uint64_t take_number() { return ++last_number_; }
+  // A touched file to be found again.
+  struct Missing {
+    std::uint64_t number = 0;
+    std::string path;
+    FilePrint print;
+  };
+
+  std::vector<Missing> take_truncated(std::vector<TailFile>& waiting);
+  void recover(const Missing& missing, std::vector<SeenFile>& seen, LogNotes& notes);
+  std::size_t find_content(const std::vector<SeenFile>& seen, const FilePrint& print) const;
+  bool touched(const FileKey& key) const;
+  bool was_read(const SeenFile& file) const;
+  std::size_t first_unread(const std::vector<SeenFile>& seen) const;
+  void place(std::vector<SeenFile> seen, std::vector<TailFile> waiting, LogNotes& notes);
+  void append_waiting(std::vector<TailFile> waiting);
+  void remember(const FilePrint& print);
 
   std::vector<TailFile> files_;
+  std::vector<FilePrint> read_before_;
+  std::set<std::uint64_t> lost_;  // Numbers of touched files whose content was not found again
   std::uint64_t last_number_ = 0;
-  std::int64_t drained_birth_ns_ = 0;  // Of the youngest file pruned
+  bool passed_over_ = false;
 };
 
 }  // namespace observeai::agent

@@ -52,8 +52,9 @@ void LogSource::refresh(bool thorough) {
   path_missing_ = !facts && facts.error().code() == Errc::kNotFound;
   if (!facts && !path_missing_) return note_failure(facts.error());
   if (chain_.empty()) {
-    // Rotated files alone are looked for too when a checkpoint says that there was something.
-    if (!path_missing_ || restored_) open_first();
+    // Rotated files alone are looked for too when something was read.
+    const bool began = restored_ || !chain_.read_before().empty();
+    if (!path_missing_ || began) look();
     return;
   }
   const auto& live = chain_.files().back();
@@ -61,88 +62,41 @@ void LogSource::refresh(bool thorough) {
   const bool nothing_new = same && cursor_ == LogPosition{live.number(), facts->size};
   if (!nothing_new) ready_ = true;  // read() finds out
   const bool name_moved = facts && !same;
-  if (!name_moved && !thorough && !retry_names_) return;
+  if (name_moved || thorough || retry_names_) look();
+}
+
+// Opens what is on disk. False: not now.
+bool LogSource::look() {
   auto seen = open_siblings(path_);
   retry_names_ = !seen;
-  if (!seen) return note_failure(seen.error());
-  failure_reported_ = false;
-  if (untouched_)
-    return start_from(std::move(*seen));  // A copy made since then is as new as the rest
-  retreat_from_untouched();
-  chain_.extend(std::move(*seen), newest_read());
-}
-
-void LogSource::open_first() {
-  auto seen = open_siblings(path_);
   if (!seen) {
-    // The folder went with the container.
-    if (seen.error().code() != Errc::kNotFound) note_failure(seen.error());
-    return;
-  }
-  failure_reported_ = false;
-  if (seen->empty()) return;
-  LogNotes notes;
-  if (restored_ && !restored_->files.empty()) {
-    auto state = *restored_;
-    chain_.attach(state, std::move(*seen), notes);
-    if (chain_.empty()) return;  // Only files older than the checkpoint's: a newer one will come
-    committed_ = state.streams;
+    note_failure(seen.error());
+    // The folder went with the container: what is open is all there is.
+    if (chain_.empty() || seen.error().code() != Errc::kNotFound) return false;
+    seen = std::vector<SeenFile>();
   } else {
-    return start_from(std::move(*seen));
+    failure_reported_ = false;
   }
-  restored_.reset();
-  const bool reported = !notes.empty();
+  LogNotes notes;
+  if (restored_) {
+    if (!attach(std::move(*seen), notes)) return false;
+  } else {
+    chain_.reconcile(std::move(*seen), notes);
+  }
   add_notes(notes);
-  clip_to_chain(reported ? nullptr : "the first part of a line");
-  uncommitted_ = true;
-  rollback();
+  ready_ = ready_ || !chain_.empty();
+  return true;
 }
 
-void LogSource::start_from(std::vector<SeenFile> seen) {
-  if (seen.empty()) return;
+bool LogSource::attach(std::vector<SeenFile> seen, LogNotes& notes) {
+  LogChain chain;
+  if (!chain.attach(*restored_, std::move(seen), notes)) return false;
+  chain_ = std::move(chain);
+  committed_ = restored_->streams;
   restored_.reset();
-  untouched_ = true;
-  chain_.start(std::move(seen));
-  for (auto& stream : committed_) stream.position = {chain_.files().front().number(), 0};
   uncommitted_ = true;
   rollback();
-}
-
-void LogSource::retreat_from_untouched() {
-  const LogPosition beginning{cursor_.file, 0};
-  const auto* before = chain_.before(cursor_.file);
-  if (cursor_ != beginning || before == nullptr || chain_.at(cursor_.file).extent() != 0) return;
-  const LogPosition end{before->number(), before->extent()};
-  cursor_ = end;
-  for (std::size_t s = 0; s < kLogStreams; ++s) {
-    if (done_[s] == beginning) done_[s] = end;
-    if (committed_[s].position == beginning) committed_[s].position = end;
-    if (pending_[s].position == beginning) pending_[s].position = end;
-  }
-}
-
-void LogSource::forget_empty(std::uint64_t number) {
-  const LogPosition there{number, 0};
-  const LogPosition next{chain_.after(number)->number(), 0};
-  for (std::size_t s = 0; s < kLogStreams; ++s) {
-    if (done_[s] == there) done_[s] = next;
-    if (committed_[s].position == there) committed_[s].position = next;
-    if (pending_[s].position == there) pending_[s].position = next;
-  }
-  chain_.drop(number);
-}
-
-// A copy that ends before the places read to holds nothing more.
-void LogSource::clip_to_extent(const TailFile& file) {
-  const auto clip = [&](LogPosition& place) {
-    if (place.file == file.number()) place.offset = std::min(place.offset, file.extent());
-  };
-  clip(cursor_);
-  for (std::size_t s = 0; s < kLogStreams; ++s) {
-    clip(done_[s]);
-    clip(committed_[s].position);
-    clip(pending_[s].position);
-  }
+  return true;
 }
 
 void LogSource::note_failure(const Error& error) {
@@ -166,47 +120,45 @@ void LogSource::add_notes(LogNotes& notes) {
   }
 }
 
-// Moves committed places whose file is gone to what comes next; says so unless it was said before.
-void LogSource::clip_to_chain(const char* what_is_lost) {
-  bool lost = false;
-  for (auto& stream : committed_) stream.position = chain_.clip(stream.position, lost);
-  if (lost && what_is_lost != nullptr) {
-    add_event("logs.gap", wire::Severity::kWarning,
-              std::string(what_is_lost) + " in " + path_ + " is lost with the file that held it",
-              {{"path", path_}});
-  }
-}
-
 // ---- reading -----------------------------------------------------------------------------------
 
 std::size_t LogSource::read(std::size_t budget, LogWorkspace& work, LogRead& out) {
   std::size_t used = 0;
   if (chain_.empty()) ready_ = false;
   while (ready_ && used < budget) {
-    auto& file = chain_.at(cursor_.file);
+    auto* file = chain_.find(cursor_.file);
+    if (file == nullptr) {
+      if (!enter_next(work, out)) ready_ = false;
+      continue;
+    }
+    // A copy may end before what was read.
+    cursor_.offset = std::min(cursor_.offset, file->extent());
     std::string_view data;
-    switch (file.read(cursor_.offset, work.buffer, data)) {
+    switch (file->read(cursor_.offset, work.buffer, data)) {
       case TailFile::Read::kFailed:
-        note_failure(Error(Errc::kDenied, "cannot read " + file.path()));
+        note_failure(Error(Errc::kDenied, "cannot read " + file->path()));
         ready_ = false;
         continue;
       case TailFile::Read::kChanged:
-        if (!recover_changed_content(work, out)) ready_ = false;
+        if (!find_changed_content()) ready_ = false;
         continue;
       case TailFile::Read::kData:
         failure_reported_ = false;
         break;
     }
+    if (!file->touched() && (!data.empty() || chain_.passed_over())) {
+      if (!is_next_to_begin()) continue;
+      file = chain_.find(cursor_.file);
+    }
     const bool buffer_full = data.size() + kTailBytes >= work.buffer.size();
-    auto n = consume_lines(file, data, budget - used, work, out);
-    if (n == 0 && buffer_full) n = consume_long_entry(file, work, out);
+    auto n = consume_lines(*file, data, budget - used, work, out);
+    if (n == 0 && buffer_full) n = consume_long_entry(*file, work, out);
     if (n > 0) {
       used += n;
       uncommitted_ = true;
-      untouched_ = false;
-      file.ends_seen = 0;
-      file.scanned_to = 0;
-    } else if (!end_of_file(file, data.size(), work, out)) {
+      file->ends_seen = 0;
+      file->scanned_to = 0;
+    } else if (!end_of_file(*file, data.size(), work, out)) {
       break;
     }
   }
@@ -214,26 +166,38 @@ std::size_t LogSource::read(std::size_t budget, LogWorkspace& work, LogRead& out
   return used;
 }
 
-bool LogSource::recover_changed_content(LogWorkspace& work, LogRead& out) {
-  auto seen = open_siblings(path_);
-  if (!seen) {
-    retry_names_ = true;
-    note_failure(seen.error());
-    // Without a folder to look into, what the descriptor shows is all there is.
-    if (seen.error().code() != Errc::kNotFound) return false;
-    seen = std::vector<SeenFile>();
-  }
+// Moves on to the file after the cursor's. False: there is none.
+bool LogSource::enter_next(LogWorkspace& work, LogRead& out) {
+  const auto* next = chain_.after(cursor_.file);
+  if (next == nullptr) return false;
+  // What follows a loss must not be joined to a line that began before.
+  if (chain_.lost_between(cursor_.file, next->number())) flush_all(work, out);
+  cursor_ = {next->number(), 0};
+  left_over_end_ = 0;
   uncommitted_ = true;
-  LogNotes notes;
-  const auto go_on = chain_.replace_truncated(std::move(*seen), cursor_.file, notes);
-  add_notes(notes);
-  if (go_on == cursor_.file) {
-    clip_to_extent(chain_.at(go_on));
-    return true;
-  }
-  flush_all(work, out);  // The first pieces of open lines exist only here now
-  cursor_ = {go_on, 0};
   return true;
+}
+
+// Asked with the first bytes of the cursor's file in hand, before they are used: is there nothing
+// unread before them? If what they follow was copied and truncated, the copy is on disk by now.
+// False: go on at the cursor, or wait if ready_ is not set.
+bool LogSource::is_next_to_begin() {
+  if (!look()) {
+    ready_ = false;
+    return false;
+  }
+  return chain_.begin(cursor_.file);
+}
+
+// What was read from the cursor's file is not there any more. False: nothing can be done now.
+bool LogSource::find_changed_content() {
+  const auto* before = chain_.find(cursor_.file);
+  const auto key = before->key();
+  const auto extent = before->extent();
+  uncommitted_ = true;
+  if (!look()) return false;
+  const auto* now = chain_.find(cursor_.file);
+  return now == nullptr || now->key() != key || now->extent() != extent;
 }
 
 std::size_t LogSource::consume_nul_hole(std::string_view data, std::size_t at) {
@@ -311,8 +275,7 @@ std::size_t LogSource::consume_long_entry(TailFile& file, LogWorkspace& work, Lo
 bool LogSource::end_of_file(TailFile& file, std::size_t left_over, LogWorkspace& work,
                             LogRead& out) {
   const auto end = std::max(cursor_.offset + left_over, file.scanned_to);
-  auto* next = chain_.after(file.number());
-  if (next == nullptr) {
+  if (chain_.after(file.number()) == nullptr) {
     if (end != left_over_end_) {
       left_over_end_ = end;
       left_over_since_ = clock_.steady_now();
@@ -323,25 +286,21 @@ bool LogSource::end_of_file(TailFile& file, std::size_t left_over, LogWorkspace&
   const auto facts = file.facts();
   if (++file.ends_seen < kEndsBeforeNextFile && facts && facts->links > 0) return false;
   uncommitted_ = true;
-  if (chain_.next_goes_on(file.number())) return true;
   if (end > cursor_.offset) {
     if (cursor_ >= done_[kMalformedStream])
       emit_raw(file, end, wire::log_flags::kUnterminated, work, out);
     file.consumed_through(end);
   }
-  cursor_ = {next->number(), 0};
   // The live file is older than this one: this is a copy, and what was written between copying and
   // truncating is missing here. What follows must not be joined to a line that began before.
   if (chain_.files().back().key().birth_ns < file.key().birth_ns) {
     flush_all(work, out);
-    if (!std::exchange(file.truncation_reported, true)) {
-      LogNotes notes{truncated_note(path_, 0, true)};
+    if (file.touched() && !std::exchange(file.truncation_reported, true)) {
+      LogNotes notes{truncated_note(path_, file.extent(), true)};
       add_notes(notes);
     }
-    if (file.extent() == 0)
-      forget_empty(file.number());  // Perhaps not copied yet: to be found again
   }
-  return true;
+  return enter_next(work, out);
 }
 
 void LogSource::process_entry(std::string_view line, LogPosition at, LogWorkspace& work,
@@ -437,7 +396,7 @@ void LogSource::flush_waiting(LogWorkspace& work, LogRead& out) {
   const bool half_entry =
       left_over_end_ > cursor_.offset && cursor_.file == chain_.files().back().number();
   if (half_entry && (drained_for_good || (stopped && now - left_over_since_ >= idle_flush_))) {
-    auto& file = chain_.at(cursor_.file);
+    auto& file = chain_.files().back();
     flush_all(work, out);
     emit_raw(file, left_over_end_, wire::log_flags::kUnterminated, work, out);
     file.consumed_through(left_over_end_);
@@ -450,10 +409,6 @@ void LogSource::flush_waiting(LogWorkspace& work, LogRead& out) {
 
 LogPosition LogSource::lowest(const StreamStates& states) const {
   return std::min({states[0].position, states[1].position, states[2].position});
-}
-
-std::uint64_t LogSource::newest_read() const {
-  return std::max({cursor_.file, done_[0].file, done_[1].file, done_[2].file});
 }
 
 void LogSource::finish_read(LogWorkspace& work, LogRead& out) {
@@ -478,11 +433,9 @@ void LogSource::add_checkpoint(LogRead& out) {
     pending_[s] = {std::max(done_[s], read_to), key_lines_[s]};
   }
   if (pending_ == committed_) return;
-  CheckpointState state{path_, chain_.drained_birth_ns(), {}, pending_};
-  const auto newest = newest_read();
+  CheckpointState state{path_, chain_.read_before(), {}, pending_};
   for (const auto& file : chain_.files()) {
-    if (file.number() > newest) break;
-    state.files.push_back({file.number(), file.print()});
+    if (file.touched()) state.files.push_back({file.number(), file.print()});
   }
   out.checkpoints.push_back({name_, encode_checkpoint(state)});
 }
@@ -519,7 +472,6 @@ void LogSource::rollback() {
   finished_ = false;
   if (!uncommitted_ || chain_.empty()) return;
   uncommitted_ = false;
-  clip_to_chain("what was read but not committed");
   for (std::size_t s = 0; s < kLogStreams; ++s) {
     assemblers_[s].reset();
     done_[s] = committed_[s].position;
@@ -554,12 +506,11 @@ void LogSource::drop_oldest(const char* reason) {
   const auto facts = oldest.facts();
   const auto from = cursor_.file == oldest.number() ? cursor_.offset : oldest.extent();
   const auto lost = facts && facts->size > from ? facts->size - from : 0;
-  chain_.drop(oldest.number());
+  chain_.drop_oldest();
   lost_bytes_[reason] += lost;
   add_event("logs.gap", wire::Severity::kWarning,
             std::to_string(lost) + " bytes of a rotated file of " + path_ + " were given up unread",
             {{"bytes", std::to_string(lost)}, {"path", path_}, {"reason", reason}});
-  clip_to_chain(nullptr);
   uncommitted_ = true;
   rollback();
 }

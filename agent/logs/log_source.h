@@ -97,15 +97,13 @@ class LogSource {
                  wire::Labels attributes = {});
 
  private:
-  void open_first();
-  void start_from(std::vector<SeenFile> seen);
-  void retreat_from_untouched();
-  void forget_empty(std::uint64_t number);
-  void clip_to_extent(const TailFile& file);
+  bool look();
+  bool attach(std::vector<SeenFile> seen, LogNotes& notes);
   void note_failure(const Error& error);
   void add_notes(LogNotes& notes);
-  void clip_to_chain(const char* what_is_lost);
-  bool recover_changed_content(LogWorkspace& work, LogRead& out);
+  bool enter_next(LogWorkspace& work, LogRead& out);
+  bool is_next_to_begin();
+  bool find_changed_content();
   std::size_t consume_lines(TailFile& file, std::string_view data, std::size_t budget,
                             LogWorkspace& work, LogRead& out);
   std::size_t consume_nul_hole(std::string_view data, std::size_t at);
@@ -120,7 +118,6 @@ class LogSource {
   void flush_waiting(LogWorkspace& work, LogRead& out);
   void add_checkpoint(LogRead& out);
   LogPosition lowest(const StreamStates& states) const;
-  std::uint64_t newest_read() const;
 
   const std::string name_;
   const wire::Target target_;
@@ -136,11 +133,10 @@ class LogSource {
   bool retry_names_ = false;
   bool ready_ = false;
   bool finished_ = false;
-  bool untouched_ = false;  // Never seen before, and nothing read yet
 
   std::optional<CheckpointState> restored_;  // Until its files were looked for
   LogChain chain_;
-  LogPosition cursor_;
+  LogPosition cursor_;  // {0, 0} is the beginning of whatever comes first
   std::array<LineAssembler, kLogStreams> assemblers_;
   std::array<SteadyTime, kLogStreams> last_piece_{};
   std::array<std::uint32_t, kLogStreams> key_lines_{};

@@ -5,7 +5,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <numeric>
 
 #include "agent/logs/fingerprint.h"
 #include "tests/support/temp_dir.h"
@@ -45,7 +44,7 @@ TEST_CASE("SipHash-2-4 gives the values of its paper") {
 
 TEST_CASE("decide: the table of file_tail.h") {
   const FileKey a{1, 2, 3};
-  const FilePrint print{a, 100, 100, 11, 64, 22};
+  const FilePrint print{a, 100, 80, 11, 64, 22};
   struct Row {
     FileKey key;
     std::uint64_t size;
@@ -54,25 +53,32 @@ TEST_CASE("decide: the table of file_tail.h") {
     Verdict verdict;
   };
   const std::vector<Row> rows{
-      {a, 100, 22, 11, Verdict::kResume},
-      {a, 500, 22, 11, Verdict::kResume},
-      {a, 99, std::nullopt, std::nullopt, Verdict::kTruncated},
-      {a, 0, std::nullopt, std::nullopt, Verdict::kTruncated},
-      {a, 100, 23, 11, Verdict::kTruncated},
-      {a, 100, 23, 12, Verdict::kNew},
-      {{1, 9, 3}, 100, 22, 11, Verdict::kAdopt},
-      {{1, 2, 4}, 300, 22, 11, Verdict::kAdopt},
-      {{9, 2, 3}, 300, 22, 12, Verdict::kUnrelated},
-      {{9, 2, 3}, 300, 23, 11, Verdict::kUnrelated},
-      {{9, 2, 3}, 99, std::nullopt, 11, Verdict::kUnrelated},
+      {a, 100, 22, 11, Verdict::kHolds},
+      {a, 500, 22, 11, Verdict::kHolds},
+      {a, 500, 22, 12, Verdict::kHolds},
+      {a, 99, std::nullopt, 11, Verdict::kBegins},
+      {a, 99, std::nullopt, 12, Verdict::kOther},
+      {a, 0, std::nullopt, std::nullopt, Verdict::kOther},
+      {a, 100, 23, 11, Verdict::kOther},
+      {a, 100, 23, 12, Verdict::kOther},
+      {{1, 9, 3}, 100, 22, 11, Verdict::kHolds},
+      {{1, 2, 4}, 300, 22, 11, Verdict::kHolds},
+      {{9, 2, 3}, 300, 22, 12, Verdict::kOther},
+      {{9, 2, 3}, 300, 23, 11, Verdict::kOther},
+      {{9, 2, 3}, 99, std::nullopt, 11, Verdict::kBegins},
+      {{9, 2, 3}, 99, std::nullopt, std::nullopt, Verdict::kOther},
   };
   for (const auto& row : rows) {
     CAPTURE(row.size);
     CHECK(decide(print, {row.key, row.size, row.head, row.tail}) == row.verdict);
   }
   const FilePrint untouched{a, 0, 0, 5, 0, 5};
-  CHECK(decide(untouched, {a, 10, 5, 5}) == Verdict::kResume);
-  CHECK(decide(untouched, {{1, 9, 9}, 10, 5, 5}) == Verdict::kUnrelated);
+  CHECK(decide(untouched, {a, 10, 5, 5}) == Verdict::kHolds);
+  CHECK(decide(untouched, {{1, 9, 9}, 10, 5, 5}) == Verdict::kOther);
+  const FilePrint no_whole_line{a, 100, 0, 11, 64, 22};
+  CHECK(decide(no_whole_line, {a, 100, 11, 22}) == Verdict::kHolds);
+  CHECK(decide(no_whole_line, {{1, 9, 9}, 100, 11, 22}) == Verdict::kOther);
+  CHECK(decide(no_whole_line, {a, 99, 11, std::nullopt}) == Verdict::kOther);
 }
 
 TEST_CASE("siblings are opened oldest first, the live file last; others are left alone") {
@@ -98,27 +104,79 @@ TEST_CASE("what is no file is refused, without waiting for a pipe's writer") {
 }
 
 TEST_CASE("prints grow with what was read and are the same whether read in parts or loaded") {
-  const test::TempDir dir;
-  std::string content(3000, '\0');
-  std::iota(content.begin(), content.end(), 'a');
-  write(dir / "f", content);
-  for (const std::size_t extent : {1UL, 63UL, 64UL, 65UL, 1023UL, 1024UL, 1025UL, 2999UL}) {
-    CAPTURE(extent);
-    TailFile file(open_only(dir / "f"), 1);
-    for (std::size_t at = 0; at < extent;) {
-      const auto n = std::min<std::size_t>(extent - at, 50);
-      file.consumed(at, std::string_view(content).substr(at, n));
-      at += n;
+  for (const std::size_t line : {1UL, 63UL, 64UL, 65UL, 255UL, 256UL, 257UL, 2000UL, 9000UL}) {
+    const test::TempDir dir;
+    std::string content(10'000, 'x');
+    for (std::size_t i = 0; i < content.size(); ++i)
+      content[i] = static_cast<char>('a' + i * i % 23);
+    content[line - 1] = '\n';
+    content[line + 100] = '\n';
+    write(dir / "f", content);
+    const auto last = std::min(line, kTailBytes);
+    const auto head = fingerprint(content.substr(0, std::min(line, kHeadBytes)) +
+                                  content.substr(line - last, last));
+    for (const std::size_t extent :
+         {1UL, 63UL, 64UL, 65UL, 255UL, 256UL, 257UL, 1999UL, 2000UL, 8999UL, 9000UL, 9990UL}) {
+      CAPTURE(line);
+      CAPTURE(extent);
+      TailFile file(open_only(dir / "f"), 1);
+      for (std::size_t at = 0; at < extent;) {
+        const auto n = std::min<std::size_t>(extent - at, 50);
+        file.consumed(at, std::string_view(content).substr(at, n));
+        at += n;
+      }
+      TailFile jumped(open_only(dir / "f"), 1);
+      jumped.consumed_through(extent);
+      CHECK(file.print() == jumped.print());
+      TailFile loaded(open_only(dir / "f"), 1, file.print());
+      CHECK(loaded.print() == file.print());
+      CHECK(loaded.holds_content());
+      CHECK(read_at(loaded, extent) == content.substr(extent, 4096 - std::min(extent, kTailBytes)));
+      loaded.consumed_through(9995);
+      CHECK(loaded.print().head == head);
+      CHECK(file.print().head_bytes == (extent < line ? 0 : line));
+      CHECK(file.print().head == (extent < line ? 0 : head));
+      const auto seen = open_only(dir / "f");
+      CHECK(decide(loaded.print(), seen) == Verdict::kHolds);
+      if (extent >= line) CHECK(observe(seen.fd.get(), seen.facts, file.print()).head == head);
     }
-    TailFile jumped(open_only(dir / "f"), 1);
-    jumped.consumed_through(extent);
-    CHECK(file.print() == jumped.print());
-    TailFile loaded(open_only(dir / "f"), 1, file.print());
-    CHECK(loaded.print() == file.print());
-    CHECK(read_at(loaded, extent) == content.substr(extent));
-    CHECK(read_at(loaded, extent - 1) == content.substr(extent - 1));
-    CHECK(file.print().head ==
-          fingerprint(std::string_view(content).substr(0, std::min(extent, kHeadBytes))));
+  }
+}
+
+TEST_CASE("a file that ends before what was read goes on at its end") {
+  const test::TempDir dir;
+  write(dir / "f", "first line\n" + std::string(200, 'a'));
+  TailFile file(open_only(dir / "f"), 1);
+  file.consumed_through(150);
+  std::filesystem::resize_file(dir / "f", 100);
+  CHECK_FALSE(file.holds_content());
+  auto seen = open_only(dir / "f");
+  CHECK(decide(file.print(), seen) == Verdict::kBegins);
+  TailFile part(std::move(seen), 1, file.print());
+  CHECK(part.extent() == 100);
+  CHECK(part.holds_content());
+  CHECK(read_at(part, 100).empty());
+}
+
+TEST_CASE("a file is the beginning of another one when that one holds all of it") {
+  const test::TempDir dir;
+  std::string content(10'000, 'a');
+  const auto is_beginning = [&](const std::string& one, const std::string& other) {
+    std::ofstream(dir / "1", std::ios::trunc) << one;
+    std::ofstream(dir / "2", std::ios::trunc) << other;
+    const auto first = open_only(dir / "1");
+    const auto second = open_only(dir / "2");
+    return is_beginning_of(first.fd.get(), second.fd.get());
+  };
+  CHECK(is_beginning(content, content));
+  CHECK_FALSE(is_beginning("", content));
+  for (const std::size_t n : {1UL, 4095UL, 4096UL, 4097UL, 9999UL}) {
+    CAPTURE(n);
+    auto part = content.substr(0, n);
+    CHECK(is_beginning(part, content));
+    CHECK_FALSE(is_beginning(content, part));
+    part.back() = 'b';
+    CHECK_FALSE(is_beginning(part, content));
   }
 }
 
