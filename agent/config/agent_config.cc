@@ -7,8 +7,13 @@ namespace observeai::agent {
 
 void describe(AgentConfig& c, config::Schema& schema) {
   using std::chrono::milliseconds;
-  schema.field("state_dir", c.state_dir, "folder for the identity and the spool");
-  schema.field("log_level", c.log_level, "debug, info, warning or error");
+  const config::Check known_level = [](const std::string& name) -> Result<void> {
+    TRY_VOID(log::parse_level(name));
+    return {};
+  };
+  schema.field("state_dir", c.state_dir, config::not_empty,
+               "folder for the identity and the spool");
+  schema.field("log_level", c.log_level, known_level, "debug, info, warning or error");
   schema.field("server", c.server, "the control plane's HTTPS address, HOST:PORT, for enrollment");
   schema.section("metrics", "host, container and process metrics");
   schema.field("interval", c.metrics_interval, milliseconds(1'000), milliseconds(300'000),
@@ -18,7 +23,7 @@ void describe(AgentConfig& c, config::Schema& schema) {
                "time between scans of /proc");
   schema.section("docker", "containers");
   schema.field("enabled", c.docker_enabled, "watch the Docker Engine");
-  schema.field("socket", c.docker_socket, "its unix socket");
+  schema.field("socket", c.docker_socket, config::not_empty, "its unix socket");
   schema.section("logs", "container logs");
   schema.field("enabled", c.logs_enabled, "collect them");
   schema.field("flush", c.logs_flush, milliseconds(20), milliseconds(10'000),
@@ -28,8 +33,8 @@ void describe(AgentConfig& c, config::Schema& schema) {
   schema.field("min_free_mib", c.spool_min_free_mib, 1, 1U << 20,
                "stop writing when the file system has less free space than this");
   schema.section("paths", "other roots, for containers that see the host elsewhere");
-  schema.field("proc", c.proc_root, "where the host's /proc is");
-  schema.field("sys", c.sys_root, "where the host's /sys is");
+  schema.field("proc", c.proc_root, config::not_empty, "where the host's /proc is");
+  schema.field("sys", c.sys_root, config::not_empty, "where the host's /sys is");
 }
 
 Result<AgentConfig> load_agent_config(const std::string& path, bool must_exist) {
@@ -40,7 +45,6 @@ Result<AgentConfig> load_agent_config(const std::string& path, bool must_exist) 
     return text.error();
   }
   TRY_VOID(config::read_toml(*text, path, config));
-  TRY_VOID(log::parse_level(config.log_level));
   return config;
 }
 

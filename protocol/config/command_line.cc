@@ -11,6 +11,8 @@ namespace observeai::config {
 int explain_parse_error(CLI::App& app, const CLI::ParseError& error, int argc, char** argv) {
   if (error.get_exit_code() == 0) return app.exit(error);
   std::string problem = error.what();
+  // That a command is missing is no help to who mistyped an option before it.
+  const bool says_what_is_missing = error.get_name() == "RequiredError";
   std::optional<std::string> near;
   const CLI::App* where = &app;
   std::string path = app.get_name();
@@ -35,6 +37,8 @@ int explain_parse_error(CLI::App& app, const CLI::ParseError& error, int argc, c
     }
     if (!stem.starts_with("--"))
       problem = "unknown command \"" + text::escape_unprintable(stem, 60) + "\"";
+    else if (says_what_is_missing)
+      problem = "unknown option \"" + text::escape_unprintable(stem, 60) + "\"";
     near = text::nearest(stem, known);
     break;
   }

@@ -53,6 +53,14 @@ class TomlReader final : public Schema {
       fail(*node, path(name), "a text in quotes");
     }
   }
+  void field(std::string_view name, std::string& value, const Check& check,
+             std::string_view comment) override {
+    field(name, value, comment);
+    const toml::node* node = find(name);
+    if (node == nullptr || !problem_.empty()) return;
+    if (const auto checked = check(value); !checked)
+      problem_ = where(*node) + path(name) + ": " + checked.error().message();
+  }
   void field(std::string_view name, bool& value, std::string_view) override {
     const toml::node* node = find(name);
     if (node == nullptr) return;
@@ -166,6 +174,10 @@ class TomlPrinter final : public Schema {
   void field(std::string_view name, std::string& value, std::string_view comment) override {
     line(name, quoted(value), comment);
   }
+  void field(std::string_view name, std::string& value, const Check&,
+             std::string_view comment) override {
+    field(name, value, comment);
+  }
   void field(std::string_view name, bool& value, std::string_view comment) override {
     line(name, value ? "true" : "false", comment);
   }
@@ -202,6 +214,11 @@ class TomlPrinter final : public Schema {
 };
 
 }  // namespace
+
+Result<void> not_empty(const std::string& text) {
+  if (text.empty()) return Error(Errc::kInvalid, "must not be empty");
+  return {};
+}
 
 namespace detail {
 

@@ -12,6 +12,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,12 +21,18 @@
 
 namespace observeai::config {
 
+// What a text must be beside a text; its error says it ("must be ...").
+using Check = std::function<Result<void>(const std::string& text)>;
+Result<void> not_empty(const std::string& text);
+
 // Receives the description of a struct: fields belong to the section named last.
 class Schema {
  public:
   virtual ~Schema() = default;
   virtual void section(std::string_view name, std::string_view comment) = 0;
   virtual void field(std::string_view name, std::string& value, std::string_view comment) = 0;
+  virtual void field(std::string_view name, std::string& value, const Check& check,
+                     std::string_view comment) = 0;
   virtual void field(std::string_view name, bool& value, std::string_view comment) = 0;
   // Integers of at least `least` and at most `most`.
   virtual void field(std::string_view name, std::uint64_t& value, std::uint64_t least,

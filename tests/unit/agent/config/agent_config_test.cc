@@ -28,7 +28,10 @@ TEST_CASE("wrong content is refused with the place and the remedy") {
     const auto read = load_agent_config(dir / "c.toml", true);
     return read ? std::string() : read.error().message();
   };
+  CHECK(problem("\nlog_level = \"lod\"").find("c.toml:2: log_level: ") != std::string::npos);
   CHECK(problem("log_level = \"loud\"").find("log level must be") != std::string::npos);
+  CHECK(problem("state_dir = \"\"").find("c.toml:1: state_dir: must not be empty") !=
+        std::string::npos);
   CHECK(problem("log_levl = \"info\"").find("did you mean \"log_level\"?") != std::string::npos);
   CHECK(problem("state_dir = 7").find("c.toml:1: state_dir must be a text") != std::string::npos);
 }

@@ -17,7 +17,7 @@ struct Sample {
 };
 
 void describe(Sample& c, config::Schema& schema) {
-  schema.field("name", c.name, "who");
+  schema.field("name", c.name, config::not_empty, "who");
   schema.section("limits", "bounds");
   schema.field("on", c.on, "whether");
   schema.field("size", c.size, 1, 10, "how much");
@@ -54,6 +54,7 @@ TEST_CASE("errors name file, line, key and the remedy") {
         "test.toml:2: unknown key \"sise\" in [limits]; did you mean \"size\"?");
   CHECK(problem("[limit]\n") == "test.toml:1: unknown key \"limit\"; did you mean \"limits\"?");
   CHECK(problem("name = 3") == "test.toml:1: name must be a text in quotes, got a whole number: 3");
+  CHECK(problem("\nname = \"\"") == "test.toml:2: name: must not be empty");
   CHECK(problem("[limits]\nsize = 11").find("limits.size must be a whole number from 1 to 10") !=
         std::string::npos);
   CHECK(problem("[limits]\nsize = -1").find("from 1 to 10") != std::string::npos);
