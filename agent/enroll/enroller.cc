@@ -38,8 +38,9 @@ const std::vector<Enroller::StepRow>& Enroller::table() {
       {"existing identity", &Enroller::look_for_identity, true,
        "restore the folder from a backup, or replace it: enroll --force with a new token"},
       {"read the token", &Enroller::read_token, false,
-       "make a token on the control plane (observeai token create) and pass it with --token, in the "
-       "variable OBSERVEAI_ENROLL_TOKEN or in /etc/observeai/enroll.token"},
+       "make a token on the control plane (observeai token create) and pass it with --token-file FILE "
+       "(\"-\" reads it from standard input), in the variable OBSERVEAI_ENROLL_TOKEN or in "
+       "/etc/observeai/enroll.token"},
       {"token format", &Enroller::parse_token, false,
        "copy the whole token, from \"oai1.\" to its end, on one line"},
       {"reach the control plane", &Enroller::reach_server, false,
@@ -115,23 +116,30 @@ Result<std::string> Enroller::read_token(Run& run) {
   const auto& from = options_.token;
   if (!from.argument.empty()) {
     run.token_text = from.argument;
-    return "from the command line";
+    return "from the command line (every user of this host could see it there; --token-file hides "
+           "it)";
   }
+  if (!from.named_file.empty()) return read_token_file(run, from.named_file);
   if (!from.environment.empty()) {
     run.token_text = from.environment;
     return "from the environment";
   }
-  auto text = files::read(from.file, kMaxTokenFileBytes);
-  if (!text && text.error().code() == Errc::kNotFound) {
+  auto found = read_token_file(run, from.file);
+  if (!found && found.error().code() == Errc::kNotFound) {
     return Error(Errc::kNotFound, "no token: none on the command line, " +
                                       std::string(kTokenVariable) + " is not set and there is no " +
                                       from.file);
   }
-  if (!text) return std::move(text).error();
-  run.token_text = std::move(*text);
+  return found;
+}
+
+Result<std::string> Enroller::read_token_file(Run& run, const std::string& name) {
+  const bool standard_input = name == "-";
+  TRY(run.token_text, files::read(standard_input ? "/dev/stdin" : name, kMaxTokenFileBytes));
+  if (standard_input) return "from standard input";
   struct stat info{};
-  const bool exposed = ::stat(from.file.c_str(), &info) == 0 && (info.st_mode & S_IROTH) != 0;
-  return "from " + from.file +
+  const bool exposed = ::stat(name.c_str(), &info) == 0 && (info.st_mode & S_IROTH) != 0;
+  return "from " + name +
          (exposed ? " (warning: every user of this host can read it; chmod 600)" : "");
 }
 

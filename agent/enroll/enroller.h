@@ -20,7 +20,8 @@ inline constexpr const char* kDefaultTokenFile = "/etc/observeai/enroll.token";
 
 // Where a token may come from, in this order.
 struct TokenSources {
-  std::string argument;     // "" = none given
+  std::string argument;     // "" = none given; every user of the host can read it while we run
+  std::string named_file;   // "" = none named; "-" is standard input
   std::string environment;  // The value of kTokenVariable
   std::string file = kDefaultTokenFile;
 };
@@ -71,6 +72,7 @@ class Enroller {
   // The steps: what to say when it went well, or why it did not.
   Result<std::string> look_for_identity(Run& run);
   Result<std::string> read_token(Run& run);
+  Result<std::string> read_token_file(Run& run, const std::string& name);
   Result<std::string> parse_token(Run& run);
   Result<std::string> reach_server(Run& run);
   Result<std::string> check_server_key(Run& run);

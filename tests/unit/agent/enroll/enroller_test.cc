@@ -51,6 +51,19 @@ TEST_CASE("a token comes from the command line, then the environment, then the f
     CHECK(has(detail(), "every user of this host can read it"));
     check_one_agent(host);
   }
+  SUBCASE("a file that was named, before the environment") {
+    REQUIRE(files::write_atomic(host.dir / "named", good, 0600));
+    host.options.token.named_file = host.dir / "named";
+    host.options.token.environment = "oai1.bad";
+    CHECK(detail() == "from " + (host.dir / "named"));
+    check_one_agent(host);
+  }
+  SUBCASE("a file that was named and is not there is no reason to look elsewhere") {
+    host.options.token.named_file = host.dir / "named";
+    host.options.token.environment = good;
+    CHECK(has(detail(), host.dir / "named"));
+    CHECK_FALSE(files::exists(host.store.folder()));
+  }
   SUBCASE("environment before file") {
     REQUIRE(files::write_atomic(host.options.token.file, "oai1.bad", 0600));
     host.options.token.environment = good;
@@ -60,7 +73,7 @@ TEST_CASE("a token comes from the command line, then the environment, then the f
   SUBCASE("command line before environment") {
     host.options.token.environment = "oai1.bad";
     host.options.token.argument = good;
-    CHECK(detail() == "from the command line");
+    CHECK(has(detail(), "from the command line (every user of this host could see it"));
     check_one_agent(host);
   }
   SUBCASE("none") {
@@ -68,6 +81,8 @@ TEST_CASE("a token comes from the command line, then the environment, then the f
     CHECK(step.name == "read the token");
     CHECK(has(step.detail, "OBSERVEAI_ENROLL_TOKEN is not set and there is no "));
     CHECK(has(step.next, "observeai token create"));
+    CHECK(has(step.next, "--token-file FILE"));
+    CHECK_FALSE(has(step.next, "--token,"));
   }
 }
 
