@@ -28,11 +28,12 @@ class Notifier {
  public:
   explicit Notifier(Loop& loop);
   void notify();
-  boost::asio::awaitable<void> wait();
-  // False when `until` came first.
+  // Takes the notification; false when `until` came first.
   boost::asio::awaitable<bool> wait_until(AsyncClock& clock, SteadyTime until);
 
  private:
+  boost::asio::awaitable<void> wait();
+
   boost::asio::steady_timer timer_;
   bool notified_ = false;
 };

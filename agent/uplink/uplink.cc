@@ -92,6 +92,9 @@ void Uplink::tick() {
       if (now >= deadline_) connect();
       return;
     case UplinkState::kGreeting:
+      if (now >= deadline_) return give_up("the control plane does not answer behind this broker");
+      tick_connected(now);
+      return;
     case UplinkState::kLive:
       tick_connected(now);
       return;
@@ -148,6 +151,7 @@ void Uplink::subscribe() {
 
 void Uplink::greet() {
   last_confirmation_ = clock_.steady_now();
+  deadline_ = last_confirmation_ + kGreetingPatience;
   become(UplinkState::kGreeting, "subscribed");
   say_hello();
 }

@@ -9,7 +9,8 @@
 //   greeting     live             first authenticated Ack of this connection
 //   live         -                hello every 5 minutes
 //   backing off  connecting       0.5 s .. 60 s with jitter, growing until live is reached again
-//   any but idle backing off      refused, lost, or no answer within a step's patience
+//   any but idle backing off      refused, lost, or no answer within a step's patience (greeting:
+//                                 five minutes of hellos; the next broker may reach further)
 //   any          idle             stop()
 //
 // Batches flow in live only: what is sent before the control plane listens would be lost and cost a
@@ -90,6 +91,7 @@ class Uplink {
   static constexpr std::chrono::milliseconds kFirstHelloRetry{1'000};
   static constexpr std::chrono::milliseconds kFirstWait{500};
   static constexpr std::chrono::milliseconds kLastWait{60'000};
+  static constexpr std::chrono::seconds kGreetingPatience{300};
   // A broker that takes no message for so long is given up.
   static constexpr std::chrono::seconds kBrokerPatience{60};
 
