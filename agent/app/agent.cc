@@ -19,11 +19,21 @@ namespace {
 constexpr std::chrono::seconds kLedgerEvery(10);
 constexpr std::chrono::milliseconds kStatfsDeadline(1'000);
 
+// Where the host was enrolled comes first: the broker stands beside the control plane by default.
+std::vector<pki::BrokerAddress> brokers_of(const Identity& identity) {
+  std::vector<pki::BrokerAddress> brokers{{identity.server.host, identity.brokers.front().port}};
+  for (const auto& broker : identity.brokers) {
+    if (broker.host != identity.server.host) brokers.push_back(broker);
+  }
+  return brokers;
+}
+
 class Program final : public Agent, public UplinkEvents {
  public:
   Program(const AgentConfig& config, IdentityStore store, Identity identity)
-      : config_(config), identity_store_(std::move(store)), identity_(std::move(identity)) {}
-  ~Program() override;
+      : config_(config), identity_store_(std::move(store)), identity_(std::move(identity)), brokers_(brokers_of(identity_)) {}
+  // The frames of coroutines go before what they refer to; the loop, declared first, goes last.
+  ~Program() override { loop_->shutdown(); }
 
   Result<void> build();
   Result<void> run() override;
@@ -47,7 +57,9 @@ class Program final : public Agent, public UplinkEvents {
   const IdentityStore identity_store_;
   const Identity identity_;
 
+  const std::unique_ptr<Loop> loop_ = std::make_unique<Loop>();
   SystemAsyncClock clock_;
+  std::unique_ptr<BlockingPool> pool_;
   std::unique_ptr<Spool> spool_;
   std::optional<Outbox> outbox_;
   std::unique_ptr<mqtt::BrokerClient> broker_;
@@ -60,25 +72,17 @@ class Program final : public Agent, public UplinkEvents {
   std::unique_ptr<MetricsLoop> metrics_;
   std::unique_ptr<RenewalLoop> renewal_;
   std::vector<ObservedContainer> containers_;
+  std::vector<pki::BrokerAddress> brokers_;  // Of the newest identity
   std::size_t broker_choice_ = 0;
-  std::unique_ptr<BlockingPool> pool_;
-  std::unique_ptr<Loop> loop_ = std::make_unique<Loop>();
 };
-
-Program::~Program() {
-  // Who posts to the loop goes before it, and the frames of coroutines before what they refer to.
-  uplink_.reset();
-  broker_.reset();
-  logs_.reset();
-  pool_.reset();
-  loop_.reset();
-}
 
 Result<void> Program::build() {
   SpoolLimits limits;
   limits.max_bytes = config_.spool_max_mib << 20;
   limits.min_free_bytes = config_.spool_min_free_mib << 20;
-  TRY(spool_, Spool::open(config_.state_dir + "/spool", limits, clock_));
+  TRY(spool_, Spool::open(config_.state_dir + "/spool", limits, clock_, [this](const Error& damage) {
+        loop_->fail("the spool, which the next start puts aside: " + damage.message());
+      }));
   TRY(outbox_, Outbox::create(*spool_, clock_, [this] {
         if (uplink_) uplink_->on_spool_grew();
       }));
@@ -100,18 +104,23 @@ Result<void> Program::build_uplink() {
   auto random = std::make_shared<std::mt19937_64>(std::random_device{}());
   uplink_ = std::make_unique<Uplink>(*spool_, *broker_, clock_, *this, std::move(uplink),
                                      [random] { return (*random)(); });
-  renewal_ = std::make_unique<RenewalLoop>(clock_, *pool_, identity_store_, identity_, [this] {
+  const auto on_renewed = [this](const Identity& renewed) {
+    brokers_ = brokers_of(renewed);
     uplink_->stop();
     uplink_->start();
-  });
+  };
+  renewal_ =
+      std::make_unique<RenewalLoop>(clock_, *pool_, identity_store_, identity_, on_renewed);
   return {};
 }
 
 Result<void> Program::build_collectors() {
   const auto redact_text = [](std::string_view text) { return redact(text); };
-  TRY(auto checkpoints, spool_->checkpoints());
   collector_ = std::make_unique<LogCollector>(clock_);
-  collector_->restore(checkpoints);
+  if (config_.logs_enabled) {
+    TRY(const auto checkpoints, spool_->checkpoints());
+    collector_->restore(checkpoints);
+  }
   logs_ = std::make_unique<LogsLoop>(*loop_, clock_, *collector_, *outbox_, config_.logs_flush);
 
   InventoryLoop::Options inventory;
@@ -120,12 +129,12 @@ Result<void> Program::build_collectors() {
   inventory.interval = config_.inventory_interval;
   inventory.agent_version = OBSERVEAI_VERSION;
   inventory.docker_enabled = config_.docker_enabled;
-  inventory_ = std::make_unique<InventoryLoop>(clock_, *pool_, *outbox_, inventory, redact_text,
-                                               [this](const std::vector<ObservedContainer>& all) {
-                                                 containers_ = all;
-                                                 if (config_.logs_enabled)
-                                                   logs_->set_containers(all);
-                                               });
+  inventory_ = std::make_unique<InventoryLoop>(
+      *loop_, clock_, *pool_, *outbox_, inventory, redact_text,
+      [this](std::vector<ObservedContainer> all) {
+        containers_ = std::move(all);
+        if (config_.logs_enabled) logs_->set_containers(containers_);
+      });
   DockerClient::Options docker;
   docker.socket_path = config_.docker_socket;
   docker_client_ = std::make_unique<DockerClient>(*loop_, clock_, docker, redact_text);
@@ -147,6 +156,7 @@ Result<void> Program::build_collectors() {
 Result<void> Program::run() {
   loop_->on_signals({SIGTERM, SIGINT}, [this](int) { loop_->stop(); });
   spawn(*loop_, "inventory", inventory_->run());
+  spawn(*loop_, "inventory news", inventory_->report_news());
   if (config_.docker_enabled) spawn(*loop_, "docker", docker_->run());
   if (config_.logs_enabled) {
     spawn(*loop_, "logs", logs_->run());
@@ -172,12 +182,7 @@ boost::asio::awaitable<void> Program::report_ledger() {
 }
 
 Result<mqtt::Identity> Program::broker_identity() const {
-  // Where the host was enrolled comes first: the broker stands beside the control plane by default.
-  std::vector<pki::BrokerAddress> brokers{{identity_.server.host, identity_.brokers.front().port}};
-  for (const auto& broker : identity_.brokers) {
-    if (broker.host != identity_.server.host) brokers.push_back(broker);
-  }
-  const auto& chosen = brokers[broker_choice_ % brokers.size()];
+  const auto& chosen = brokers_[broker_choice_ % brokers_.size()];
   mqtt::Identity identity;
   identity.host = chosen.host;
   identity.port = chosen.port;
@@ -215,6 +220,19 @@ ScrapeSubjects Program::subjects() const {
   };
   gauge("spool_bytes", spool_->state().bytes);
   gauge("uplink_in_flight_bytes", uplink_->counters().in_flight_bytes);
+  gauge("workers_stuck", pool_->counters().stuck);
+  counter("control_dropped_total", outbox_->control_dropped());
+  counter("scrapes_missed_total", metrics_->missed());
+  counter("docker_malformed_total", docker_client_->counters().malformed);
+  counter("docker_oversized_total", docker_client_->counters().oversized);
+  counter("docker_events_dropped_total", docker_->counters().events_dropped);
+  counter("log_checkpoints_invalid_total", collector_->invalid_checkpoints());
+  counter("broker_messages_dropped_total", broker_->dropped_messages());
+  const auto& left_out = inventory_->left_out();
+  gauge("processes_over_limit", left_out.processes);
+  gauge("ports_over_limit", left_out.ports);
+  gauge("port_processes_unreadable", left_out.unreadable_processes);
+  gauge("units_over_limit", left_out.units);
   counter("uplink_batches_sent_total", uplink_->counters().batches_sent);
   counter("uplink_batches_acked_total", uplink_->counters().batches_acked);
   counter("uplink_bytes_sent_total", uplink_->counters().bytes_sent);
@@ -238,10 +256,8 @@ void Program::announce_start() {
 }
 
 void Program::on_need_series() {
-  auto known = spool_->series();
-  if (!known) return on_fault(known.error());
   log::info("the control plane asks for all series definitions");
-  outbox_->resend_series(std::move(*known));
+  outbox_->resend_series();
   ignore(outbox_->flush(), "a full spool is reported by the outbox");
 }
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <iostream>
@@ -11,7 +12,7 @@
 #include "agent/app/agent.h"
 #include "agent/config/agent_config.h"
 #include "agent/enroll/enroller.h"
-#include "protocol/base/files.h"
+#include "agent/runtime/process_limits.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
 #include "protocol/config/command_line.h"
@@ -20,6 +21,8 @@ namespace observeai::agent {
 namespace {
 
 constexpr const char* kDefaultConfigFile = "/etc/observeai/agent.toml";
+// One for each followed log and a few for each container; the usual soft limit is 1024.
+constexpr std::uint64_t kOpenFiles = 65'536;
 constexpr const char* kProgram = "observeai-agent";
 
 int fail(const Error& error, int code = kFailed) {
@@ -40,6 +43,7 @@ struct Options {
   std::string config_file;
   std::string server;
   std::string token;
+  std::string token_file;
   bool explain = false;
   bool quiet = false;
   bool force = false;
@@ -91,8 +95,6 @@ int enroll(const Options& options) {
   if (!config) return fail(config.error(), kUsage);
   const auto server = parse_server(options.server.empty() ? config->server : options.server);
   if (!server) return fail(server.error(), kUsage);
-  if (const auto made = files::make_directories(config->state_dir, 0700); !made)
-    return fail(made.error());
   IdentityStore store(identity_folder(*config));
   // An enrollment that was interrupted before its confirmation goes on; a finished one is not
   // repeated.
@@ -105,6 +107,7 @@ int enroll(const Options& options) {
   enrollment.server_host = server->first;
   enrollment.server_port = server->second;
   enrollment.token.argument = options.token;
+  enrollment.token.named_file = options.token_file;
   if (const char* variable = std::getenv(kTokenVariable)) enrollment.token.environment = variable;
   enrollment.hostname = hostname();
   enrollment.machine_id_sha256 = read_machine_id_sha256();
@@ -143,9 +146,12 @@ int run(const Options& options) {
     return fail(absent ? Error(Errc::kNotFound,
                                "this host is not enrolled yet. Make a token on the control plane "
                                "(observeai token "
-                               "create) and run here: observeai-agent enroll TOKEN")
+                               "create) and run here: observeai-agent enroll --token-file FILE")
                        : identity.error());
   }
+  if (const auto files = raise_open_files(kOpenFiles); !files || *files < kOpenFiles)
+    log::warning("few files may be open at one time: " +
+                 (files ? std::to_string(*files) : files.error().message()));
   auto agent = Agent::create(*config, store, std::move(*identity));
   if (!agent) return fail(agent.error());
   const auto ended = (*agent)->run();
@@ -175,11 +181,22 @@ int show_identity(const Options& options) {
   return kOk;
 }
 
+// The arguments of a process are for every user to see. This shortens the moment; only --token-file
+// avoids it.
+void hide_tokens(int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (const auto token = word.find("oai1."); token != std::string_view::npos)
+      std::fill(argv[i] + token, argv[i] + word.size(), 'x');
+  }
+}
+
 }  // namespace
 
 int run_agent_program(int argc, char** argv) {
   CLI::App app("Collects what happens on this host and reports it to the control plane.", kProgram);
   app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(kProgram) + " " + OBSERVEAI_VERSION);
   app.footer(
       "Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage or configuration, 75 a "
       "bug: start again.");
@@ -195,9 +212,14 @@ int run_agent_program(int argc, char** argv) {
   command("run", "Collect and report until stopped", run);
   CLI::App* enrollment =
       command("enroll", "Make this host known to a control plane, with a token", enroll);
-  enrollment->add_option(
+  auto* token = enrollment->add_option(
       "TOKEN", options.token,
-      "oai1....; else $OBSERVEAI_ENROLL_TOKEN, else /etc/observeai/enroll.token");
+      "oai1.... (other users of this host can see it); else $OBSERVEAI_ENROLL_TOKEN, else "
+      "/etc/observeai/enroll.token");
+  enrollment
+      ->add_option("--token-file", options.token_file,
+                   "A file that holds the token; \"-\" is standard input")
+      ->excludes(token);
   enrollment->add_option(
       "-s,--server", options.server,
       "The control plane's HTTPS address HOST[:PORT] (default: from the settings)");
@@ -218,6 +240,7 @@ int run_agent_program(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return config::explain_parse_error(app, error, argc, argv);
   }
+  hide_tokens(argc, argv);
   return action(options);
 }
 

@@ -16,8 +16,8 @@ struct HostScan {
 
 }  // namespace
 
-InventoryLoop::InventoryLoop(AsyncClock& clock, BlockingPool& pool, Outbox& outbox, Options options,
-                             RedactText redact, OnContainers on_containers)
+InventoryLoop::InventoryLoop(Loop& loop, AsyncClock& clock, BlockingPool& pool, Outbox& outbox,
+                             Options options, RedactText redact, OnContainers on_containers)
     : clock_(clock),
       pool_(pool),
       outbox_(outbox),
@@ -25,7 +25,8 @@ InventoryLoop::InventoryLoop(AsyncClock& clock, BlockingPool& pool, Outbox& outb
       on_containers_(std::move(on_containers)),
       processes_(std::make_shared<ProcScanner>(options_.paths, std::move(redact))),
       ports_(std::make_shared<PortScanner>(options_.paths)),
-      facts_(host_facts(options_.paths, signing::sha256_hex)) {
+      facts_(host_facts(options_.paths, signing::sha256_hex)),
+      news_(loop) {
   facts_.agent_version = options_.agent_version;
   facts_.docker = options_.docker_enabled ? "starting" : "disabled";
   facts_.systemd = "not running";
@@ -49,6 +50,20 @@ boost::asio::awaitable<void> InventoryLoop::run() {
   }
 }
 
+// What came in one turn of the loop is one commit: each costs the disk a flush.
+boost::asio::awaitable<void> InventoryLoop::report_news() {
+  for (;;) {
+    co_await news_.wait_until(clock_, SteadyTime::max());
+    if (std::exchange(containers_changed_, false)) {
+      std::vector<ObservedContainer> all;
+      all.reserve(containers_.size());
+      for (const auto& [id, container] : containers_) all.push_back(container);
+      on_containers_(std::move(all));
+    }
+    report();
+  }
+}
+
 boost::asio::awaitable<void> InventoryLoop::scan_processes() {
   std::function<Result<HostScan>()> work = [processes = processes_,
                                             ports = ports_]() -> Result<HostScan> {
@@ -64,6 +79,9 @@ boost::asio::awaitable<void> InventoryLoop::scan_processes() {
   }
   problems_.erase("processes");
   usage_ = std::move(scan->processes.usage);
+  left_out_.processes = scan->processes.over_limit;
+  left_out_.ports = scan->ports.over_limit;
+  left_out_.unreadable_processes = scan->ports.unreadable_processes;
   tracker_.set_processes(std::move(scan->processes.groups));
   tracker_.set_ports(std::move(scan->ports.ports));
 }
@@ -79,6 +97,7 @@ boost::asio::awaitable<void> InventoryLoop::scan_units() {
   } else {
     problems_.erase("systemd");
     facts_.systemd = state->version;
+    left_out_.units = state->over_limit;
     tracker_.set_units(std::move(state->units));
   }
   tracker_.set_host(facts_);
@@ -92,16 +111,13 @@ void InventoryLoop::containers_changed(wire::SectionUpdate<ObservedContainer> up
     auto& slot = containers_[container.facts.id];
     slot = std::move(container);
   }
-  std::vector<ObservedContainer> all;
-  all.reserve(containers_.size());
-  for (const auto& [id, container] : containers_) all.push_back(container);
-  on_containers_(all);
-  report();
+  containers_changed_ = true;
+  news_.notify();
 }
 
 void InventoryLoop::event(wire::Event event) {
   outbox_.add_event(std::move(event));
-  report();
+  news_.notify();
 }
 
 void InventoryLoop::docker_status(std::string status) {
@@ -109,12 +125,12 @@ void InventoryLoop::docker_status(std::string status) {
   log::info("docker: " + log::printable(status));
   facts_.docker = std::move(status);
   tracker_.set_host(facts_);
-  report();
+  news_.notify();
 }
 
 void InventoryLoop::resend() {
-  outbox_.add_inventory(tracker_.take_whole(clock_.unix_ms()));
-  report();
+  whole_wanted_ = true;
+  news_.notify();
 }
 
 std::string InventoryLoop::digest() const {
@@ -122,8 +138,22 @@ std::string InventoryLoop::digest() const {
 }
 
 void InventoryLoop::report() {
-  outbox_.add_inventory(tracker_.take_delta(clock_.unix_ms()));
-  if (const auto flushed = outbox_.flush(); !flushed) report_problem("spool", flushed.error());
+  // While a part waits for room in the spool, changes gather in the tracker, which is bounded.
+  if (outbox_.inventory_waits() && !flush()) return;
+  const auto now_ms = clock_.unix_ms();
+  outbox_.add_inventory(std::exchange(whole_wanted_, false) ? tracker_.take_whole(now_ms)
+                                                            : tracker_.take_delta(now_ms));
+  flush();
+}
+
+bool InventoryLoop::flush() {
+  const auto flushed = outbox_.flush();
+  if (flushed) {
+    problems_.erase("spool");
+  } else {
+    report_problem("spool", flushed.error());
+  }
+  return flushed.has_value();
 }
 
 void InventoryLoop::report_problem(const std::string& what, const Error& error) {

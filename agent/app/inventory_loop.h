@@ -1,5 +1,6 @@
 // What runs on this host: keeps the inventory from Docker's watcher, /proc and systemd, and reports
-// what changed. Docker's changes go out at once; processes, ports and units every few seconds.
+// what changed. Docker's changes go out at once, those that come together as one; processes, ports
+// and units every few seconds.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -15,6 +16,7 @@
 #include "agent/discovery/listening_ports.h"
 #include "agent/discovery/proc_scanner.h"
 #include "agent/runtime/blocking_pool.h"
+#include "agent/runtime/co.h"
 #include "agent/runtime/paths.h"
 
 namespace observeai::agent {
@@ -28,13 +30,21 @@ class InventoryLoop final : public DiscoverySink {
     std::string agent_version;
     bool docker_enabled = true;
   };
-  using OnContainers = std::function<void(const std::vector<ObservedContainer>&)>;
+  // What the newest scans could not take in.
+  struct LeftOut {
+    std::uint32_t processes = 0;  // Beyond the limit, as the next two
+    std::uint32_t ports = 0;
+    std::uint32_t units = 0;
+    std::uint32_t unreadable_processes = 0;  // Whose ports are therefore nobody's
+  };
+  using OnContainers = std::function<void(std::vector<ObservedContainer>)>;
 
-  InventoryLoop(AsyncClock& clock, BlockingPool& pool, Outbox& outbox, Options options,
+  InventoryLoop(Loop& loop, AsyncClock& clock, BlockingPool& pool, Outbox& outbox, Options options,
                 RedactText redact, OnContainers on_containers);
 
-  // For ever; spawn it once.
+  // For ever; spawn both once.
   boost::asio::awaitable<void> run();
+  boost::asio::awaitable<void> report_news();
 
   void containers_changed(wire::SectionUpdate<ObservedContainer> update) override;
   void event(wire::Event event) override;
@@ -46,6 +56,7 @@ class InventoryLoop final : public DiscoverySink {
   const wire::HostFacts& facts() const { return facts_; }
   // Of the newest scan of /proc.
   const std::vector<GroupUsage>& usage() const { return usage_; }
+  const LeftOut& left_out() const { return left_out_; }
   std::size_t containers() const { return containers_.size(); }
 
  private:
@@ -55,6 +66,7 @@ class InventoryLoop final : public DiscoverySink {
   boost::asio::awaitable<void> scan_processes();
   boost::asio::awaitable<void> scan_units();
   void report();
+  bool flush();
   void report_problem(const std::string& what, const Error& error);
 
   AsyncClock& clock_;
@@ -67,7 +79,11 @@ class InventoryLoop final : public DiscoverySink {
   std::shared_ptr<PortScanner> ports_;
   wire::HostFacts facts_;
   std::map<std::string, ObservedContainer> containers_;
+  bool containers_changed_ = false;  // Since on_containers was told
+  bool whole_wanted_ = false;
+  Notifier news_;
   std::vector<GroupUsage> usage_;
+  LeftOut left_out_;
   SteadyTime next_units_{};
   std::map<std::string, std::string> problems_;  // Last one told, by subject
 };

@@ -1,6 +1,10 @@
 #include "agent/app/logs_loop.h"
 
+#include <fcntl.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include "protocol/base/log.h"
 
@@ -33,8 +37,15 @@ LogsLoop::LogsLoop(Loop& loop, AsyncClock& clock, LogCollector& collector, Outbo
       flush_(flush),
       wake_(loop),
       inotify_(loop.context()) {
+  if (collector.wake_fd() < 0) return;
   // A descriptor of its own: the collector closes the one it gave out.
-  if (collector.wake_fd() >= 0) inotify_.assign(::dup(collector.wake_fd()));
+  const int own = ::fcntl(collector.wake_fd(), F_DUPFD_CLOEXEC, 0);
+  boost::system::error_code failed;
+  if (own >= 0) inotify_.assign(own, failed);
+  if (own >= 0 && !failed) return;
+  const std::string why = own < 0 ? std::strerror(errno) : failed.message();
+  if (own >= 0) ::close(own);
+  log::warning("logs: new lines are found by polling only: " + why);
 }
 
 void LogsLoop::set_containers(const std::vector<ObservedContainer>& containers) {
@@ -71,6 +82,7 @@ boost::asio::awaitable<void> LogsLoop::run() {
 
 // False: the spool did not take it; the same lines come again.
 bool LogsLoop::read_once() {
+  if (!outbox_.takes_data()) return false;
   LogRead read = collector_.read(kReadBytes);
   if (read.empty()) {
     collector_.committed();
@@ -79,10 +91,15 @@ bool LogsLoop::read_once() {
   const auto committed = outbox_.commit_logs(to_commit(std::move(read)));
   if (committed) {
     collector_.committed();
+    problem_.clear();
     return true;
   }
   collector_.rollback();
-  if (committed.error().code() != Errc::kLimit) log::error("logs: " + committed.error().message());
+  // The outbox tells of a spool that is full.
+  if (committed.error().code() != Errc::kLimit && problem_ != committed.error().message()) {
+    problem_ = committed.error().message();
+    log::error("logs: " + problem_);
+  }
   return false;
 }
 

@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
+#include <string>
 #include <vector>
 
 #include "agent/app/outbox.h"
@@ -19,7 +20,7 @@ class LogsLoop {
   LogsLoop(Loop& loop, AsyncClock& clock, LogCollector& collector, Outbox& outbox,
            std::chrono::milliseconds flush);
 
-  // For ever; spawn both once.
+  // For ever, or, watch(), until there is nothing to watch; spawn both once.
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> watch();
 
@@ -38,6 +39,7 @@ class LogsLoop {
   LogCollector& collector_;
   Outbox& outbox_;
   const std::chrono::milliseconds flush_;
+  std::string problem_;  // Last one told
   Notifier wake_;
   boost::asio::posix::stream_descriptor inotify_;
 };

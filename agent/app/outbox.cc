@@ -1,5 +1,8 @@
 #include "agent/app/outbox.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "protocol/base/log.h"
 #include "protocol/wire/batch_codec.h"
 
@@ -7,27 +10,40 @@ namespace observeai::agent {
 namespace {
 
 constexpr std::size_t kShortestCut = 64U << 10;  // A lone record is halved no further than this
+constexpr const char* kMetricsSource = "metrics";
 
-// Encodes `items` into as many batches as the codec's bound asks for, by halving.
-template <class T, class Encode, class Shrink>
+std::size_t index_of(wire::Lane lane) {
+  return static_cast<std::size_t>(lane);
+}
+
+// Encodes `items` into as many batches as the codec's bound asks for, by halving. `shrink` makes
+// less of a lone item that is too large, or two of it; `refuse` hears of each that no batch can
+// hold. An error is none of the items' fault.
+template <class T, class Encode, class Shrink, class Refuse>
 Result<void> encode_split(std::vector<T> items, const Encode& encode, const Shrink& shrink,
-                          std::vector<PendingBatch>& out) {
+                          const Refuse& refuse, std::vector<PendingBatch>& out) {
+  if (items.empty()) return {};
   auto body = encode(items);
   if (body) {
     out.push_back(std::move(*body));
     return {};
   }
-  if (body.error().code() != Errc::kLimit) return body.error();
-  if (items.size() <= 1) {
-    if (items.empty() || !shrink(items.front())) return body.error();
-    return encode_split(std::move(items), encode, shrink, out);
+  const Errc why = body.error().code();
+  if (why != Errc::kLimit && why != Errc::kInvalid) return body.error();
+  if (items.size() == 1) {
+    if (why == Errc::kLimit && shrink(items))
+      return encode_split(std::move(items), encode, shrink, refuse, out);
+    refuse(items.front(), body.error());
+    return {};
   }
   const auto middle = items.begin() + static_cast<std::ptrdiff_t>(items.size() / 2);
   std::vector<T> back(std::make_move_iterator(middle), std::make_move_iterator(items.end()));
   items.erase(middle, items.end());
-  TRY_VOID(encode_split(std::move(items), encode, shrink, out));
-  return encode_split(std::move(back), encode, shrink, out);
+  TRY_VOID(encode_split(std::move(items), encode, shrink, refuse, out));
+  return encode_split(std::move(back), encode, shrink, refuse, out);
 }
+
+// ---- logs --------------------------------------------------------------------------------------
 
 Result<PendingBatch> log_batch(const std::vector<wire::LogRecord>& records) {
   const wire::LogBatch batch{records};
@@ -45,7 +61,8 @@ Result<PendingBatch> log_batch(const std::vector<wire::LogRecord>& records) {
 }
 
 // A line that does not fit a message even alone (it hardly compresses) is cut, and says so.
-bool cut_record(wire::LogRecord& record) {
+bool cut_record(std::vector<wire::LogRecord>& one) {
+  wire::LogRecord& record = one.front();
   if (record.text.size() <= kShortestCut) return false;
   if (record.original_bytes == 0) record.original_bytes = record.text.size();
   record.flags |= wire::log_flags::kTruncated;
@@ -53,228 +70,355 @@ bool cut_record(wire::LogRecord& record) {
   return true;
 }
 
+void add_delta(const SourceDelta& delta, wire::LedgerEntry& entry) {
+  entry.records_read += delta.records_read;
+  entry.bytes_read += delta.bytes_read;
+  for (const auto& [reason, count] : delta.records_dropped) entry.records_dropped[reason] += count;
+  for (const auto& [reason, count] : delta.bytes_dropped) entry.bytes_dropped[reason] += count;
+}
+
+// ---- control -----------------------------------------------------------------------------------
+
 std::uint32_t control_count(const wire::ControlBatch& batch) {
   return static_cast<std::uint32_t>(batch.series.size() + batch.inventory.size() +
                                     batch.events.size() + batch.ledger.size());
 }
 
-// Splits one update into pieces that apply one after the other to the same result.
-std::vector<wire::InventoryUpdate> pieces_of(const wire::InventoryUpdate& update) {
-  constexpr std::size_t kEntries =
-      500;  // A few hundred bytes each: far below the bound of a message
-  std::vector<wire::InventoryUpdate> pieces(1);
-  pieces[0].ts_ms = update.ts_ms;
-  pieces[0].host = update.host;
-  const auto split = [&](auto section) {
-    const auto& from = update.*section;
-    auto& first = pieces[0].*section;
-    first.full = from.full;
-    first.removed = from.removed;
-    for (std::size_t i = 0; i < from.upserts.size(); ++i) {
-      const std::size_t piece = i / kEntries;
-      while (pieces.size() <= piece) {
-        pieces.emplace_back();
-        pieces.back().ts_ms = update.ts_ms;
-      }
-      (pieces[piece].*section).upserts.push_back(from.upserts[i]);
-    }
+std::size_t entries_in(const wire::InventoryUpdate& update) {
+  const auto count = [](const auto& section) {
+    return section.upserts.size() + section.removed.size();
   };
-  split(&wire::InventoryUpdate::containers);
-  split(&wire::InventoryUpdate::processes);
-  split(&wire::InventoryUpdate::units);
-  split(&wire::InventoryUpdate::ports);
-  return pieces;
+  return count(update.containers) + count(update.processes) + count(update.units) +
+         count(update.ports) + (update.host ? 1 : 0);
+}
+
+// Makes two of a lone update, which apply one after the other to the same result. False when it has
+// one entry only.
+bool halve_update(std::vector<wire::InventoryUpdate>& one) {
+  const std::size_t entries = entries_in(one.front());
+  if (entries < 2) return false;
+  one.emplace_back();
+  wire::InventoryUpdate& front = one[0];
+  wire::InventoryUpdate& back = one[1];
+  back.ts_ms = front.ts_ms;
+  std::size_t stay = entries / 2 - (front.host ? 1 : 0);
+  const auto move_rest = [&stay](auto& from, auto& to) {
+    const auto kept = std::min(stay, from.size());
+    const auto middle = from.begin() + static_cast<std::ptrdiff_t>(kept);
+    to.assign(std::make_move_iterator(middle), std::make_move_iterator(from.end()));
+    from.erase(middle, from.end());
+    stay -= kept;
+  };
+  const auto halve = [&](auto section) {
+    move_rest((front.*section).removed, (back.*section).removed);
+    move_rest((front.*section).upserts, (back.*section).upserts);
+  };
+  halve(&wire::InventoryUpdate::containers);
+  halve(&wire::InventoryUpdate::processes);
+  halve(&wire::InventoryUpdate::units);
+  halve(&wire::InventoryUpdate::ports);
+  return true;
+}
+
+std::string name_of(const wire::SeriesDefinition& series) { return "series " + series.name; }
+std::string name_of(const wire::InventoryUpdate&) { return "an entry of the inventory"; }
+std::string name_of(const wire::Event& event) { return "event " + event.kind; }
+std::string name_of(const wire::LedgerEntry& entry) { return "ledger entry " + entry.source; }
+
+// Control signals as batches, and what none can hold.
+class ControlEncoder {
+ public:
+  explicit ControlEncoder(std::int64_t now_ms) : now_ms_(now_ms) {}
+
+  // Small control traffic, the usual case, travels as one batch; else one kind after the other, in
+  // the order in which they are to be applied: lane 0 is delivered in order.
+  Result<void> add(const wire::ControlBatch& signals) {
+    if (control_count(signals) == 0) return {};
+    if (auto whole = encode(signals)) {
+      batches.push_back(std::move(*whole));
+      return {};
+    }
+    const auto whole_or_nothing = [](const auto&) { return false; };
+    TRY_VOID(add_kind(signals, &wire::ControlBatch::series, whole_or_nothing));
+    TRY_VOID(add_kind(signals, &wire::ControlBatch::inventory, halve_update));
+    TRY_VOID(add_kind(signals, &wire::ControlBatch::events, whole_or_nothing));
+    return add_kind(signals, &wire::ControlBatch::ledger, whole_or_nothing);
+  }
+
+  std::vector<PendingBatch> batches;
+  std::vector<std::string> refused;
+
+ private:
+  Result<PendingBatch> encode(const wire::ControlBatch& signals) const {
+    TRY(auto body, wire::encode_control(signals));
+    PendingBatch pending;
+    pending.lane = wire::Lane::kControl;
+    pending.n = control_count(signals);
+    pending.first_ts_ms = pending.last_ts_ms = now_ms_;
+    pending.body = std::move(body);
+    return pending;
+  }
+
+  template <class Kind, class Shrink>
+  Result<void> add_kind(const wire::ControlBatch& signals, Kind kind, const Shrink& shrink) {
+    const auto encode_items = [this, kind](const auto& items) {
+      wire::ControlBatch part;
+      part.*kind = items;
+      return encode(part);
+    };
+    const auto refuse = [this](const auto& item, const Error& why) {
+      refused.push_back(name_of(item) + ": " + why.message());
+    };
+    return encode_split(signals.*kind, encode_items, shrink, refuse, batches);
+  }
+
+  const std::int64_t now_ms_;
+};
+
+// kLimit is kept for a spool that is full: waiting does not help against this.
+Error unencodable(const std::string& what) {
+  return Error(Errc::kInvalid, "cannot be sent: " + what);
+}
+
+Error still_full() {
+  return Error(Errc::kLimit, "the spool is full");
 }
 
 }  // namespace
 
 Result<Outbox> Outbox::create(Spool& spool, const Clock& clock, std::function<void()> on_grew) {
   Outbox outbox(spool, clock, std::move(on_grew));
+  TRY(const auto checkpoints, spool.checkpoints());
+  std::set<std::string> followed;
+  for (const auto& checkpoint : checkpoints) followed.insert(checkpoint.source);
   TRY(auto entries, spool.ledger());
   for (auto& entry : entries) {
-    LedgerKey key(entry.source, entry.lane);
-    outbox.changed_.push_back(key);
-    outbox.ledger_.emplace(std::move(key), std::move(entry));
+    const LedgerKey key{entry.source, entry.lane};
+    outbox.changed_.insert(key);
+    // Forgotten by an earlier run, which did not live to see its last report arrive.
+    if (entry.lane == wire::Lane::kLogs && !followed.contains(entry.source))
+      outbox.gone_.insert(key);
+    outbox.ledger_[key].entry = std::move(entry);
   }
   return outbox;
 }
 
+// ---- control -----------------------------------------------------------------------------------
+
 void Outbox::add_event(wire::Event event) {
   waiting_.events.push_back(std::move(event));
-  bound_waiting();
-}
-
-void Outbox::add_inventory(wire::InventoryUpdate update) {
-  if (update.empty()) return;
-  for (auto& piece : pieces_of(update)) waiting_.inventory.push_back(std::move(piece));
-}
-
-void Outbox::resend_series(std::vector<wire::SeriesDefinition> definitions) {
-  waiting_.series.insert(waiting_.series.end(), std::make_move_iterator(definitions.begin()),
-                         std::make_move_iterator(definitions.end()));
-}
-
-void Outbox::bound_waiting() {
   if (waiting_.events.size() <= kMaxWaiting) return;
   waiting_.events.erase(waiting_.events.begin());
   ++control_dropped_;
 }
 
-// One batch for each kind of content and bound; the order series -> inventory -> events -> ledger
-// holds because lane 0 is delivered in order.
-Result<void> Outbox::add_control(CommitUnit& unit) const {
-  const std::int64_t now_ms = clock_->unix_ms();
-  const auto no_shrink = [](auto&) { return false; };
-  const auto encode_as = [&](auto member) {
-    return [now_ms, member](const auto& items) -> Result<PendingBatch> {
-      wire::ControlBatch part;
-      part.*member = items;
-      TRY(auto body, wire::encode_control(part));
-      PendingBatch pending;
-      pending.lane = wire::Lane::kControl;
-      pending.n = control_count(part);
-      pending.first_ts_ms = pending.last_ts_ms = now_ms;
-      pending.body = std::move(body);
-      return pending;
-    };
-  };
-  const auto add = [&](auto member) -> Result<void> {
-    const auto& items = waiting_.*member;
-    if (items.empty()) return {};
-    return encode_split(items, encode_as(member), no_shrink, unit.batches);
-  };
-  // Small control traffic, the usual case, travels as one batch.
-  if (auto whole = wire::encode_control(waiting_); whole) {
-    PendingBatch pending;
-    pending.n = control_count(waiting_);
-    pending.first_ts_ms = pending.last_ts_ms = now_ms;
-    pending.body = std::move(*whole);
-    unit.batches.push_back(std::move(pending));
-    return {};
-  }
-  TRY_VOID(add(&wire::ControlBatch::series));
-  TRY_VOID(add(&wire::ControlBatch::inventory));
-  TRY_VOID(add(&wire::ControlBatch::events));
-  return add(&wire::ControlBatch::ledger);
+void Outbox::add_inventory(wire::InventoryUpdate update) {
+  if (!update.empty()) waiting_.inventory.push_back(std::move(update));
 }
 
-Result<void> Outbox::commit(CommitUnit unit, bool with_control) {
-  if (with_control && control_count(waiting_) > 0) {
-    CommitUnit whole;
-    TRY_VOID(add_control(whole));
-    // Definitions before the samples that use them: lane 0 is drained first.
-    std::move(unit.batches.begin(), unit.batches.end(), std::back_inserter(whole.batches));
-    unit.batches = std::move(whole.batches);
-  } else {
-    with_control = false;
+void Outbox::report_ledger() {
+  ledger_wanted_ = true;
+}
+
+Result<void> Outbox::flush() {
+  if (control_pause_.lasts(spool_->state(), clock_->steady_now())) return still_full();
+  TRY_VOID(add_late_control());
+  ControlEncoder encoder(clock_->unix_ms());
+  const auto encoded = encoder.add(waiting_);
+  waiting_.series.clear();
+  waiting_.ledger.clear();
+  TRY_VOID(encoded);
+  CommitUnit unit;
+  unit.batches = std::move(encoder.batches);
+  if (ledger_wanted_) unit.forgotten_ledger = finished_rows();
+  std::uint64_t last_seq = 0;
+  if (!unit.batches.empty() || !unit.forgotten_ledger.empty()) {
+    TRY(const auto sequences, commit(unit, control_pause_));
+    if (!sequences.empty()) last_seq = sequences.back();
   }
-  if (unit.batches.empty() && unit.checkpoints.empty() && unit.forgotten_sources.empty() &&
-      unit.ledger.empty()) {
-    return {};
-  }
-  const auto sequences = spool_->commit(unit);
-  if (!sequences) {
-    if (sequences.error().code() == Errc::kLimit) note_full(true);
-    return sequences.error();
-  }
-  note_full(false);
-  if (with_control) waiting_ = {};
+  control_committed(last_seq, unit.forgotten_ledger, encoder.refused);
   if (!unit.batches.empty()) on_grew_();
   return {};
 }
 
-Result<void> Outbox::flush() {
-  return commit({}, true);
+// What is read anew for each attempt instead of waiting in memory.
+Result<void> Outbox::add_late_control() {
+  if (series_wanted_) {
+    TRY(waiting_.series, spool_->series());
+  }
+  if (ledger_wanted_) {
+    for (const auto& key : changed_) waiting_.ledger.push_back(ledger_.at(key).entry);
+  }
+  return {};
 }
+
+void Outbox::control_committed(std::uint64_t last_seq, const std::vector<LedgerKey>& forgotten,
+                               const std::vector<std::string>& refused) {
+  waiting_ = {};
+  series_wanted_ = false;
+  if (std::exchange(ledger_wanted_, false)) {
+    for (const auto& key : changed_) ledger_.at(key).reported_in = last_seq;
+    changed_.clear();
+  }
+  for (const auto& key : forgotten) {
+    ledger_.erase(key);
+    gone_.erase(key);
+  }
+  for (const auto& what : refused) {
+    ++control_dropped_;
+    log::error("dropped, for no message can hold it: " + log::printable(what));
+    wire::Event event;
+    event.ts_ms = clock_->unix_ms();
+    event.kind = "control.dropped";
+    event.target = wire::kHostTarget;
+    event.severity = wire::Severity::kError;
+    event.message = "no message can hold " + log::printable(what);
+    add_event(std::move(event));
+  }
+}
+
+// ---- data --------------------------------------------------------------------------------------
 
 Result<void> Outbox::commit_scrape(wire::Scrape scrape,
                                    const std::vector<wire::SeriesDefinition>& definitions) {
   const auto count = scrape.series.size();
-  CommitUnit unit;
-  wire::SampleBatch samples;
+  wire::LedgerEntry entry = ledger_entry(kMetricsSource, wire::Lane::kMetrics);
+  const auto stored = store_scrape(std::move(scrape), definitions, entry);
+  if (stored) return {};
+  const Errc why = stored.error().code();
+  entry.records_read += count;
+  entry.records_dropped[why == Errc::kLimit     ? "spool_full"
+                        : why == Errc::kInvalid ? "unencodable"
+                                                : "spool_error"] += count;
+  keep(std::move(entry));
+  return stored;
+}
+
+Result<void> Outbox::store_scrape(wire::Scrape scrape,
+                                  const std::vector<wire::SeriesDefinition>& definitions,
+                                  const wire::LedgerEntry& before) {
+  if (!takes_data()) return still_full();
+  // Definitions before the samples that use them: lane 0 is drained first.
+  wire::ControlBatch control;
+  control.series = definitions;
+  ControlEncoder encoder(clock_->unix_ms());
+  TRY_VOID(encoder.add(control));
+  if (!encoder.refused.empty()) return unencodable(encoder.refused.front());
+
   PendingBatch pending;
   pending.lane = wire::Lane::kMetrics;
-  pending.n = static_cast<std::uint32_t>(count);
+  pending.n = static_cast<std::uint32_t>(scrape.series.size());
   pending.first_ts_ms = pending.last_ts_ms = scrape.ts_ms;
+  wire::SampleBatch samples;
   samples.scrapes.push_back(std::move(scrape));
-  TRY(pending.body, wire::encode_samples(samples));
-  unit.batches.push_back(std::move(pending));
+  auto body = wire::encode_samples(samples);
+  if (!body) return unencodable(body.error().message());
+  pending.body = std::move(*body);
 
-  wire::LedgerEntry entry = ledger_entry("metrics", wire::Lane::kMetrics);
-  entry.records_read += count;
-  entry.records_spooled += count;
-  entry.as_of_seq = spool_->state().next_seq[static_cast<std::size_t>(wire::Lane::kMetrics)];
-  unit.ledger.push_back(entry);
+  CommitUnit unit;
+  unit.batches = std::move(encoder.batches);
+  unit.batches.push_back(std::move(pending));
   unit.new_series = definitions;
-  const std::size_t resent = waiting_.series.size();
-  waiting_.series.insert(waiting_.series.end(), definitions.begin(), definitions.end());
-  const auto committed = commit(std::move(unit), true);
-  if (!committed) waiting_.series.resize(resent);
-  wire::LedgerEntry& kept = ledger_entry("metrics", wire::Lane::kMetrics);
-  if (committed) {
-    kept = entry;
-  } else {
-    kept.records_read += count;
-    kept.records_dropped[committed.error().code() == Errc::kLimit ? "spool_full" : "spool_error"] +=
-        count;
-  }
-  return committed;
+  wire::LedgerEntry entry = before;
+  entry.records_read += unit.batches.back().n;
+  entry.records_spooled += unit.batches.back().n;
+  entry.as_of_seq = spool_->state().next_seq[index_of(wire::Lane::kMetrics)];
+  unit.ledger.push_back(entry);
+  TRY_VOID(commit(unit, data_pause_));
+  keep(std::move(entry));
+  note_full(false);
+  on_grew_();
+  return {};
 }
 
 Result<void> Outbox::commit_logs(LogCommit logs) {
-  CommitUnit unit;
-  unit.checkpoints = std::move(logs.checkpoints);
-  unit.forgotten_sources = std::move(logs.forgotten_sources);
-
-  std::map<std::string, std::uint64_t> spooled;
-  for (const auto& record : logs.records) ++spooled["log/" + record.target];
-  if (!logs.records.empty()) {
-    TRY_VOID(encode_split(std::move(logs.records), log_batch, cut_record, unit.batches));
-  }
-  const std::uint64_t first_seq =
-      spool_->state().next_seq[static_cast<std::size_t>(wire::Lane::kLogs)];
-  const std::uint64_t last_seq = first_seq + unit.batches.size() - 1;
-
+  if (!takes_data()) return still_full();
   std::map<std::string, wire::LedgerEntry> entries;
   const auto entry_of = [&](const std::string& source) -> wire::LedgerEntry& {
     return entries.try_emplace(source, ledger_entry(source, wire::Lane::kLogs)).first->second;
   };
+  for (const auto& delta : logs.deltas) add_delta(delta, entry_of(delta.source));
+
+  CommitUnit unit;
+  std::map<std::string, std::uint64_t> spooled;
+  for (const auto& record : logs.records) ++spooled["log/" + record.target];
+  const auto refuse = [&](const wire::LogRecord& record, const Error& why) {
+    log::error("a log record is dropped: " + unencodable(why.message()).message());
+    --spooled["log/" + record.target];
+    ++entry_of("log/" + record.target).records_dropped["unencodable"];
+  };
+  TRY_VOID(encode_split(std::move(logs.records), log_batch, cut_record, refuse, unit.batches));
+  const std::uint64_t next_seq = spool_->state().next_seq[index_of(wire::Lane::kLogs)];
   for (const auto& [source, count] : spooled) {
+    if (count == 0) continue;
     auto& entry = entry_of(source);
     entry.records_spooled += count;
-    entry.as_of_seq = last_seq;
+    entry.as_of_seq = next_seq + unit.batches.size() - 1;
   }
-  for (const auto& delta : logs.deltas) {
-    auto& entry = entry_of(delta.source);
-    entry.records_read += delta.records_read;
-    entry.bytes_read += delta.bytes_read;
-    for (const auto& [reason, count] : delta.records_dropped)
-      entry.records_dropped[reason] += count;
-    for (const auto& [reason, count] : delta.bytes_dropped) entry.bytes_dropped[reason] += count;
-  }
-  for (const auto& [source, entry] : entries) unit.ledger.push_back(entry);
 
-  TRY_VOID(commit(std::move(unit), true));
-  for (auto& [source, entry] : entries) ledger_entry(source, wire::Lane::kLogs) = std::move(entry);
-  // After the commit: on a failure the caller reads again and would report them a second time.
-  for (auto& event : logs.events) add_event(std::move(event));
+  for (const auto& [source, entry] : entries) unit.ledger.push_back(entry);
+  unit.checkpoints = std::move(logs.checkpoints);
+  unit.forgotten_sources = std::move(logs.forgotten_sources);
+  TRY_VOID(commit(unit, data_pause_));
+  logs_committed(std::move(unit), std::move(logs.events));
   return {};
 }
 
-wire::LedgerEntry& Outbox::ledger_entry(const std::string& source, wire::Lane lane) {
-  const LedgerKey key(source, lane);
-  const auto [found, is_new] = ledger_.try_emplace(key);
-  if (is_new) {
-    found->second.source = source;
-    found->second.lane = lane;
+// Not before: on a failure the caller reads again and would report the events a second time.
+void Outbox::logs_committed(CommitUnit unit, std::vector<wire::Event> events) {
+  for (auto& entry : unit.ledger) keep(std::move(entry));
+  for (auto& source : unit.forgotten_sources) {
+    const LedgerKey key{std::move(source), wire::Lane::kLogs};
+    if (ledger_.contains(key)) gone_.insert(key);
   }
-  if (std::find(changed_.begin(), changed_.end(), key) == changed_.end()) changed_.push_back(key);
-  return found->second;
+  if (!unit.batches.empty()) {
+    note_full(false);
+    on_grew_();
+  }
+  if (events.empty()) return;
+  for (auto& event : events) add_event(std::move(event));
+  ignore(flush(), "they wait for the next flush");
 }
 
-void Outbox::report_ledger() {
-  for (const auto& key : changed_) waiting_.ledger.push_back(ledger_.at(key));
-  changed_.clear();
+Result<std::vector<std::uint64_t>> Outbox::commit(const CommitUnit& unit, FullPause& pause) {
+  auto sequences = spool_->commit(unit);
+  if (sequences) {
+    if (!unit.batches.empty()) pause.end();
+  } else if (sequences.error().code() == Errc::kLimit) {
+    pause.begin(spool_->state(), clock_->steady_now());
+    note_full(true);
+  }
+  return sequences;
+}
+
+// ---- ledger ------------------------------------------------------------------------------------
+
+wire::LedgerEntry Outbox::ledger_entry(const std::string& source, wire::Lane lane) const {
+  if (const auto found = ledger_.find({source, lane}); found != ledger_.end())
+    return found->second.entry;
+  wire::LedgerEntry entry;
+  entry.source = source;
+  entry.lane = lane;
+  return entry;
+}
+
+void Outbox::keep(wire::LedgerEntry entry) {
+  const LedgerKey key{entry.source, entry.lane};
+  changed_.insert(key);
+  gone_.erase(key);
+  ledger_[key].entry = std::move(entry);
+}
+
+// Of forgotten sources, with their last counts acknowledged by the control plane.
+std::vector<LedgerKey> Outbox::finished_rows() const {
+  std::vector<LedgerKey> finished;
+  const std::uint64_t oldest = spool_->state().oldest_seq[index_of(wire::Lane::kControl)];
+  for (const auto& key : gone_) {
+    const std::uint64_t reported_in = ledger_.at(key).reported_in;
+    if (!changed_.contains(key) && reported_in != 0 && reported_in < oldest)
+      finished.push_back(key);
+  }
+  return finished;
 }
 
 void Outbox::note_full(bool full) {

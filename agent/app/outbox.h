@@ -2,9 +2,12 @@
 // the loss ledger, and decides what waits when the spool is full.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,17 +31,38 @@ struct SourceDelta {
 struct LogCommit {
   std::vector<wire::LogRecord> records;
   std::vector<SourceCheckpoint> checkpoints;
-  std::vector<std::string> forgotten_sources;
+  std::vector<std::string> forgotten_sources;  // For good: their ledger entries leave as well
   std::vector<SourceDelta> deltas;
   std::vector<wire::Event> events;
 };
 
+// A spool that was full is asked again after kAskEvery, or as soon as an acknowledgement made room:
+// until then nothing is encoded in vain.
+class FullPause {
+ public:
+  static constexpr std::chrono::seconds kAskEvery{5};
+
+  void begin(const SpoolState& spool, SteadyTime now) {
+    until_ = now + kAskEvery;
+    bytes_ = spool.bytes;
+  }
+  void end() { until_.reset(); }
+  bool lasts(const SpoolState& spool, SteadyTime now) const {
+    return until_ && now < *until_ && spool.bytes >= bytes_;
+  }
+
+ private:
+  std::optional<SteadyTime> until_;
+  std::uint64_t bytes_ = 0;
+};
+
 // One thread. Control signals are kept in memory (bounded) until the spool takes them; log records
-// never are: their files are the buffer.
+// never are: their files are the buffer. Control and data are committed apart, so that neither
+// waits for the other.
 class Outbox {
  public:
-  // Waiting control signals beyond this are dropped, oldest first, and counted: only a spool that
-  // has been full for long comes here.
+  // Waiting events beyond this are dropped, oldest first, and counted: only a spool that has been
+  // full for long comes here.
   static constexpr std::size_t kMaxWaiting = 4096;
 
   // Loads the ledger. `on_grew` is called after each commit that added batches.
@@ -46,42 +70,65 @@ class Outbox {
 
   void add_event(wire::Event event);
   void add_inventory(wire::InventoryUpdate update);
-  // Definitions that the spool knows and the control plane has lost.
-  void resend_series(std::vector<wire::SeriesDefinition> definitions);
+  // The last update is not in the spool yet. Give no other one until it is, for nothing else bounds
+  // what waits.
+  bool inventory_waits() const { return !waiting_.inventory.empty(); }
+  // The control plane has lost definitions: all that the spool knows, again.
+  void resend_series() { series_wanted_ = true; }
 
-  // Commits what waits. kLimit: the spool is full, everything still waits.
+  // Commits what waits. kLimit: the spool is full, everything still waits. What no message can hold
+  // is dropped, counted and reported.
   Result<void> flush();
-  // With what waits; `definitions` are new, sent with the scrape and remembered by the spool. A
-  // scrape that the spool refuses is counted as dropped, for the next one replaces it; its
-  // definitions must be given again.
+  // False: the spool is full, so that reading sources would be in vain.
+  bool takes_data() const { return !data_pause_.lasts(spool_->state(), clock_->steady_now()); }
+  // `definitions` are new, sent with the scrape and remembered by the spool. A scrape that is not
+  // committed is counted as dropped, for the next one replaces it; its definitions must be given
+  // again.
   Result<void> commit_scrape(wire::Scrape scrape,
                              const std::vector<wire::SeriesDefinition>& definitions);
-  // With what waits, all or nothing: on an error the caller must roll its sources back.
+  // All or nothing: on an error the caller must roll its sources back. kLimit: the spool is full.
   Result<void> commit_logs(LogCommit commit);
-  // Queues the ledger entries that changed since the last call.
+  // Queues the ledger entries that changed since they were last committed, and lets those of
+  // forgotten sources go whose last report has arrived.
   void report_ledger();
 
   std::uint64_t control_dropped() const { return control_dropped_; }
   bool spool_full() const { return spool_full_; }
+  std::size_t ledger_size() const { return ledger_.size(); }
 
  private:
   Outbox(Spool& spool, const Clock& clock, std::function<void()> on_grew)
       : spool_(&spool), clock_(&clock), on_grew_(std::move(on_grew)) {}
 
-  using LedgerKey = std::pair<std::string, wire::Lane>;
+  struct LedgerRow {
+    wire::LedgerEntry entry;
+    std::uint64_t reported_in = 0;  // Batch of lane 0 with these counts; 0 = none yet
+  };
 
-  Result<void> add_control(CommitUnit& unit) const;
-  Result<void> commit(CommitUnit unit, bool with_control);
-  wire::LedgerEntry& ledger_entry(const std::string& source, wire::Lane lane);
+  Result<std::vector<std::uint64_t>> commit(const CommitUnit& unit, FullPause& pause);
+  Result<void> store_scrape(wire::Scrape scrape,
+                            const std::vector<wire::SeriesDefinition>& definitions,
+                            const wire::LedgerEntry& before);
+  Result<void> add_late_control();
+  void logs_committed(CommitUnit unit, std::vector<wire::Event> events);
+  void control_committed(std::uint64_t last_seq, const std::vector<LedgerKey>& forgotten,
+                         const std::vector<std::string>& refused);
+  wire::LedgerEntry ledger_entry(const std::string& source, wire::Lane lane) const;
+  void keep(wire::LedgerEntry entry);
+  std::vector<LedgerKey> finished_rows() const;
   void note_full(bool full);
-  void bound_waiting();
 
   Spool* spool_;
   const Clock* clock_;
   std::function<void()> on_grew_;
-  wire::ControlBatch waiting_;
-  std::map<LedgerKey, wire::LedgerEntry> ledger_;
-  std::vector<LedgerKey> changed_;
+  wire::ControlBatch waiting_;  // Series and ledger only while they are being committed
+  bool series_wanted_ = false;
+  bool ledger_wanted_ = false;
+  std::map<LedgerKey, LedgerRow> ledger_;
+  std::set<LedgerKey> changed_;
+  std::set<LedgerKey> gone_;  // Their sources were forgotten
+  FullPause data_pause_;
+  FullPause control_pause_;
   std::uint64_t control_dropped_ = 0;
   bool spool_full_ = false;
 };

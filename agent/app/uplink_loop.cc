@@ -18,7 +18,7 @@ boost::asio::awaitable<void> tick_uplink(AsyncClock& clock, Uplink& uplink) {
 }
 
 RenewalLoop::RenewalLoop(AsyncClock& clock, BlockingPool& pool, IdentityStore store,
-                         Identity identity, std::function<void()> on_renewed)
+                         Identity identity, std::function<void(const Identity&)> on_renewed)
     : clock_(clock),
       pool_(pool),
       store_(std::make_shared<IdentityStore>(std::move(store))),
@@ -49,7 +49,7 @@ boost::asio::awaitable<void> RenewalLoop::renew() {
   }
   identity_ = std::move(*renewed);
   log::info("the certificate was renewed");
-  on_renewed_();
+  on_renewed_(identity_);
 }
 
 }  // namespace observeai::agent

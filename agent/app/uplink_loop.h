@@ -19,7 +19,7 @@ class RenewalLoop {
  public:
   // `on_renewed` hears of a new identity: reconnect with it.
   RenewalLoop(AsyncClock& clock, BlockingPool& pool, IdentityStore store, Identity identity,
-              std::function<void()> on_renewed);
+              std::function<void(const Identity&)> on_renewed);
   boost::asio::awaitable<void> run();
 
  private:
@@ -32,7 +32,7 @@ class RenewalLoop {
   BlockingPool& pool_;
   std::shared_ptr<IdentityStore> store_;  // Shared with a call that may hang
   Identity identity_;
-  const std::function<void()> on_renewed_;
+  const std::function<void(const Identity&)> on_renewed_;
 };
 
 }  // namespace observeai::agent

@@ -20,6 +20,29 @@ struct Fixture {
   std::vector<wire::Batch> batches(wire::Lane lane) {
     return spool.read(lane, 0, 10'000, SIZE_MAX).value();
   }
+  // All control signals in the spool, in order.
+  wire::ControlBatch control() {
+    wire::ControlBatch all;
+    for (const auto& batch : batches(wire::Lane::kControl)) {
+      auto part = wire::decode_control(batch.body, wire::Codec::kZstd).value();
+      const auto append = [](auto& to, auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+      append(all.series, part.series);
+      append(all.inventory, part.inventory);
+      append(all.events, part.events);
+      append(all.ledger, part.ledger);
+    }
+    return all;
+  }
+  std::vector<std::string> event_kinds() {
+    std::vector<std::string> kinds;
+    for (const auto& event : control().events) kinds.push_back(event.kind);
+    return kinds;
+  }
+  void acknowledge_all() {
+    auto all = spool.state().next_seq;
+    for (auto& seq : all) --seq;
+    REQUIRE(spool.acknowledge(all));
+  }
   wire::LedgerEntry ledger(const std::string& source) {
     const auto entries = spool.ledger().value();
     for (const auto& entry : entries) {
@@ -88,6 +111,58 @@ TEST_CASE("a full spool takes nothing, keeps everything, and says so once it can
   CHECK(f.spool.checkpoints().value().empty());
   CHECK(f.ledger("log/container/a").records_read == 0);
   CHECK(f.grew == 0);
+
+  f.spool.bound = UINT64_MAX;
+  f.clock.advance(FullPause::kAskEvery);
+  REQUIRE(f.outbox.commit_logs(log_commit(3)));
+  REQUIRE(f.outbox.flush());
+  CHECK_FALSE(f.outbox.spool_full());
+  CHECK(f.event_kinds() ==
+        std::vector<std::string>{"container.start", "spool.full", "spool.recovered"});
+}
+
+TEST_CASE("while the spool is full it is asked in intervals, and what waits does not grow") {
+  Fixture f;
+  const std::vector<wire::SeriesDefinition> definitions{
+      {1, "host", "node_load1", {}, wire::MetricKind::kGauge}};
+  REQUIRE(f.outbox.commit_scrape({1000, {1}, {0.5}}, definitions));
+  f.spool.bound = f.spool.state().bytes;
+  const int before = f.spool.commits;
+  for (int i = 0; i < 100; ++i) {
+    f.outbox.report_ledger();
+    f.outbox.resend_series();
+    CHECK(f.outbox.flush().error().code() == Errc::kLimit);
+    CHECK(f.outbox.commit_scrape({2000, {1}, {0.5}}, {}).error().code() == Errc::kLimit);
+    CHECK(f.outbox.commit_logs(log_commit(3)).error().code() == Errc::kLimit);
+  }
+  CHECK(f.spool.commits == before + 2);  // Once for control, once for data
+  CHECK_FALSE(f.outbox.takes_data());
+  f.clock.advance(FullPause::kAskEvery);
+  CHECK(f.outbox.takes_data());
+  CHECK_FALSE(f.outbox.flush());
+  CHECK(f.spool.commits == before + 3);
+
+  // Room made by an acknowledgement is used at once.
+  f.spool.bound = UINT64_MAX;
+  f.acknowledge_all();
+  REQUIRE(f.outbox.flush());
+  const auto control = f.control();
+  CHECK(control.series == definitions);
+  REQUIRE(control.ledger.size() == 1);
+  CHECK(control.ledger[0].records_dropped.at("spool_full") == 100);
+}
+
+TEST_CASE("one update of the inventory waits, and says so") {
+  Fixture f(0);
+  wire::InventoryUpdate update;
+  update.host.emplace();
+  f.outbox.add_inventory(update);
+  CHECK_FALSE(f.outbox.flush());
+  CHECK(f.outbox.inventory_waits());
+  f.spool.bound = UINT64_MAX;
+  f.clock.advance(FullPause::kAskEvery);
+  REQUIRE(f.outbox.flush());
+  CHECK_FALSE(f.outbox.inventory_waits());
 }
 
 TEST_CASE("a refused scrape is counted as dropped and does not enter the next balance twice") {
@@ -192,4 +267,94 @@ TEST_CASE("the ledger survives a restart of the agent and is reported when it ch
   again.report_ledger();
   REQUIRE(again.flush());
   CHECK(f.batches(wire::Lane::kControl).size() == 1);
+}
+
+TEST_CASE("containers with many labels are split by bytes, and stop nothing") {
+  Fixture f;
+  wire::InventoryUpdate update;
+  update.containers.full = true;
+  update.containers.removed = {"gone"};
+  update.host.emplace();
+  for (std::uint64_t i = 1; i <= 50; ++i) {
+    wire::Container container;
+    container.id = std::to_string(i);
+    for (std::uint64_t label = 0; label < 64; ++label)
+      container.labels.push_back({std::to_string(100 + label), noise(512, i * 100 + label)});
+    update.containers.upserts.push_back(container);
+  }
+  f.outbox.add_inventory(update);
+  REQUIRE(f.outbox.commit_logs(log_commit(1)));
+  REQUIRE(f.outbox.flush());
+  CHECK(f.outbox.control_dropped() == 0);
+  const auto pieces = f.control().inventory;
+  REQUIRE(pieces.size() > 1);
+  std::vector<wire::Container> all;
+  for (const auto& piece : pieces) {
+    all.insert(all.end(), piece.containers.upserts.begin(), piece.containers.upserts.end());
+    CHECK(piece.containers.full == (&piece == &pieces[0]));
+    CHECK(piece.host.has_value() == (&piece == &pieces[0]));
+  }
+  CHECK(all == update.containers.upserts);
+}
+
+TEST_CASE("what no message can hold is dropped, counted and told; the rest goes on") {
+  Fixture f;
+  wire::Event huge;
+  huge.kind = "huge";
+  huge.message = noise(2 << 20);
+  f.outbox.add_event(huge);
+  wire::Event small;
+  small.kind = "small";
+  f.outbox.add_event(small);
+  wire::Event wrong;
+  wrong.kind = "wrong";
+  wrong.attributes = {{"b", ""}, {"a", ""}};
+  f.outbox.add_event(wrong);
+  REQUIRE(f.outbox.flush());
+  CHECK(f.outbox.control_dropped() == 2);
+  REQUIRE(f.outbox.flush());
+  CHECK(f.event_kinds() == std::vector<std::string>{"small", "control.dropped", "control.dropped"});
+
+  LogCommit commit = log_commit(2);
+  commit.records.push_back(record(noise(2 << 20), "its target is too long"));
+  REQUIRE(f.outbox.commit_logs(commit));
+  CHECK(f.batches(wire::Lane::kLogs).size() == 2);  // Halved on the way to the culprit
+  CHECK(f.ledger("log/container/a").records_spooled == 2);
+  CHECK(f.ledger("log/" + commit.records[2].target).records_dropped.at("unencodable") == 1);
+
+  const std::vector<wire::SeriesDefinition> unsorted{
+      {1, "host", "x", {{"b", ""}, {"a", ""}}, wire::MetricKind::kGauge}};
+  CHECK(f.outbox.commit_scrape({1000, {1}, {0.5}}, unsorted).error().code() == Errc::kInvalid);
+  CHECK(f.batches(wire::Lane::kMetrics).empty());
+  REQUIRE(f.outbox.commit_scrape({2000, {1}, {0.5}}, {}));
+  CHECK(f.ledger("metrics").records_dropped.at("unencodable") == 1);
+}
+
+TEST_CASE("the ledger entry of a forgotten source leaves once its last report has arrived") {
+  Fixture f;
+  REQUIRE(f.outbox.commit_logs(log_commit(3)));
+  LogCommit last;
+  last.forgotten_sources = {"log/container/a"};
+  REQUIRE(f.outbox.commit_logs(last));
+  const auto report = [](Outbox& outbox) {
+    outbox.report_ledger();
+    REQUIRE(outbox.flush());
+  };
+  SUBCASE("within one run") {
+    report(f.outbox);
+    report(f.outbox);
+    CHECK(f.outbox.ledger_size() == 1);  // Not acknowledged yet
+    f.acknowledge_all();
+    report(f.outbox);
+    CHECK(f.outbox.ledger_size() == 0);
+  }
+  SUBCASE("after a restart, which reports all of them again") {
+    Outbox again = Outbox::create(f.spool, f.clock, [] {}).value();
+    report(again);
+    CHECK(f.control().ledger.size() == 1);
+    f.acknowledge_all();
+    report(again);
+    CHECK(again.ledger_size() == 0);
+  }
+  CHECK(f.spool.ledger().value().empty());
 }
