@@ -39,7 +39,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::uint64_t malformed = 0;
   switch (data[0] % 5) {
     case 0: {
-      agent::ProcStat stat;
+      agent::KernelStat stat;
       agent::parse_stat(text, stat);
       break;
     }
