@@ -79,6 +79,10 @@ stop() {
     kill "$containerd" 2>/dev/null || true
     ended "$containerd" 50 || { echo "containerd (pid $containerd) of $dir still runs" >&2; return 1; }
   fi
+  # dockerd mounts its data folder upon itself, and what was killed unmounts nothing. Deepest first.
+  awk -v dir="$dir/" 'index($2, dir) == 1 { print $2 }' /proc/mounts | sort -r | while read -r mount; do
+    umount "$mount" 2>/dev/null || umount -l "$mount" || true
+  done
 }
 
 image() {
