@@ -111,7 +111,7 @@ void print_containers(Context& context, const json::object& body) {
 }
 
 Result<void> show_processes(Context& context, const std::string& host, const std::string& target) {
-  TRY(const auto answer, 
+  TRY(const auto answer,
       context.api.get_all("/v1/processes", "processes", {{"host", host}, {"target", target}}));
   if (context.json) {
     context.out << pretty(answer);
