@@ -55,7 +55,8 @@ TEST_CASE("no command prints a control character that came from the server") {
       "\"kind\":B,\"reason\":B,\"protocol\":B,\"address\":B,\"process\":B,\"container_name\":B,"
       "\"unit\":B,\"user\":B,\"command\":B,"
       "\"detail\":B,\"message\":B,\"object\":B,\"verdict\":B,\"text\":B,"
-      "\"stream\":B,\"severity\":B,\"actor\":B,\"action\":B,\"role\":B,\"tenant\":B,\"key_id\":B,\"token_id\":B,"
+      "\"stream\":B,\"severity\":B,\"actor\":B,\"action\":B,\"role\":B,\"tenant\":B,\"key_id\":B,"
+      "\"token_id\":B,"
       "\"certificate_serial\":B,\"spki_sha256\":B,\"revoked_reason\":B,\"revoked_ms\":5,\"created_by\":B,"
       "\"host_pattern\":B,\"cidrs\":[B],\"hosts\":[B],\"labels\":{B:B},\"records_dropped\":{B:1},"
       "\"ports\":[{\"protocol\":B}],\"points\":[[1000,1],[2000,2]],\"needs_approval\":true}";
