@@ -225,7 +225,7 @@ Result<CertificateRequest> parse_request(std::string_view pem) {
   TRY(const auto request, read_request(pem));
   EVP_PKEY* key = X509_REQ_get0_pubkey(request.get());
   if (key == nullptr) return openssl_error(Errc::kCorrupt, "certificate request has no usable key");
-  TRY_VOID(require_p256(key));
+  TRY_VOID(require_p256(X509_REQ_get_X509_PUBKEY(request.get())));
   if (X509_REQ_verify(request.get(), key) != 1) {
     return openssl_error(Errc::kDenied, "certificate request is not signed by its own key");
   }

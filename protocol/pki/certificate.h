@@ -41,7 +41,8 @@ struct CertificateRequest {
 
 // `common_name` is a courtesy to people who read it: issuing ignores it.
 Result<std::string> make_request(const PrivateKey& key, std::string_view common_name);
-// kCorrupt when it does not parse, kDenied when its own signature is wrong, kInvalid off P-256.
+// kCorrupt when it does not parse, kDenied when its own signature is wrong, kInvalid off P-256 or when
+// its key is not the named curve with an uncompressed point: one key cannot pass for several.
 Result<CertificateRequest> parse_request(std::string_view pem);
 
 struct Validity {

@@ -46,37 +46,60 @@ std::string to_pem(X509* certificate) {
   return bio_text(bio.get());
 }
 
-Result<void> require_p256(EVP_PKEY* key) {
-  std::array<char, 64> group{};
-  std::size_t size = 0;
-  if (EVP_PKEY_is_a(key, "EC") != 1 ||
-      EVP_PKEY_get_group_name(key, group.data(), group.size(), &size) != 1 ||
-      std::string_view(group.data(), size) != SN_X9_62_prime256v1) {
-    return openssl_error(Errc::kInvalid, "key is not an elliptic curve key on P-256");
-  }
-  return {};
-}
-
 namespace {
-std::string sha256_hex(const unsigned char* data, std::size_t size) {
-  std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(data, size, digest.data());
-  return text::to_hex(digest);
-}
-}  // namespace
 
-std::string spki_sha256(const X509_PUBKEY* key) {
+// DER SubjectPublicKeyInfo; "" when it cannot be written.
+using DerPtr = std::unique_ptr<unsigned char, decltype([](unsigned char* p) { OPENSSL_free(p); })>;
+std::string der_of(const X509_PUBKEY* key) {
   unsigned char* der = nullptr;
   const int size = i2d_X509_PUBKEY(key, &der);
-  const std::unique_ptr<unsigned char, decltype([](unsigned char* p) { OPENSSL_free(p); })> owner(der);
-  return size > 0 ? sha256_hex(der, static_cast<std::size_t>(size)) : std::string();
+  const DerPtr owner(der);
+  return size > 0 ? std::string(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size))
+                  : std::string();
 }
-
-std::string spki_sha256(EVP_PKEY* key) {
+std::string der_of(EVP_PKEY* key) {
   unsigned char* der = nullptr;
   const int size = i2d_PUBKEY(key, &der);
-  const std::unique_ptr<unsigned char, decltype([](unsigned char* p) { OPENSSL_free(p); })> owner(der);
-  return size > 0 ? sha256_hex(der, static_cast<std::size_t>(size)) : std::string();
+  const DerPtr owner(der);
+  return size > 0 ? std::string(reinterpret_cast<const char*>(der), static_cast<std::size_t>(size))
+                  : std::string();
+}
+
+std::string sha256_hex(std::string_view bytes) {
+  if (bytes.empty()) return {};
+  std::array<std::uint8_t, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+  return text::to_hex(digest);
+}
+
+// RFC 5480: id-ecPublicKey, the named curve prime256v1, and 04 || x || y. Compressed points, hybrid
+// points and explicit parameters would be other bytes, and another hash, for the same key.
+Result<void> require_plain_p256(std::string_view der) {
+  constexpr std::string_view kBeforePoint(
+      "\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
+      "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00\x04",
+      27);
+  constexpr std::size_t kPointBytes = 64;
+  if (der.size() == kBeforePoint.size() + kPointBytes && der.starts_with(kBeforePoint)) return {};
+  return openssl_error(Errc::kInvalid,
+                       "key is not an elliptic curve key on P-256, written as the named curve and "
+                       "an uncompressed point");
+}
+
+}  // namespace
+
+Result<void> require_p256(const X509_PUBKEY* key) {
+  return require_plain_p256(der_of(key));
+}
+Result<void> require_p256(EVP_PKEY* key) {
+  return require_plain_p256(der_of(key));
+}
+
+std::string spki_sha256(const X509_PUBKEY* key) {
+  return sha256_hex(der_of(key));
+}
+std::string spki_sha256(EVP_PKEY* key) {
+  return sha256_hex(der_of(key));
 }
 
 std::int64_t to_ms(const ASN1_TIME* time) {

@@ -47,7 +47,9 @@ Result<KeyPtr> public_key(X509* certificate);
 std::string to_pem(X509* certificate);
 std::string bio_text(BIO* bio);
 
-// kInvalid when the key is not on P-256, the only curve in use.
+// kInvalid when the key is not on P-256, the only curve in use, or is written in another way than as
+// the named curve and an uncompressed point: one key has one encoding here, and so one hash.
+Result<void> require_p256(const X509_PUBKEY* key);
 Result<void> require_p256(EVP_PKEY* key);
 // Hex SHA-256 of the DER SubjectPublicKeyInfo as it stands in the object.
 std::string spki_sha256(const X509_PUBKEY* key);

@@ -49,7 +49,7 @@ Result<void> verify_signature(const Certificate& certificate, std::string_view b
                               std::string_view signature) {
   TRY(const auto parsed, read_certificate(certificate.pem));
   TRY(const auto key, public_key(parsed.get()));
-  TRY_VOID(require_p256(key.get()));
+  TRY_VOID(require_p256(X509_get_X509_PUBKEY(parsed.get())));
   const DigestContextPtr context(EVP_MD_CTX_new());
   const bool valid =
       EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr, key.get()) == 1 &&

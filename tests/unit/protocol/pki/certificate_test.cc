@@ -179,6 +179,26 @@ TEST_CASE("a request must be signed by the key it names") {
   CHECK(parse_request(*rsa).error().code() == Errc::kInvalid);
 }
 
+// The three requests are of one key, made by openssl(1) with -conv_form and -param_enc.
+TEST_CASE("one key cannot pass for several by writing it differently") {
+  const auto read = [](const std::string& name) {
+    const auto text = files::read(OBSERVEAI_TEST_DATA "/pki/" + name);
+    REQUIRE(text);
+    return *text;
+  };
+  CHECK(parse_request(read("same_key_plain.csr")));
+  const auto ca = new_authority("CA");
+  for (const auto* name : {"same_key_compressed.csr", "same_key_explicit.csr"}) {
+    CAPTURE(name);
+    const auto request = parse_request(read(name));
+    REQUIRE_FALSE(request);
+    CHECK(request.error().code() == Errc::kInvalid);
+    CHECK(request.error().message().find("uncompressed point") != std::string::npos);
+    CHECK_FALSE(issue_client(ca, read(name), "web-1", validity_from(kNow, kDay)));
+  }
+  CHECK(PrivateKey::from_pem(read("compressed.key")).error().code() == Errc::kInvalid);
+}
+
 TEST_CASE("bundles keep their order; a broken one is refused") {
   const auto a = new_authority("A").certificate;
   const auto b = new_authority("B").certificate;
