@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 namespace observeai::files {
 namespace {
@@ -17,6 +18,7 @@ class Descriptor {
   ~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return fd_; }
@@ -35,6 +37,18 @@ Result<void> write_all(int fd, std::string_view bytes, const std::string& path) 
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
+}
+
+// A file that was not there before: a link planted under its name is not followed, and what somebody
+// else has open is not written to. What a crash left there is removed.
+Result<Descriptor> create_anew(const std::string& path, unsigned mode) {
+  constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+  int fd = ::open(path.c_str(), kFlags, mode_t(mode));
+  if (fd < 0 && errno == EEXIST && ::unlink(path.c_str()) == 0) {
+    fd = ::open(path.c_str(), kFlags, mode_t(mode));
+  }
+  if (fd < 0) return from_errno("cannot create " + path, errno);
+  return Descriptor(fd);
 }
 
 }  // namespace
@@ -71,9 +85,7 @@ Result<std::string> read(const std::string& path, std::size_t limit) {
 Result<void> write_atomic(const std::string& path, std::string_view bytes, unsigned mode) {
   const std::string temporary = path + ".new." + std::to_string(::getpid());
   {
-    const Descriptor file(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode_t(mode)));
-    if (file.get() < 0) return from_errno("cannot create " + temporary, errno);
+    TRY(const auto file, create_anew(temporary, mode));
     auto written = write_all(file.get(), bytes, temporary);
     if (written && (::fchmod(file.get(), mode_t(mode)) != 0 || ::fsync(file.get()) != 0)) {
       written = from_errno("cannot finish " + temporary, errno);
@@ -95,15 +107,40 @@ Result<void> write_atomic(const std::string& path, std::string_view bytes, unsig
   return {};
 }
 
+namespace {
+
+// What is kept in a folder is only as safe as the folder.
+Result<void> require_safe_directory(const std::string& path, unsigned mode) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return from_errno("cannot look at " + path, errno);
+  const auto self = ::geteuid();
+  if (info.st_uid != self && info.st_uid != 0) {
+    return Error(Errc::kDenied, "the folder " + path + " belongs to user " +
+                                    std::to_string(info.st_uid) + ", not to this program's user (" +
+                                    std::to_string(self) +
+                                    ") or root: its owner could replace what is kept there; run: "
+                                    "chown " +
+                                    std::to_string(self) + " " + path + ", or use another folder");
+  }
+  if ((info.st_mode & 022U & ~mode) != 0) {
+    return Error(Errc::kDenied, "others than its owner may write to the folder " + path +
+                                    " and replace what is kept there; run: chmod go-w " + path +
+                                    ", or use another folder");
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<void> make_directories(const std::string& path, unsigned mode) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return {};
+  if (std::filesystem::is_directory(path, error)) return require_safe_directory(path, mode);
   std::filesystem::create_directories(path, error);
   if (error) return from_errno("cannot create the folder " + path, error.value());
   if (::chmod(path.c_str(), mode_t(mode)) != 0) {
     return from_errno("cannot set the mode of " + path, errno);
   }
-  return {};
+  return require_safe_directory(path, mode);
 }
 
 bool exists(const std::string& path) {
