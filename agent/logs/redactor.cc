@@ -60,6 +60,58 @@ std::optional<SecretSpan> secret_beside_key_id(std::string_view text, std::size_
   return std::nullopt;
 }
 
+// Text without its colour codes (SGR sequences of ECMA-48: ESC [ digits ; m), and the way back.
+class PlainText {
+ public:
+  explicit PlainText(std::string_view coloured) {
+    plain_.reserve(coloured.size());
+    for (std::size_t at = 0; at < coloured.size();) {
+      const auto end = code_end(coloured, at);
+      if (end != at) {
+        at = end;
+        pieces_.push_back({plain_.size(), at});
+        continue;
+      }
+      const auto next = std::min(coloured.find('\x1b', at + 1), coloured.size());
+      plain_.append(coloured.substr(at, next - at));
+      at = next;
+    }
+  }
+  std::string_view text() const { return plain_; }
+  // Codes at the edges stay outside of the span.
+  SecretSpan back(SecretSpan span) const {
+    span.begin = place(span.begin);
+    span.end = place(span.end - 1) + 1;
+    return span;
+  }
+
+ private:
+  struct Piece {
+    std::size_t plain;  // First byte of the piece in plain_
+    std::size_t coloured;
+  };
+  // Behind the code at `at`; `at` when there is none.
+  static std::size_t code_end(std::string_view text, std::size_t at) {
+    constexpr std::size_t kMaxCode = 32;
+    if (!text.substr(at).starts_with("\x1b[")) return at;
+    const auto limit = std::min(text.size(), at + kMaxCode);
+    auto i = at + 2;
+    while (i < limit && (chars::is(text[i], chars::kDigit) || text[i] == ';' || text[i] == ':'))
+      ++i;
+    return i < limit && (text[i] == 'm' || text[i] == 'K') ? i + 1 : at;
+  }
+  std::size_t place(std::size_t plain) const {
+    auto piece = std::upper_bound(pieces_.begin(), pieces_.end(), plain,
+                                  [](std::size_t at, const Piece& p) { return at < p.plain; });
+    if (piece == pieces_.begin()) return plain;
+    --piece;
+    return piece->coloured + (plain - piece->plain);
+  }
+
+  std::string plain_;
+  std::vector<Piece> pieces_;
+};
+
 // What a line inside a private key block looks like: base64, perhaps behind a prefix of the logger.
 std::optional<SecretSpan> key_body(std::string_view line) {
   std::size_t i = 0;
@@ -73,14 +125,14 @@ std::optional<SecretSpan> key_body(std::string_view line) {
   if (!bare.empty() && chars::run_end(bare, 0, chars::kAlnum | chars::kBase64) == bare.size()) {
     return SecretSpan{0, line.size(), "private_key", false};
   }
+  // Behind a logger's prefix only its padding shows it.
+  const auto last = bare.substr(bare.find_last_of(" \t") + 1);
+  if (last.ends_with('=') && last.size() % 4 == 0 &&
+      chars::run_end(last, 0, chars::kAlnum | chars::kBase64) == last.size()) {
+    const auto begin = static_cast<std::size_t>(last.data() - line.data());
+    return SecretSpan{begin, begin + last.size(), "private_key", false};
+  }
   return std::nullopt;
-}
-
-bool opens_key_block(std::string_view text) {
-  const auto begin = text.rfind("-----BEGIN ");
-  if (begin == std::string_view::npos) return false;
-  return text.substr(begin).find("PRIVATE KEY") != std::string_view::npos &&
-         text.substr(begin).find("-----END ") == std::string_view::npos;
 }
 
 }  // namespace
@@ -105,37 +157,47 @@ bool Redactor::redact(std::string_view text, std::string& out) const {
     return true;
   }
   std::vector<SecretSpan> spans;
+  bool complete = true;
+  if (text.find('\x1b') == std::string_view::npos) {
+    complete = find(text, spans);
+  } else {
+    const PlainText plain(text);
+    complete = find(plain.text(), spans);
+    for (auto& span : spans) span = plain.back(span);
+  }
+  if (!complete) {
+    replace_whole(text, out);
+    return true;
+  }
+  if (spans.empty()) return false;
+  std::sort(spans.begin(), spans.end(),
+            [](const SecretSpan& a, const SecretSpan& b) { return a.begin < b.begin; });
+  out = replace_spans(text, spans);
+  return true;
+}
+
+bool Redactor::find(std::string_view text, std::vector<SecretSpan>& spans) const {
   for (auto card = next_card_number(text, 0); card; card = next_card_number(text, card.end)) {
     spans.push_back(card);
-    if (spans.size() > kMaxSecretsPerLine) break;
+    if (spans.size() > kMaxSecretsPerLine) return false;
   }
   const auto& filter = tables_->filter;
   std::size_t at = filter.next(text, 0);
-  while (at != SecretPrefilter::kNone && spans.size() <= kMaxSecretsPerLine) {
+  while (at != SecretPrefilter::kNone) {
     SecretSpan found;
     filter.tags(text, at, [&](std::uint16_t tag) {
       if (!found) found = match_secret(tag, text, at);
     });
-    if (found.limit) {
-      replace_whole(text, out);
-      return true;
-    }
+    if (found.limit) return false;
     if (found) {
       spans.push_back(found);
       if (found.kind == "aws_access_key_id") {
         if (const auto secret = secret_beside_key_id(text, found.end)) spans.push_back(*secret);
       }
+      if (spans.size() > kMaxSecretsPerLine) return false;
     }
     at = filter.next(text, found ? std::max(found.end, at + 1) : at + 1);
   }
-  if (spans.empty()) return false;
-  if (spans.size() > kMaxSecretsPerLine) {
-    replace_whole(text, out);
-    return true;
-  }
-  std::sort(spans.begin(), spans.end(),
-            [](const SecretSpan& a, const SecretSpan& b) { return a.begin < b.begin; });
-  out = replace_spans(text, spans);
   return true;
 }
 

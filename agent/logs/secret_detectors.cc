@@ -133,7 +133,9 @@ constexpr auto kTokens = std::to_array<TokenShape>({
     {"pscale_pw_", chars::kUrlSafe, 32, 0, "planetscale_token"},
     {"gsk_", chars::kAlnum, 40, 0, "groq_key"},
     {"sbp_", chars::kHexLower, 40, 0, "supabase_token"},
-    {"obs1.", chars::kUrlSafe | chars::kDot, 40, 0, "observeai_enroll_token"},
+    // Our own: format_token() and format_api_key(); the login text has a matcher.
+    {"oai1.", chars::kUrlSafe | chars::kDot, 40, 0, "observeai_enroll_token"},
+    {"oak1_", chars::kUrlSafe, 44, 0, "observeai_api_key"},
 });
 
 SecretSpan match_token(const TokenShape& shape, std::string_view text, std::size_t at) {
@@ -165,12 +167,31 @@ SecretSpan match_jwt(std::string_view text, std::size_t at) {
   return {at, end, "jwt", false};
 }
 
+// oal1.<host>.<port>.<code>.<key hash>, which lets a console in; the host may be an IPv6 address.
+SecretSpan match_login(std::string_view text, std::size_t at) {
+  constexpr std::size_t kMinBytes = 100;  // Code and key hash alone have 108
+  constexpr std::size_t kMaxBytes = 512;
+  if (text.compare(at, 5, "oal1.") != 0 || (at > 0 && is(text[at - 1], chars::kWord))) return {};
+  auto end = at;
+  const auto limit = std::min(text.size(), at + kMaxBytes);
+  while (end < limit && (is(text[end], chars::kUrlSafe | chars::kDot) || text[end] == ':' ||
+                         text[end] == '[' || text[end] == ']' || text[end] == '%')) {
+    ++end;
+  }
+  return end - at < kMinBytes ? SecretSpan{} : SecretSpan{at, end, "observeai_login", false};
+}
+
+// Of PEM and of our key files: "RSA PRIVATE KEY", "OBSERVEAI ED25519 SECRET KEY".
+std::size_t find_key_title(std::string_view title) {
+  return std::min(title.find("PRIVATE KEY"), title.find("SECRET KEY"));
+}
+
 // -----BEGIN … PRIVATE KEY----- to its END, or to the end of the text.
 SecretSpan match_private_key(std::string_view text, std::size_t at) {
   constexpr std::size_t kMaxTitle = 64;
   if (!text.substr(at).starts_with("-----BEGIN ")) return {};
   const auto title = text.substr(at + 11, kMaxTitle);
-  const auto marker = title.find("PRIVATE KEY");
+  const auto marker = find_key_title(title);
   if (marker == std::string_view::npos ||
       title.substr(0, marker).find("--") != std::string_view::npos)
     return {};
@@ -276,12 +297,23 @@ SecretSpan match_url_userinfo(std::string_view text, std::size_t at) {
   std::size_t i = begin;
   for (; i < limit; ++i) {
     const char c = text[i];
-    if (" \t\r\n\"'<>`\\,"sv.find(c) != std::string_view::npos) break;
+    if (" \t\r\n\"'<>`\\"sv.find(c) != std::string_view::npos) break;
+    // A password may hold a comma; between hosts ("h1:9092,h2:9092") and in lists it ends the URL.
+    if (c == ',' && (host_at != std::string_view::npos || colon == std::string_view::npos ||
+                     run_end(text, colon + 1, chars::kDigit) == i)) {
+      break;
+    }
+    if (c == ':' && text.substr(i).starts_with("://")) break;  // The next URL of a list
     if (c == ':' && colon == std::string_view::npos) colon = i;
-    if (c == '@') {
+    if (c == '@' && !(in_path && text[i - 1] == '/')) {  // "/@scope" belongs to a path
       host_at = i;
       if (in_path) break;
     }
+    if (c == '/' && !in_path && host_at != std::string_view::npos && colon < host_at) {
+      in_path = true;  // "user:p@ss/w0rd@host": the password ends at an '@' that follows
+      continue;
+    }
+    if ((c == '?' || c == '#') && host_at != std::string_view::npos) break;
     if ((c == '/' || c == '?' || c == '#') && !in_path) {
       // A password may hold these unescaped; but host:port/path@x is no userinfo.
       const bool maybe_password = host_at == std::string_view::npos &&
@@ -323,6 +355,50 @@ SecretSpan match_dsn(std::string_view text, std::size_t at) {
   }
   if (colon == std::string_view::npos || colon + 1 == at) return {};
   return {colon + 1, at, "url_password", false};
+}
+
+// jdbc:oracle:thin:scott/tiger@host and jdbc:oracle:oci:…
+SecretSpan match_oracle(std::string_view text, std::size_t at) {
+  constexpr auto kScheme = "jdbc:oracle:"sv;
+  constexpr std::size_t kAnchor = 4;  // "jdbc:oracle"
+  constexpr std::size_t kMaxBytes = 128;
+  if (at < kAnchor || text.compare(at - kAnchor, kScheme.size(), kScheme) != 0) return {};
+  const auto driver_end = text.find(':', at - kAnchor + kScheme.size());
+  if (driver_end == std::string_view::npos) return {};
+  const auto rest = text.substr(driver_end + 1, kMaxBytes);
+  const auto slash = rest.find('/');
+  const auto host = rest.find('@');
+  if (host == std::string_view::npos || slash >= host || slash == 0 || slash + 1 == host ||
+      rest.substr(0, host).find_first_of(" \t\"'") != std::string_view::npos ||
+      rest.substr(slash + 1).starts_with("[REDACTED")) {
+    return {};
+  }
+  return {driver_end + 1 + slash + 1, driver_end + 1 + host, "url_password", false};
+}
+
+// Password hashes as crypt(3) and htpasswd write them: $apr1$salt$hash, $2y$10$…, $6$salt$hash, $y$…,
+// $argon2id$…, also with each '$' doubled as compose files need it.
+SecretSpan match_crypt(std::string_view text, std::size_t at) {
+  constexpr std::size_t kMinHash = 22;  // MD5, the shortest
+  constexpr std::size_t kMaxBytes = 512;
+  if (at > 0 && is(text[at - 1], chars::kWord)) return {};
+  const auto limit = std::min(text.size(), at + kMaxBytes);
+  std::size_t end = at;
+  std::size_t part = at;
+  std::size_t dollars = 0;
+  for (; end < limit; ++end) {
+    const char c = text[end];
+    if (c == '$') {
+      part = end + 1;
+      ++dollars;
+    } else if (!is(c, chars::kAlnum | chars::kDot) && c != '/' && c != '+' &&
+               (end - at > 80 || (c != '=' && c != '-' && c != ','))) {
+      break;
+    }
+  }
+  const auto hash = text.substr(part, end - part);
+  if (dollars < 3 || hash.size() < kMinHash) return {};
+  return {at, end, "password_hash", false};
 }
 
 // -u user:password and --user user:password of curl and friends.
@@ -387,7 +463,7 @@ using Matcher = SecretSpan (*)(std::string_view, std::size_t);
 constexpr auto kMatchers = std::to_array<Matcher>(
     {match_assignment, match_jwt, match_private_key, match_authorization, match_bearer,
      match_cookie, match_url_userinfo, match_dsn, match_user_argument, match_sas_signature,
-     match_telegram, match_discord});
+     match_telegram, match_discord, match_login, match_oracle, match_crypt});
 enum MatcherTag : std::uint16_t {
   kAssignment,
   kJwt,
@@ -400,81 +476,27 @@ enum MatcherTag : std::uint16_t {
   kUserArgument,
   kSas,
   kTelegram,
-  kDiscord
+  kDiscord,
+  kLogin,
+  kOracle,
+  kCrypt
 };
 constexpr std::uint16_t kFirstToken = 100;  // Tags from here on are indexes into kTokens
-static_assert(kMatchers.size() == kDiscord + 1 && kMatchers.size() <= kFirstToken);
+static_assert(kMatchers.size() == kCrypt + 1 && kMatchers.size() <= kFirstToken);
 
 void add_with_any_alnum(SecretPrefilter& filter, std::string_view before, std::string_view after,
                         std::uint16_t tag, std::string_view alphabet) {
   for (const char c : alphabet) filter.add(std::string(before) + c + std::string(after), tag);
 }
 
-// ---- card numbers ------------------------------------------------------------------------------
-
-constexpr std::size_t kMinCardDigits = 13;
-constexpr std::size_t kMaxCardDigits = 19;
-
-bool passes_luhn(std::string_view digits) {
-  unsigned sum = 0;
-  bool twice = false;
-  for (auto i = digits.size(); i-- > 0; twice = !twice) {
-    auto value = static_cast<unsigned>(digits[i] - '0') * (twice ? 2 : 1);
-    sum += value > 9 ? value - 9 : value;
-  }
-  return sum % 10 == 0;
-}
-
-// Issuer ranges of ISO/IEC 7812 in use, with their lengths.
-bool has_issuer_prefix(std::string_view digits) {
-  const auto n = digits.size();
-  const auto prefix = [&](std::size_t count) {
-    unsigned value = 0;
-    for (std::size_t i = 0; i < count; ++i)
-      value = value * 10 + static_cast<unsigned>(digits[i] - '0');
-    return value;
-  };
-  const auto p2 = prefix(2);
-  const auto p4 = prefix(4);
-  if (digits[0] == '4') return n == 13 || n == 16 || n == 19;
-  if ((p2 >= 51 && p2 <= 55) || (p4 >= 2221 && p4 <= 2720)) return n == 16;
-  if (p2 == 34 || p2 == 37) return n == 15;
-  if (p4 == 6011 || p2 == 65 || (p4 >= 6440 && p4 <= 6499)) return n >= 16;
-  if (p4 >= 3528 && p4 <= 3589) return n >= 16;
-  if (p2 == 36 || p2 == 38 || p2 == 39 || (p4 >= 3000 && p4 <= 3059)) return n == 14;
-  return p2 == 62 && n >= 16;
-}
-
-bool is_card_char(char c) {
-  return is(c, chars::kDigit) || c == ' ' || c == '-';
-}
-
-// A card number that begins at `at`, in groups as printed on cards (no group under four digits
-// except the last), not part of a longer number.
-SecretSpan card_at(std::string_view text, std::size_t at) {
-  std::array<char, kMaxCardDigits> digits{};
-  std::size_t count = 0;
-  std::size_t group = 0;
-  std::size_t i = at;
-  for (; i < text.size(); ++i) {
-    if (is(text[i], chars::kDigit)) {
-      if (count == kMaxCardDigits) return {};
-      digits[count++] = text[i];
-      ++group;
-    } else if ((text[i] == ' ' || text[i] == '-') && group >= 4 && i + 1 < text.size() &&
-               is(text[i + 1], chars::kDigit) && count < kMaxCardDigits) {
-      group = 0;
-    } else {
-      break;
-    }
-  }
-  const std::string_view number(digits.data(), count);
-  if (count < kMinCardDigits || !has_issuer_prefix(number) || !passes_luhn(number)) return {};
-  if (i < text.size() && is(text[i], chars::kWord)) return {};
-  return {at, i, "credit_card", false};
-}
-
 }  // namespace
+
+bool opens_key_block(std::string_view text) {
+  const auto begin = text.rfind("-----BEGIN ");
+  if (begin == std::string_view::npos) return false;
+  return find_key_title(text.substr(begin)) != std::string_view::npos &&
+         text.substr(begin).find("-----END ") == std::string_view::npos;
+}
 
 void add_secret_anchors(SecretPrefilter& filter) {
   add_assignment_anchors(filter, kAssignment);
@@ -493,6 +515,15 @@ void add_secret_anchors(SecretPrefilter& filter) {
   filter.add("sig=", kSas);
   add_with_any_alnum(filter, ":aa", "", kTelegram, "abcdefghijklmnopqrstuvwxyz0123456789-_");
   filter.add("/web", kDiscord);
+  filter.add("oal1", kLogin);
+  filter.add(":ora", kOracle);
+  for (const auto anchor :
+       {"$apr"sv, "$2a$"sv, "$2b$"sv, "$2y$"sv, "$arg"sv, "$$2a"sv, "$$2b"sv, "$$2y"sv}) {
+    filter.add(anchor, kCrypt);
+  }
+  for (const auto anchor : {"$1$"sv, "$5$"sv, "$6$"sv, "$y$"sv, "$7$"sv}) {
+    add_with_any_alnum(filter, anchor, "", kCrypt, "abcdefghijklmnopqrstuvwxyz0123456789./$");
+  }
   for (std::size_t i = 0; i < kTokens.size(); ++i) {
     const auto tag = static_cast<std::uint16_t>(kFirstToken + i);
     const auto prefix = kTokens[i].prefix.substr(kTokens[i].anchor);
@@ -507,27 +538,6 @@ void add_secret_anchors(SecretPrefilter& filter) {
 SecretSpan match_secret(std::uint16_t tag, std::string_view text, std::size_t at) {
   if (tag >= kFirstToken) return match_token(kTokens[tag - kFirstToken], text, at);
   return kMatchers[tag](text, at);
-}
-
-SecretSpan next_card_number(std::string_view text, std::size_t from) {
-  // A run of at least 13 card characters covers one sampled place, wherever it begins.
-  for (std::size_t sample = from + kMinCardDigits - 1; sample < text.size();) {
-    if (!is_card_char(text[sample])) {
-      sample += kMinCardDigits;
-      continue;
-    }
-    std::size_t begin = sample;
-    while (begin > from && is_card_char(text[begin - 1])) --begin;
-    std::size_t end = sample + 1;
-    while (end < text.size() && is_card_char(text[end])) ++end;
-    for (auto i = begin; i + kMinCardDigits <= end; ++i) {
-      const bool starts = is(text[i], chars::kDigit) && (i == 0 || !is(text[i - 1], chars::kWord));
-      if (!starts) continue;
-      if (const auto card = card_at(text, i)) return card;
-    }
-    sample = end + kMinCardDigits;
-  }
-  return {};
 }
 
 }  // namespace observeai::agent

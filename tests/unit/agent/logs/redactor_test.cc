@@ -120,6 +120,8 @@ TEST_CASE("a private key over many lines is hidden to its END, also after a rest
   CHECK(redactor.redact_line("2026-11-21 INFO " + body, left, out));
   CHECK(out == "2026-11-21 INFO [REDACTED:private_key]");
   CHECK(redactor.redact_line("Qw==", left, out));
+  CHECK(redactor.redact_line("2026-11-21 INFO YWJjZA==", left, out));
+  CHECK(out == "2026-11-21 INFO [REDACTED:private_key]");
   CHECK_FALSE(redactor.redact_line("another thread says hello", left, out));
   CHECK_FALSE(redactor.redact_line("-----END RSA PRIVATE KEY-----", left, out));
   CHECK(left == 0);
@@ -129,6 +131,34 @@ TEST_CASE("a private key over many lines is hidden to its END, also after a rest
   for (std::uint32_t i = 0; i < kMaxKeyBlockLines; ++i)
     CHECK(redactor.redact_line(body, left, out));
   CHECK_FALSE(redactor.redact_line(body, left, out));
+}
+
+TEST_CASE("colour codes are no obstacle, and stay") {
+  CHECK(redact("\x1b[36mpassword=\x1b[0mhunter2 ok") ==
+        "\x1b[36mpassword=\x1b[0m[REDACTED:password] ok");
+  CHECK(redact("\x1b[1;32mINFO\x1b[0m db_pass\x1b[2m: \x1b[0mhunter2\x1b[0m") ==
+        "\x1b[1;32mINFO\x1b[0m db_pass\x1b[2m: \x1b[0m[REDACTED:password]\x1b[0m");
+  CHECK(redact("to\x1b[4mken=abc\x1b[0mdef123 x") == "to\x1b[4mken=[REDACTED:token] x");
+  CHECK(redact("4111\x1b[1m1111\x1b[0m11111111\x1b[0m") == "[REDACTED:credit_card]\x1b[0m");
+  for (const std::string_view clean : {"\x1b[31mall is well\x1b[0m", "\x1b", "\x1b[", "\x1b[31",
+                                       "\x1b[31mpassword\x1b[0m: \x1b[1mrequired\x1b[0m"}) {
+    CHECK(redact(clean) == clean);
+  }
+}
+
+TEST_CASE("a value is taken to its end") {
+  CHECK(redact("passphrase=correct horse battery staple user=bob") ==
+        "passphrase=[REDACTED:password] user=bob");
+  CHECK(redact("password=${X}real next") == "password=[REDACTED:password] next");
+  CHECK(redact("postgres://user:p@ss/w0rd@host/db") ==
+        "postgres://user:[REDACTED:url_password]@host/db");
+  CHECK(redact("redis://default:abc,def@h:6379") ==
+        "redis://default:[REDACTED:url_password]@h:6379");
+  CHECK(redact("login=a&password%3Dx1%26remember%3D1") ==
+        "login=a&password%3D[REDACTED:password]%26remember%3D1");
+  CHECK(redact(R"({"password":{"value":"x1","origin":"env"}})") ==
+        R"({"password":{"value":"[REDACTED:password]","origin":"env"}})");
+  CHECK(redact("http://a:1,http://u:pw@h/x") == "http://a:1,http://u:[REDACTED:url_password]@h/x");
 }
 
 TEST_CASE("bounds: the whole line goes, with its length") {
@@ -192,7 +222,24 @@ TEST_CASE("time grows with the length of hostile lines") {
                                  "a1,",
                                  " -u a",
                                  "a://b:c/",
-                                 "[\"token\":"}) {
+                                 "[\"token\":",
+                                 "password=${",
+                                 "auth=",
+                                 "auth=a1,",
+                                 "pass: ",
+                                 "(\"password\",\"a",
+                                 "{\"password\":{\"value\":",
+                                 "passphrase=a b c ",
+                                 "password is ",
+                                 "a://b:c,d",
+                                 "a://b:c@d/",
+                                 "jdbc:oracle:thin:a",
+                                 "$6$a",
+                                 "$2y$",
+                                 "oal1.",
+                                 "\x1b[31m",
+                                 "\x1b[31mpassword\x1b[0m=",
+                                 "session_id="}) {
     CAPTURE(unit);
     const auto taken = seconds(unit, 1U << 20);
     CHECK(taken < 2.0);

@@ -1,0 +1,95 @@
+#include <array>
+
+#include "agent/logs/secret_detectors.h"
+
+namespace observeai::agent {
+namespace {
+
+using chars::is;
+
+constexpr std::size_t kMinCardDigits = 13;
+constexpr std::size_t kMaxCardDigits = 19;
+
+bool passes_luhn(std::string_view digits) {
+  unsigned sum = 0;
+  bool twice = false;
+  for (auto i = digits.size(); i-- > 0; twice = !twice) {
+    auto value = static_cast<unsigned>(digits[i] - '0') * (twice ? 2 : 1);
+    sum += value > 9 ? value - 9 : value;
+  }
+  return sum % 10 == 0;
+}
+
+// Issuer ranges of ISO/IEC 7812 in use, with their lengths.
+bool has_issuer_prefix(std::string_view digits) {
+  const auto n = digits.size();
+  const auto prefix = [&](std::size_t count) {
+    unsigned value = 0;
+    for (std::size_t i = 0; i < count; ++i)
+      value = value * 10 + static_cast<unsigned>(digits[i] - '0');
+    return value;
+  };
+  const auto p2 = prefix(2);
+  const auto p4 = prefix(4);
+  if (digits[0] == '4') return n == 13 || n == 16 || n == 19;
+  if ((p2 >= 51 && p2 <= 55) || (p4 >= 2221 && p4 <= 2720)) return n == 16;
+  if (p2 == 34 || p2 == 37) return n == 15;
+  if (p4 == 6011 || p2 == 65 || (p4 >= 6440 && p4 <= 6499)) return n >= 16;
+  if (p4 >= 3528 && p4 <= 3589) return n >= 16;
+  if (p2 == 36 || p2 == 38 || p2 == 39 || (p4 >= 3000 && p4 <= 3059)) return n == 14;
+  return p2 == 62 && n >= 16;
+}
+
+bool is_card_char(char c) {
+  return is(c, chars::kDigit) || c == ' ' || c == '-';
+}
+
+// A card number that begins at `at`, in groups as printed on cards (no group under four digits
+// except the last), not part of a longer number.
+SecretSpan card_at(std::string_view text, std::size_t at) {
+  std::array<char, kMaxCardDigits> digits{};
+  std::size_t count = 0;
+  std::size_t group = 0;
+  std::size_t i = at;
+  for (; i < text.size(); ++i) {
+    if (is(text[i], chars::kDigit)) {
+      if (count == kMaxCardDigits) return {};
+      digits[count++] = text[i];
+      ++group;
+    } else if ((text[i] == ' ' || text[i] == '-') && group >= 4 && i + 1 < text.size() &&
+               is(text[i + 1], chars::kDigit) && count < kMaxCardDigits) {
+      group = 0;
+    } else {
+      break;
+    }
+  }
+  const std::string_view number(digits.data(), count);
+  if (count < kMinCardDigits || !has_issuer_prefix(number) || !passes_luhn(number)) return {};
+  if (i < text.size() && is(text[i], chars::kWord)) return {};
+  return {at, i, "credit_card", false};
+}
+
+}  // namespace
+
+SecretSpan next_card_number(std::string_view text, std::size_t from) {
+  // A run of at least 13 card characters covers one sampled place, wherever it begins.
+  for (std::size_t sample = from + kMinCardDigits - 1; sample < text.size();) {
+    if (!is_card_char(text[sample])) {
+      sample += kMinCardDigits;
+      continue;
+    }
+    std::size_t begin = sample;
+    while (begin > from && is_card_char(text[begin - 1])) --begin;
+    std::size_t end = sample + 1;
+    while (end < text.size() && is_card_char(text[end])) ++end;
+    for (auto i = begin; i + kMinCardDigits <= end; ++i) {
+      const bool starts = is(text[i], chars::kDigit) && (i == 0 || !is(text[i - 1], chars::kWord));
+      if (!starts) continue;
+      if (const auto card = card_at(text, i)) return card;
+    }
+    sample = end + kMinCardDigits;
+  }
+  return {};
+}
+
+}  // namespace observeai::agent
