@@ -1,5 +1,7 @@
 #include "agent/discovery/container_table.h"
 
+#include "protocol/base/text.h"
+
 namespace observeai::agent {
 
 namespace {
@@ -284,10 +286,32 @@ std::vector<std::string> ContainerTable::take_inspections(std::size_t limit) {
   return taken;
 }
 
-void ContainerTable::inspected(ObservedContainer container) {
+void ContainerTable::check_log_path(Entry& entry, ObservedContainer& container,
+                                    std::int64_t now_ns) {
+  if (container.log_path.empty() || is_container_log_path(container.log_path, container.facts.id)) {
+    entry.refused_log_path.clear();
+    return;
+  }
+  const std::string path = std::exchange(container.log_path, {});
+  if (entry.refused_log_path == path) return;
+  entry.refused_log_path = path;
+  constexpr std::size_t kMaxShown = 300;
+  const std::string shown = text::escape_unprintable(path, kMaxShown);
+  wire::Event event = event_about(container.facts, "container.log_refused", now_ns);
+  event.severity = wire::Severity::kWarning;
+  event.message = "the log of container " + container.facts.name +
+                  " is not read: the engine names " + shown +
+                  ", and a json-file log is …/containers/<id>/<id>-json.log";
+  set_attribute(event, "path", shown);
+  entry.pending.push_back(std::move(event));
+  enqueue(entry);
+}
+
+void ContainerTable::inspected(ObservedContainer container, std::int64_t now_ns) {
   const auto found = entries_.find(container.facts.id);
   if (found == entries_.end()) return;
   Entry& entry = found->second;
+  check_log_path(entry, container, now_ns);
   const bool is_different =
       entry.container.facts != container.facts || entry.container.log_path != container.log_path;
   const wire::Container before = std::exchange(entry.container, std::move(container)).facts;

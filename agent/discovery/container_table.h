@@ -49,9 +49,11 @@ class ContainerTable {
   // Only create and start make a container known: others are late news about one that is gone.
   void apply(const DockerEvent& event);
 
-  // Whom to inspect next, at most `limit`; each then answers with one of the two below.
+  // Whom to inspect next, at most `limit`; each then answers with one of the two below. A log path
+  // that is not the container's own (is_container_log_path) is not passed on: that is reported, once,
+  // as an event "container.log_refused".
   std::vector<std::string> take_inspections(std::size_t limit);
-  void inspected(ObservedContainer container);
+  void inspected(ObservedContainer container, std::int64_t now_ns);
   // Timeout, garbage or gone: what is known must do. One that `hung` is left alone for the next
   // kHungListings listings, for each attempt holds the others up.
   void inspect_failed(const std::string& id, std::int64_t now_ns, bool hung);
@@ -83,6 +85,7 @@ class ContainerTable {
     bool running = false;
     std::int64_t exit_ns = 0;
     bool oom_in_run = false;
+    std::string refused_log_path;  // Told about
     // Reported from an inspection: the stream may still tell the same. 0 = nothing.
     std::int64_t derived_start_ns = 0;
     std::int64_t derived_exit_ns = 0;
@@ -108,6 +111,7 @@ class ContainerTable {
   void report_start(Entry& entry, std::int64_t ts_ns);
   void report_exit(Entry& entry, std::int64_t ts_ns, std::optional<std::int32_t> exit_code);
   void report_restart(Entry& entry);
+  void check_log_path(Entry& entry, ObservedContainer& container, std::int64_t now_ns);
   void settle_events(Entry& entry, std::vector<wire::Event>& out);
 
   std::unordered_map<std::string, Entry> entries_;

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "agent/discovery/clip.h"
+#include "agent/discovery/secret_arguments.h"
 #include "protocol/base/text.h"
 
 namespace observeai::agent {
@@ -88,13 +89,6 @@ bool is_container_id(std::string_view text) {
                      [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
 }
 
-std::string redacted(const RedactText& redact, std::string_view text, std::size_t limit) {
-  if (!redact) return {};
-  // Redacted before it is cut, or a secret cut in half might not be recognized.
-  constexpr std::size_t kMaxRedactorInput = 8192;
-  return clip_utf8(redact(text.substr(0, kMaxRedactorInput)), limit);
-}
-
 std::string one_of(std::string_view word, std::initializer_list<std::string_view> known,
                    std::string_view otherwise) {
   for (const auto candidate : known) {
@@ -128,7 +122,7 @@ wire::Labels parse_labels(const json::object& labels, const RedactText& redact, 
   wire::Labels out;
   out.reserve(found.size());
   for (const auto& [name, value] : found) {
-    out.push_back({std::string(name), redacted(redact, value, kMaxLabelValueBytes)});
+    out.push_back({std::string(name), redacted_label(name, value, redact, kMaxLabelValueBytes)});
   }
   return out;
 }
@@ -252,11 +246,9 @@ void parse_limits(const json::object& host_config, wire::Container& container) {
 }
 
 std::string command_of(const json::object& inspect, const RedactText& redact) {
-  std::string command(raw_text_at(inspect, "Path"));
-  for (const auto& argument : array_at(inspect, "Args")) {
-    command.append(" ").append(raw_text(argument));
-  }
-  return redacted(redact, command, kMaxCommandBytes);
+  std::vector<std::string_view> arguments{raw_text_at(inspect, "Path")};
+  for (const auto& argument : array_at(inspect, "Args")) arguments.push_back(raw_text(argument));
+  return redacted_command(arguments, redact, kMaxCommandBytes);
 }
 
 // FNV-1a, each part ended by a byte that no UTF-8 text has.
@@ -302,7 +294,7 @@ ObservedContainer from_list_entry(const json::object& entry, const RedactText& r
   const std::string_view status = raw_text_at(entry, "Status");
   container.health = health_of_status(status);
   container.exit_code = exit_code_of_status(status);
-  container.command = redacted(redact, raw_text_at(entry, "Command"), kMaxCommandBytes);
+  container.command = redacted_command({raw_text_at(entry, "Command")}, redact, kMaxCommandBytes);
   const std::int64_t created_s = i64_at(entry, "Created");
   constexpr std::int64_t kYear2200 = 7'258'118'400;
   container.created_ms = created_s > 0 && created_s < kYear2200 ? created_s * 1000 : 0;
@@ -439,6 +431,23 @@ Result<ListEntry> parse_list_entry(std::string_view text, const RedactText& reda
 Result<ObservedContainer> parse_inspect(std::string_view text, const RedactText& redact) {
   return with_object<ObservedContainer>(
       text, [&](const json::object& object) { return from_inspect(object, redact); });
+}
+
+bool is_container_log_path(std::string_view path, std::string_view id) {
+  if (path.empty() || path.front() != '/' || !is_container_id(id)) return false;
+  // A control character would let two paths look the same in a message.
+  if (std::any_of(path.begin(), path.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; })) {
+    return false;
+  }
+  const auto parts = text::split(path.substr(1), '/');
+  const auto is_detour = [](std::string_view part) {
+    return part.empty() || part == "." || part == "..";
+  };
+  const auto n = parts.size();
+  return n >= 3 && std::none_of(parts.begin(), parts.end(), is_detour) &&
+         parts[n - 3] == "containers" && parts[n - 2] == id &&
+         parts[n - 1] == std::string(id) + "-json.log";
 }
 
 Result<DockerEvent> parse_event(std::string_view text, const RedactText& redact) {

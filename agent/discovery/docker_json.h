@@ -50,6 +50,11 @@ Result<ListEntry> parse_list_entry(std::string_view json, const RedactText& reda
 // GET /containers/<id>/json
 Result<ObservedContainer> parse_inspect(std::string_view json, const RedactText& redact);
 
+// Whether `path` is where an engine keeps the json-file log of this container: an absolute path to
+// …/containers/<id>/<id>-json.log without detours. The agent may read any file of the host; whoever
+// answers on the engine's socket must not be able to choose one.
+bool is_container_log_path(std::string_view path, std::string_view id);
+
 // One line of GET /events of type container.
 struct DockerEvent {
   std::string action;  // create, start, die, oom, destroy, rename, health_status ... ("exec_…" too)

@@ -163,7 +163,7 @@ asio::awaitable<void> DockerWatcher::inspect_some() {
     auto container = co_await client_.inspect(id);
     if (container) {
       timeouts_in_row_ = 0;
-      table_.inspected(std::move(*container));
+      table_.inspected(std::move(*container), to_unix_ns(clock_.wall_now()));
       continue;
     }
     ++counters_.inspections_failed;

@@ -7,7 +7,7 @@
 
 #include <cstdio>
 
-#include "agent/discovery/clip.h"
+#include "agent/discovery/secret_arguments.h"
 #include "protocol/base/files.h"
 #include "protocol/base/text.h"
 
@@ -204,8 +204,8 @@ const std::string& ProcScanner::command_of(const Member& member) {
     return *command;
   }
   while (!buffer_.empty() && buffer_.back() == '\0') buffer_.pop_back();
-  std::replace(buffer_.begin(), buffer_.end(), '\0', ' ');
-  *command = clip_utf8(redact_(text::replace_invalid_utf8(buffer_)), kMaxCommandBytes);
+  const std::string arguments = text::replace_invalid_utf8(buffer_);
+  *command = redacted_command(text::split(arguments, '\0'), redact_, kMaxCommandBytes);
   return *command;
 }
 

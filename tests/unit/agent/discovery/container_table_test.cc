@@ -59,6 +59,7 @@ struct Fixture {
   std::vector<wire::Event> raw_events;
   std::vector<std::string> updates;
   std::map<std::string, wire::Container> seen;
+  std::map<std::string, std::string> log_paths;
 
   void list(bool everything, std::vector<ListEntry> entries, std::int64_t at_s = 100) {
     table.begin_list(everything);
@@ -72,7 +73,7 @@ struct Fixture {
       for (const auto& id : table.take_inspections(64)) {
         const auto found = engine.find(id);
         if (found != engine.end()) {
-          table.inspected(found->second);
+          table.inspected(found->second, kNow + 200 * kSecond);
         } else {
           table.inspect_failed(id, kNow + 200 * kSecond, false);
         }
@@ -84,6 +85,7 @@ struct Fixture {
       for (auto& item : changes.containers.upserts) {
         line += " +" + item.facts.name + ":" + item.facts.state;
         seen[item.facts.id] = item.facts;
+        log_paths[item.facts.id] = item.log_path;
       }
       for (const auto& id : changes.containers.removed) {
         line += " -" + seen[id].name;
@@ -397,4 +399,32 @@ TEST_CASE_FIXTURE(Fixture, "rename, health and update") {
   settle();
   CHECK(seen[id_of(1)].memory_limit_bytes == 5);
   CHECK(events.empty());
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a log path that is not the container's own is not passed on, and told once") {
+  auto web = container(1, "running", 1);
+  const auto own = "/var/lib/docker/containers/" + id_of(1) + "/" + id_of(1) + "-json.log";
+  const auto looked_at = [&](const std::string& path) {
+    web.log_path = path;
+    engine[id_of(1)] = web;
+    list(true, {entry(web)});
+    return log_paths[id_of(1)];
+  };
+  CHECK(looked_at(own) == own);
+  CHECK(raw_events.empty());
+  CHECK(looked_at("/etc/shadow").empty());
+  REQUIRE(raw_events.size() == 1);
+  const auto& event = raw_events[0];
+  CHECK(event.kind == "container.log_refused");
+  CHECK(event.severity == wire::Severity::kWarning);
+  CHECK(event.target == container_target(id_of(1)));
+  CHECK(event.ts_ms == (kNow + 200 * kSecond) / 1'000'000);
+  CHECK(event.message.find("/etc/shadow") != std::string::npos);
+  CHECK(looked_at("/etc/shadow").empty());
+  CHECK(raw_events.size() == 1);
+  CHECK(looked_at("/root/\x1b[2J").empty());
+  REQUIRE(raw_events.size() == 2);
+  CHECK(raw_events[1].message.find('\x1b') == std::string::npos);
+  CHECK(looked_at(own) == own);
 }

@@ -120,7 +120,7 @@ TEST_CASE("secrets in command lines and labels are redacted; without a redactor 
   CHECK(facts.labels == wire::Labels{{"auth", ""}});
   const auto listed =
       parse_list_entry(R"({"Id":")" + kId + R"(","Command":"mysql -phunter2"})", kRedact, {});
-  CHECK(listed->container->facts.command == "mysql -p***");
+  CHECK(listed->container->facts.command == "mysql -p[REDACTED:password]");
   // A secret that the cut would halve is found first.
   const std::string long_args(kMaxCommandBytes - 8, 'a');
   facts = inspect(R"({"Id":")" + kId + R"(","Path":")" + long_args + R"(","Args":["hunter2"]})");
@@ -326,4 +326,27 @@ TEST_CASE("an element at the limit passes, one beyond is left out and counted") 
   lines.feed("\nunfinished", keep);
   CHECK(seen == std::vector<std::string>{"abcd", "x"});
   CHECK(lines.oversized() == 1);
+}
+
+TEST_CASE("the log of a container is its own json-file, by a straight path") {
+  const std::string file = kId + "/" + kId + "-json.log";
+  for (const auto& path : {"/var/lib/docker/containers/" + file, "/containers/" + file,
+                           "/data/231072.231072/containers/" + file}) {
+    CAPTURE(path);
+    CHECK(is_container_log_path(path, kId));
+  }
+  const std::string other = test::fake_id(2);
+  for (const auto& path :
+       {std::string(), std::string("/etc/shadow"), "containers/" + file, "/var/lib/docker/" + file,
+        "/var/lib/docker/containers/" + kId + "/../" + file, "/var/lib/docker/./containers/" + file,
+        "/var/lib//docker/containers/" + file,
+        "/var/lib/docker/containers/" + kId + "/" + other + "-json.log",
+        "/var/lib/docker/containers/" + other + "/" + kId + "-json.log",
+        "/var/lib/docker/containers/" + file + ".1", "/var/lib/docker/containers/" + file + "/",
+        "/var/\n/containers/" + file,
+        "/var/lib/docker/containers/" + file + std::string(1, '\0')}) {
+    CAPTURE(path);
+    CHECK_FALSE(is_container_log_path(path, kId));
+  }
+  CHECK_FALSE(is_container_log_path("/containers/x/x-json.log", "x"));
 }

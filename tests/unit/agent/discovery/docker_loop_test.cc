@@ -11,7 +11,8 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define OBSERVEAI_TEST_SANITIZED 1
 #elif defined(__has_feature)
-#define OBSERVEAI_TEST_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#define OBSERVEAI_TEST_SANITIZED \
+  (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
 #else
 #define OBSERVEAI_TEST_SANITIZED 0
 #endif
@@ -97,7 +98,8 @@ TEST_CASE_FIXTURE(Fixture, "what runs is found, with its version and its log fil
   CHECK(sink.events.empty());
   REQUIRE(sink.containers.size() == 2);
   CHECK(sink.containers[fake_id(1)].facts.pid == 4711);
-  CHECK(sink.containers[fake_id(1)].log_path == "/logs/" + fake_id(1) + "-json.log");
+  CHECK(sink.containers[fake_id(1)].log_path ==
+        "/logs/containers/" + fake_id(1) + "/" + fake_id(1) + "-json.log");
   CHECK(sink.containers[fake_id(2)].facts.state == "exited");
   // First the stream, then the list: what starts between is not missed.
   REQUIRE(docker->requests.size() >= 3);
