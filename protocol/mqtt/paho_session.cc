@@ -90,6 +90,7 @@ void PahoSession::mute() {
 }
 
 void PahoSession::start() {
+  if (settled_) return;  // Muted before its turn came: nobody waits for this connection.
   watch_tls();
   if (auto readable = check_readable(identity_); !readable) {
     tell([error = readable.error()](const SessionEvents& e) { e.connected(Result<void>(error)); });
