@@ -31,7 +31,10 @@ std::vector<pki::BrokerAddress> brokers_of(const Identity& identity) {
 class Program final : public Agent, public UplinkEvents {
  public:
   Program(const AgentConfig& config, IdentityStore store, Identity identity)
-      : config_(config), identity_store_(std::move(store)), identity_(std::move(identity)), brokers_(brokers_of(identity_)) {}
+      : config_(config),
+        identity_store_(std::move(store)),
+        identity_(std::move(identity)),
+        brokers_(brokers_of(identity_)) {}
   // The frames of coroutines go before what they refer to; the loop, declared first, goes last.
   ~Program() override { loop_->shutdown(); }
 

@@ -61,7 +61,21 @@ boost::asio::awaitable<void> MetricsLoop::scrape() {
     co_return;
   }
   told_ = false;
+  report_problems(result->collectors);
   commit(std::move(*result));
+}
+
+// A source that this machine does not have is no problem.
+void MetricsLoop::report_problems(const std::vector<CollectorReport>& reports) {
+  for (const auto& report : reports) {
+    std::string now;
+    if (report.error && report.error->code() != Errc::kNotFound) now = report.error->message();
+    auto& last = problems_[std::string(report.name)];
+    if (now == last) continue;
+    last = now;
+    log::warning("metrics of " + std::string(report.name) + ": " +
+                 (now.empty() ? "complete again" : log::printable(now)));
+  }
 }
 
 void MetricsLoop::commit(ScrapeResult result) {

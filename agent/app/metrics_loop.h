@@ -4,7 +4,9 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "agent/app/outbox.h"
@@ -40,6 +42,7 @@ class MetricsLoop {
   static constexpr std::chrono::milliseconds kPatience{8'000};
 
   boost::asio::awaitable<void> scrape();
+  void report_problems(const std::vector<CollectorReport>& reports);
   void commit(ScrapeResult result);
 
   AsyncClock& clock_;
@@ -51,6 +54,7 @@ class MetricsLoop {
   const std::function<ScrapeSubjects()> subjects_;
   std::uint64_t missed_ = 0;
   bool told_ = false;
+  std::map<std::string, std::string> problems_;  // By collector, the last one told
 };
 
 }  // namespace observeai::agent
