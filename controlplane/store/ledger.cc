@@ -1,5 +1,10 @@
 #include "controlplane/store/ledger.h"
 
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "controlplane/store/alerts.h"
 #include "protocol/sql/packed.h"
 
 namespace observeai::controlplane::store {
@@ -46,6 +51,41 @@ void judge(model::LedgerRow& row, EpochState& state) {
   } else {
     row.verdict = *stored == entry.records_spooled ? model::LedgerVerdict::kBalanced
                                                    : model::LedgerVerdict::kGap;
+  }
+}
+
+constexpr const char* kOpenGaps = "SELECT agent, object FROM alerts WHERE kind=?";
+constexpr const char* kCloseGap = "DELETE FROM alerts WHERE kind=? AND agent=? AND object=?";
+constexpr const char* kLaneNames[wire::kLaneCount] = {"control", "metrics", "logs", "traces"};
+
+using AgentLane = std::pair<std::string, std::string>;
+
+std::map<AgentLane, model::Alert> gap_alerts(const std::vector<model::LedgerRow>& rows,
+                                             std::int64_t now_ms) {
+  std::map<AgentLane, model::Alert> alerts;
+  for (const auto& row : rows) {
+    if (row.verdict != model::LedgerVerdict::kGap) continue;
+    const std::string lane = kLaneNames[static_cast<std::size_t>(row.entry.lane)];
+    auto& alert = alerts[{row.agent.value(), lane}];
+    if (alert.count++ > 0) continue;  // The first source is named, the others are counted
+    alert.kind = kGapAlert;
+    alert.agent = row.agent;
+    alert.object = lane;
+    alert.first_ms = alert.last_ms = now_ms;
+    alert.message = row.entry.source + ": the host sent " + std::to_string(row.entry.records_spooled) +
+                    " records, " + std::to_string(row.records_stored) +
+                    " are stored; `observeai ledger` lists every source";
+  }
+  return alerts;
+}
+
+Result<std::set<AgentLane>> open_gaps(sql::Database& db) {
+  TRY(auto row, db.query(kOpenGaps, kGapAlert));
+  std::set<AgentLane> open;
+  for (;;) {
+    TRY(const bool more, row.step());
+    if (!more) return open;
+    open.emplace(row.string(0), row.string(1));
   }
 }
 
@@ -109,6 +149,28 @@ Result<std::vector<model::LedgerRow>> query_ledger(sql::Database& db, EpochBook&
     }
   }
   return rows;
+}
+
+Result<void> alert_gaps(StateDb& state, EpochBook& book, std::int64_t now_ms) {
+  const auto query = [&](sql::Database& db) { return query_ledger(db, book, AgentId()); };
+  TRY(const auto rows, state.read(query));
+  TRY(const auto open, state.read(open_gaps));
+  const auto gaps = gap_alerts(rows, now_ms);
+  const bool same = open.size() == gaps.size() &&
+                    std::all_of(gaps.begin(), gaps.end(),
+                                [&](const auto& gap) { return open.contains(gap.first); });
+  if (same) return {};
+  return state.write([&](sql::Database& db) -> Result<void> {
+    for (const auto& agent_lane : open) {
+      if (gaps.contains(agent_lane)) continue;
+      TRY_VOID(db.run(kCloseGap, kGapAlert, agent_lane.first, agent_lane.second));
+    }
+    for (const auto& [agent_lane, alert] : gaps) {
+      if (open.contains(agent_lane)) continue;
+      TRY_VOID(raise_alert(db, alert));
+    }
+    return {};
+  });
 }
 
 }  // namespace observeai::controlplane::store

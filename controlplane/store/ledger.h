@@ -28,4 +28,8 @@ Result<void> add_unreadable(sql::Database& db, std::int64_t epoch_no, const wire
 Result<std::vector<model::LedgerRow>> query_ledger(sql::Database& db, EpochBook& book,
                                                    const AgentId& agent);
 
+inline constexpr const char* kGapAlert = "ledger.gap";
+// Makes the open kGapAlert alerts (one for each agent and lane) say what query_ledger() says now.
+Result<void> alert_gaps(StateDb& state, EpochBook& book, std::int64_t now_ms);
+
 }  // namespace observeai::controlplane::store

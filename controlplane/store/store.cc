@@ -5,6 +5,7 @@
 #include "controlplane/store/alerts.h"
 #include "controlplane/store/events.h"
 #include "controlplane/store/inventory.h"
+#include "controlplane/store/ledger.h"
 #include "controlplane/store/reader.h"
 #include "controlplane/store/tokens.h"
 #include "controlplane/store/writer.h"
@@ -97,6 +98,7 @@ Result<void> Store::maintenance() {
   note(parts_->agents.flush());
   note(parts_->access.forget_expired_logins(now_ms));
   note(store::forget_events(*parts_->state, oldest_ms));
+  note(store::alert_gaps(*parts_->state, parts_->book, now_ms));
   return first_error;
 }
 

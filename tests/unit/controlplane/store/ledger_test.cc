@@ -74,6 +74,43 @@ TEST_CASE("a record that is missing though every batch is here is a gap") {
   CHECK(f.store->reader().ledger(origin.agent).value().at(0).verdict == LedgerVerdict::kGap);
 }
 
+TEST_CASE("a gap is an alert for as long as it is there, one for each host and lane") {
+  StoreFixture f;
+  const Origin origin;
+  const auto open = [&] { return f.store->alerts().open().value(); };
+  REQUIRE(f.commit(lines(origin, 1, 9)) == CommitOutcome::kStored);
+  REQUIRE(f.commit(ledger_batch(origin, 1, entry_of(1, 9))) == CommitOutcome::kStored);
+  REQUIRE(f.store->maintenance());
+  CHECK(open().empty());
+
+  auto other = entry_of(1, 2);
+  other.source = "log/container/other";
+  REQUIRE(f.commit(ledger_batch(origin, 2, other)) == CommitOutcome::kStored);
+  auto unseen = entry_of(1, 4);
+  unseen.source = "log/container/unseen";
+  REQUIRE(f.commit(ledger_batch(origin, 3, unseen)) == CommitOutcome::kStored);
+  for (int times = 0; times < 2; ++times) {
+    REQUIRE(f.store->maintenance());
+    REQUIRE(open().size() == 1);
+    CHECK(open()[0].kind == "ledger.gap");
+    CHECK(open()[0].agent == origin.agent);
+    CHECK(open()[0].object == "logs");
+    CHECK(open()[0].count == 2);  // Sources
+    CHECK(open()[0].message.find("container/other") != std::string::npos);
+  }
+
+  // What the host says later fits what is stored.
+  other = entry_of(2, 2);
+  other.source = "log/container/other";
+  unseen = entry_of(2, 0);
+  unseen.source = "log/container/unseen";
+  REQUIRE(f.commit(lines(origin, 2, 1)) == CommitOutcome::kStored);
+  REQUIRE(f.commit(ledger_batch(origin, 4, other)) == CommitOutcome::kStored);
+  REQUIRE(f.commit(ledger_batch(origin, 5, unseen)) == CommitOutcome::kStored);
+  REQUIRE(f.store->maintenance());
+  CHECK(open().empty());
+}
+
 TEST_CASE("an entry that comes late does not replace a newer one") {
   StoreFixture f;
   const Origin origin;
