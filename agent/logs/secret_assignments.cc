@@ -417,7 +417,12 @@ SecretSpan match_assignment(std::string_view text, std::size_t at) {
   const bool is_directive = key == "requirepass" || key == "masterauth";
   const bool is_flag = key_text.starts_with('-') || is_directive;
   const bool is_tag = begin > 0 && text[begin - 1] == '<';
-  const bool key_is_quoted = begin > 0 && (text[begin - 1] == '"' || text[begin - 1] == '\'');
+  const auto is_quote = [&](std::size_t i) {
+    return i < text.size() && (text[i] == '"' || text[i] == '\'');
+  };
+  // On both sides: a message that begins with the word is prose, {"msg":"token: unexpected"}.
+  const bool key_is_quoted =
+      begin > 0 && is_quote(begin - 1) && end < text.size() && (is_quote(end) || text[end] == '\\');
   std::size_t value = end;
   auto separator = take_separator(text, value, is_flag, is_tag);
   if (separator == Separator::kNone) {
@@ -439,6 +444,11 @@ SecretSpan match_assignment(std::string_view text, std::size_t at) {
   const auto content = text.substr(value, value_end - value);
   if (content.size() > kMaxJudged) return {value, value_end, word->kind, false};
   if (is_placeholder(content)) return {};
+  // "usage: login <token> [options]" is no element.
+  const bool is_closed = text.substr(value_end).starts_with("</");
+  const bool is_punctuated =
+      std::string_view(" ,.;:)]\"'").find(content[0]) != std::string_view::npos;
+  if (separator == Separator::kTag && is_punctuated && !is_closed) return {};
   const bool password = word->kind == "password";
   if (separator == Separator::kWeak && (!password || !looks_like_password(content))) return {};
   if (separator == Separator::kBlank && !is_directive &&

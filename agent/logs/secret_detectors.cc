@@ -8,25 +8,7 @@
 
 namespace observeai::agent {
 namespace chars {
-namespace {
 
-constexpr std::array<std::uint8_t, 256> kClasses = [] {
-  std::array<std::uint8_t, 256> out{};
-  for (unsigned c = '0'; c <= '9'; ++c) out[c] = kDigit | kHexLower;
-  for (unsigned c = 'A'; c <= 'Z'; ++c) out[c] = kUpper;
-  for (unsigned c = 'a'; c <= 'z'; ++c) out[c] = c <= 'f' ? kLower | kHexLower : kLower;
-  out['_'] = kUnderscore;
-  out['-'] = kDash;
-  out['.'] = kDot;
-  out['+'] = out['/'] = out['='] = kBase64;
-  return out;
-}();
-
-}  // namespace
-
-bool is(char c, std::uint8_t classes) {
-  return (kClasses[static_cast<unsigned char>(c)] & classes) != 0;
-}
 std::size_t run_end(std::string_view text, std::size_t at, std::uint8_t classes) {
   while (at < text.size() && is(text[at], classes)) ++at;
   return at;

@@ -3,6 +3,7 @@
 // replaces, so that no byte is looked at again and again.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -25,7 +26,20 @@ inline constexpr std::uint8_t kDigit = 1, kUpper = 2, kLower = 4, kUnderscore = 
 inline constexpr std::uint8_t kAlnum = kDigit | kUpper | kLower;
 inline constexpr std::uint8_t kWord = kAlnum | kUnderscore;
 inline constexpr std::uint8_t kUrlSafe = kWord | kDash;
-bool is(char c, std::uint8_t classes);
+inline constexpr std::array<std::uint8_t, 256> kClasses = [] {
+  std::array<std::uint8_t, 256> out{};
+  for (unsigned c = '0'; c <= '9'; ++c) out[c] = kDigit | kHexLower;
+  for (unsigned c = 'A'; c <= 'Z'; ++c) out[c] = kUpper;
+  for (unsigned c = 'a'; c <= 'z'; ++c) out[c] = c <= 'f' ? kLower | kHexLower : kLower;
+  out['_'] = kUnderscore;
+  out['-'] = kDash;
+  out['.'] = kDot;
+  out['+'] = out['/'] = out['='] = kBase64;
+  return out;
+}();
+inline bool is(char c, std::uint8_t classes) {
+  return (kClasses[static_cast<unsigned char>(c)] & classes) != 0;
+}
 // End of the run of `classes` from `at`.
 std::size_t run_end(std::string_view text, std::size_t at, std::uint8_t classes);
 char lower(char c);
