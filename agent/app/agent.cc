@@ -10,6 +10,8 @@
 #include "agent/app/outbox.h"
 #include "agent/app/uplink_loop.h"
 #include "agent/logs/redactor.h"
+#include "agent/metrics/deadline_statfs.h"
+#include "agent/spool/quarantine.h"
 #include "agent/spool/spool.h"
 #include "protocol/base/log.h"
 
@@ -18,6 +20,7 @@ namespace {
 
 constexpr std::chrono::seconds kLedgerEvery(10);
 constexpr std::chrono::milliseconds kStatfsDeadline(1'000);
+constexpr const char* kSpoolOwner = "agent";  // The fact that names whose batches it holds
 
 // Where the host was enrolled comes first: the broker stands beside the control plane by default.
 std::vector<pki::BrokerAddress> brokers_of(const Identity& identity) {
@@ -43,6 +46,8 @@ class Program final : public Agent, public UplinkEvents {
 
  private:
   Result<void> build_collectors();
+  // What another identity of this host left in the spool would be sent under a wrong name: put aside.
+  Result<void> open_spool();
   Result<void> build_uplink();
   boost::asio::awaitable<void> report_ledger();
   Result<mqtt::Identity> broker_identity() const;
@@ -77,15 +82,11 @@ class Program final : public Agent, public UplinkEvents {
   std::vector<ObservedContainer> containers_;
   std::vector<pki::BrokerAddress> brokers_;  // Of the newest identity
   std::size_t broker_choice_ = 0;
+  std::string spool_of_other_;  // What to tell when one was found
 };
 
 Result<void> Program::build() {
-  SpoolLimits limits;
-  limits.max_bytes = config_.spool_max_mib << 20;
-  limits.min_free_bytes = config_.spool_min_free_mib << 20;
-  TRY(spool_, Spool::open(config_.state_dir + "/spool", limits, clock_, [this](const Error& damage) {
-        loop_->fail("the spool, which the next start puts aside: " + damage.message());
-      }));
+  TRY_VOID(open_spool());
   TRY(outbox_, Outbox::create(*spool_, clock_, [this] {
         if (uplink_) uplink_->on_spool_grew();
       }));
@@ -94,6 +95,28 @@ Result<void> Program::build() {
   TRY_VOID(build_collectors());
   announce_start();
   return {};
+}
+
+Result<void> Program::open_spool() {
+  const std::string directory = config_.state_dir + "/spool";
+  const auto open = [&] {
+    SpoolLimits limits;
+    limits.max_bytes = config_.spool_max_mib << 20;
+    limits.min_free_bytes = config_.spool_min_free_mib << 20;
+    return Spool::open(directory, limits, clock_, [this](const Error& damage) {
+      loop_->fail("the spool, which the next start puts aside: " + damage.message());
+    });
+  };
+  TRY(spool_, open());
+  TRY(const auto owner, spool_->fact(kSpoolOwner));
+  if (owner && *owner != identity_.agent.value()) {
+    spool_.reset();
+    TRY(const auto folder, quarantine_spool(directory));
+    spool_of_other_ = "the spool of this host's earlier identity " + *owner +
+                      " was put aside, with what was not sent yet: " + folder;
+    TRY(spool_, open());
+  }
+  return spool_->set_fact(kSpoolOwner, identity_.agent.value());
 }
 
 Result<void> Program::build_uplink() {
@@ -149,7 +172,7 @@ Result<void> Program::build_collectors() {
   HostCalls calls = HostCalls::direct();
   calls.statfs = deadline_statfs(kStatfsDeadline);
   TRY(auto series, spool_->series());
-  auto engine = std::make_shared<MetricsEngine>(roots, std::move(calls), clock_, series,
+  auto engine = std::make_shared<MetricsEngine>(roots, std::move(calls), series,
                                                 spool_->next_series_id());
   metrics_ = std::make_unique<MetricsLoop>(clock_, *pool_, *outbox_, *spool_, std::move(engine),
                                            config_.metrics_interval, [this] { return subjects(); });
@@ -254,6 +277,13 @@ void Program::announce_start() {
     event.kind = "spool.quarantined";
     event.severity = wire::Severity::kError;
     event.message = "the spool was damaged and put aside: " + *moved;
+    outbox_->add_event(event);
+  }
+  if (!spool_of_other_.empty()) {
+    log::warning(spool_of_other_);
+    event.kind = "spool.of_other_identity";
+    event.severity = wire::Severity::kWarning;
+    event.message = spool_of_other_;
     outbox_->add_event(event);
   }
 }

@@ -11,7 +11,6 @@
 
 #include "agent/app/outbox.h"
 #include "agent/discovery/proc_scanner.h"
-#include "agent/metrics/deadline_statfs.h"
 #include "agent/metrics/metrics_engine.h"
 #include "agent/runtime/blocking_pool.h"
 

@@ -59,11 +59,6 @@ class MetricsEngine {
   MetricsEngine(const MetricRoots& roots, HostCalls calls,
                 const std::vector<wire::SeriesDefinition>& known, std::uint32_t next_id,
                 SeriesLimits limits = {});
-  // For callers that have a clock; it is not used.
-  MetricsEngine(const MetricRoots& roots, HostCalls calls, const Clock&,
-                const std::vector<wire::SeriesDefinition>& known, std::uint32_t next_id,
-                SeriesLimits limits = {})
-      : MetricsEngine(roots, std::move(calls), known, next_id, limits) {}
 
   ScrapeResult scrape(const ScrapeInput& input);
   void committed();

@@ -11,7 +11,7 @@
 namespace observeai::agent {
 namespace {
 
-constexpr std::string_view kPrefix = "spool.corrupt-";
+constexpr std::string_view kPrefix = "spool.aside-";
 constexpr std::size_t kKept = 2;  // Each may be as large as the quota.
 
 std::set<std::uint64_t> numbers_in(const std::string& directory) {

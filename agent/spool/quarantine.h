@@ -1,4 +1,4 @@
-// Moves a damaged database out of the way, for a person to look at.
+// Moves a database that cannot be used out of the way, for a person to look at.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace observeai::agent {
 
-// Moves spool.db and its side files to `directory`/spool.corrupt-<n>, n being above every one there;
+// Moves spool.db and its side files to `directory`/spool.aside-<n>, n being above every one there;
 // keeps the newest two such folders. Returns the folder.
 Result<std::string> quarantine_spool(const std::string& directory);
 

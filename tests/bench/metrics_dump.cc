@@ -131,7 +131,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const SystemClock clock;
-  MetricsEngine engine(MetricRoots{}, HostCalls::direct(), clock, {}, 1);
+  MetricsEngine engine(MetricRoots{}, HostCalls::direct(), {}, 1);
   ScrapeInput input;
   input.now_ms = clock.unix_ms();
   input.containers = options.containers;

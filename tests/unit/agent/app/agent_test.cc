@@ -15,8 +15,8 @@ using namespace observeai::agent;
 namespace {
 
 // A host that is enrolled at a control plane that does not answer.
-Identity identity_of_a_host() {
-  return Identity{AgentId::parse("agent-1").value(),
+Identity identity_of_a_host(const std::string& agent) {
+  return Identity{AgentId::parse(agent).value(),
                   TenantId::parse("home").value(),
                   0,
                   {"127.0.0.1", 1, std::string(64, 'a')},
@@ -31,12 +31,12 @@ Identity identity_of_a_host() {
                   true};
 }
 
-std::unique_ptr<Agent> agent_in(const test::TempDir& dir) {
+std::unique_ptr<Agent> agent_in(const test::TempDir& dir, const std::string& id = "agent-1") {
   AgentConfig config;
   config.state_dir = dir.path();
   config.docker_socket = dir / "docker.sock";
   config.spool_min_free_mib = 1;
-  auto agent = Agent::create(config, IdentityStore(dir / "identity"), identity_of_a_host());
+  auto agent = Agent::create(config, IdentityStore(dir / "identity"), identity_of_a_host(id));
   if (!agent) FAIL(agent.error().message());
   return std::move(*agent);
 }
@@ -67,4 +67,16 @@ TEST_CASE("an agent that ran ends on SIGTERM and is taken apart") {
   stopper.join();
   agent.reset();
   CHECK(std::filesystem::exists(dir / "spool/spool.db"));
+}
+
+TEST_CASE("what an earlier identity left is put aside, not sent under another name") {
+  const test::TempDir dir;
+  const auto aside = [&] { return std::filesystem::exists(dir / "spool/spool.aside-1/spool.db"); };
+  agent_in(dir, "agent-1").reset();
+  agent_in(dir, "agent-1").reset();
+  CHECK_FALSE(aside());
+  agent_in(dir, "agent-2").reset();
+  CHECK(aside());
+  agent_in(dir, "agent-2").reset();
+  CHECK_FALSE(std::filesystem::exists(dir / "spool/spool.aside-2"));
 }

@@ -211,15 +211,15 @@ TEST_CASE("a damaged database is put aside whole and a new epoch begins; two are
     overwrite(dir / "spool.db", 0, 200);
     auto spool = open_spool(dir.path());
     REQUIRE(spool->quarantined());
-    CHECK(*spool->quarantined() == dir / ("spool.corrupt-" + std::to_string(i)));
+    CHECK(*spool->quarantined() == dir / ("spool.aside-" + std::to_string(i)));
     CHECK(std::filesystem::exists(*spool->quarantined() + "/spool.db"));
     CHECK(spool->state().epoch != epoch);
     CHECK(spool->state().next_seq[2] == 1);
     CHECK(spool->commit(unit_of(Lane::kLogs, "x")));
     epoch = spool->state().epoch;
   }
-  CHECK_FALSE(std::filesystem::exists(dir / "spool.corrupt-1"));
-  CHECK(std::filesystem::exists(dir / "spool.corrupt-2"));
+  CHECK_FALSE(std::filesystem::exists(dir / "spool.aside-1"));
+  CHECK(std::filesystem::exists(dir / "spool.aside-2"));
   CHECK_FALSE(open_spool(dir.path())->quarantined());
 }
 
