@@ -9,11 +9,11 @@
 //   end
 //
 // where <print> is <device> <inode> <birth_ns> <extent> <head_bytes> <head> <tail_bytes> <tail>.
-// Files are those from the oldest that is needed again to the one being read, oldest first; before
-// them stand the last ones that were read to their end, so that their copies are known. Every
-// stream has a place of its own: lines of one stream may be finished (and committed) behind the
-// unfinished line of the other; after a restart reading begins at the lowest place, and what lies
-// before the place of its stream is passed over.
+// Files are those from the oldest that is needed again to the one being read (or to be begun, with
+// extent 0), oldest first; before them stand the last ones that were read to their end, so that
+// their copies are known. Every stream has a place of its own: lines of one stream may be finished
+// (and committed) behind the unfinished line of the other; after a restart reading begins at the
+// lowest place, and what lies before the place of its stream is passed over.
 #pragma once
 
 #include <array>

@@ -83,21 +83,24 @@ bool LogChain::attach(const CheckpointState& state, std::vector<SeenFile> seen, 
     lowest = std::min(lowest, stream.position);
     last_number_ = std::max(last_number_, stream.position.file);
   }
-  bool between_files = true;  // Nothing more is needed of the files of the checkpoint
+  bool between_files = true;
+  std::optional<FilePrint> next;  // What was to be read next, or was read last
+  if (!read_before_.empty()) next = read_before_.back();
   for (const auto& file : state.files) {
     last_number_ = std::max(last_number_, file.number);
-    if (file.number < lowest.file) {
-      remember(file.print);
+    if (file.number >= lowest.file && file.print.extent > 0) {
+      recover({file.number, state.path, file.print}, seen, notes);
+      between_files = false;
       continue;
     }
-    between_files = false;
-    recover({file.number, state.path, file.print}, seen, notes);
+    if (file.print.extent > 0) remember(file.print);
+    next = file.print;
   }
-  const bool any_known = first_unread(seen) > 0;
+  // Nothing was missed when the oldest file is the one that was to be read next, or was read.
+  const bool missed =
+      between_files && next && first_unread(seen) == 0 && index_of(seen, next->key) != 0;
   place(std::move(seen), {}, notes);
-  if (between_files && !any_known && !read_before_.empty() && !files_.empty()) {
-    notes.push_back(gap_note(state.path, read_before_.back()));
-  }
+  if (missed && !files_.empty()) notes.push_back(gap_note(state.path, *next));
   return !files_.empty();
 }
 

@@ -435,7 +435,8 @@ void LogSource::add_checkpoint(LogRead& out) {
   if (pending_ == committed_) return;
   CheckpointState state{path_, chain_.read_before(), {}, pending_};
   for (const auto& file : chain_.files()) {
-    if (file.touched()) state.files.push_back({file.number(), file.print()});
+    const bool to_be_begun = file.number() == cursor_.file;
+    if (file.touched() || to_be_begun) state.files.push_back({file.number(), file.print()});
   }
   out.checkpoints.push_back({name_, encode_checkpoint(state)});
 }
