@@ -90,6 +90,7 @@ void IngestService::run() {
       publish_acks();
     }
     publish_acks();
+    pipeline_->tick();
     {
       MutexLock lock(mutex_);
       status_.counters = pipeline_->counters();
@@ -98,6 +99,7 @@ void IngestService::run() {
       start_connecting();
     }
   }
+  pipeline_->write_collected_alerts();
   client_->disconnect();
 }
 

@@ -7,6 +7,7 @@ namespace observeai::controlplane {
 namespace {
 
 constexpr std::int64_t kSeenEveryMs = 10'000;  // last_seen is written no more often than this
+constexpr std::chrono::seconds kTickEvery(1);
 constexpr std::size_t kMaxUnreadable = 10'000;  // Counts kept at most; beyond, they start over
 // Of the messages with which the control plane tries its broker: nobody's, and no refusal.
 constexpr std::string_view kCanaryTenant = "canary";
@@ -62,6 +63,7 @@ void IngestPipeline::process(const std::vector<mqtt::Message>& group) {
     }
   }
   commit_group();
+  tick();
 }
 
 IngestPipeline::Known* IngestPipeline::admit(const topics::AgentAddress& claimed) {
@@ -137,11 +139,6 @@ void IngestPipeline::take_batch(Known& known, const std::string& payload) {
     alert("batch.forged", agent, "a batch under this agent's name did not carry its seal");
     return;
   }
-  const std::int64_t now_ms = clock_.unix_ms();
-  if (now_ms - known.seen_written_ms >= kSeenEveryMs) {
-    known.seen_written_ms = now_ms;
-    ignore(registry_.seen(agent, now_ms, std::nullopt), "the next batch writes it again");
-  }
   batches_.push_back(std::move(*batch));
 }
 
@@ -155,6 +152,15 @@ void IngestPipeline::commit_group() {
     for (std::size_t i = 0; i < batches_.size(); ++i) settle(batches_[i], (*outcomes)[i]);
   }
   batches_.clear();
+}
+
+// Only for what is new: an old batch can be published again without its host.
+void IngestPipeline::note_seen(const AgentId& agent) {
+  const auto known = known_.find(agent);
+  const std::int64_t now_ms = clock_.unix_ms();
+  if (known == known_.end() || now_ms - known->second.seen_written_ms < kSeenEveryMs) return;
+  known->second.seen_written_ms = now_ms;
+  ignore(registry_.seen(agent, now_ms, std::nullopt), "the next batch writes it again");
 }
 
 void IngestPipeline::settle(const wire::Batch& batch, const Result<model::CommitOutcome>& outcome) {
@@ -172,6 +178,7 @@ void IngestPipeline::settle(const wire::Batch& batch, const Result<model::Commit
     case model::CommitOutcome::kStored:
       ++counters_.batches_stored;
       counters_.signals_stored[static_cast<std::size_t>(batch.header.lane)] += batch.header.n;
+      note_seen(agent);
       break;
     case model::CommitOutcome::kDuplicate:
       ++counters_.batches_duplicate;
@@ -248,15 +255,50 @@ Result<mqtt::Message> IngestPipeline::make_ack(const AckKey& key, const PendingA
 }
 
 void IngestPipeline::alert(const char* kind, const AgentId& agent, const std::string& message) {
-  const std::int64_t now_ms = clock_.unix_ms();
-  model::Alert row;
-  row.kind = kind;
-  row.agent = agent;
+  AlertKey key(kind, agent);
+  if (collected_alerts_.size() >= kMaxAlertsApart && !collected_alerts_.contains(key))
+    key.second = AgentId();
+  const auto [place, is_new] = collected_alerts_.try_emplace(key);
+  CollectedAlert& collected = place->second;
+  model::Alert& row = collected.row;
+  if (row.count == 0) {
+    row.kind = kind;
+    row.agent = key.second;
+    row.first_ms = clock_.unix_ms();
+  }
   row.message = message;
-  row.first_ms = row.last_ms = now_ms;
-  row.count = 1;
-  ignore(alerts_.raise(row), "the counter keeps it visible");
+  row.last_ms = clock_.unix_ms();
+  ++row.count;
+  if (!is_new) return;
   log::warning(std::string(kind) + " " + agent.value() + ": " + message);
+  write_alert(collected);
+}
+
+// What cannot be written is kept, and goes with the next write.
+void IngestPipeline::write_alert(CollectedAlert& collected) {
+  collected.next_write = clock_.steady_now() + kAlertEvery;
+  if (collected.row.count > 0 && alerts_.raise(collected.row)) collected.row.count = 0;
+}
+
+void IngestPipeline::tick() {
+  const auto now = clock_.steady_now();
+  if (now < next_tick_) return;
+  next_tick_ = now + kTickEvery;
+  for (auto at = collected_alerts_.begin(); at != collected_alerts_.end();) {
+    CollectedAlert& collected = at->second;
+    if (now < collected.next_write) {
+      ++at;
+    } else if (collected.row.count == 0) {
+      at = collected_alerts_.erase(at);
+    } else {
+      write_alert(collected);
+      ++at;
+    }
+  }
+}
+
+void IngestPipeline::write_collected_alerts() {
+  for (auto& [key, collected] : collected_alerts_) write_alert(collected);
 }
 
 }  // namespace observeai::controlplane

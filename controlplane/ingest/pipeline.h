@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -57,6 +58,17 @@ class IngestPipeline {
   // this moment and everything asked of the agent since its last one. One that cannot be made because
   // the store does not answer waits on.
   std::vector<mqtt::Message> take_acks(std::size_t most);
+  // Writes what was collected of alerts whose time has come; process() does it too. Call it also when
+  // nothing arrives, at least every few seconds.
+  void tick();
+  // Writes all that was collected: before the end.
+  void write_collected_alerts();
+
+  // One alert (kind, agent) is written at once, and what follows of it once in this time: who sends
+  // rubbish decides neither how much is written nor how much is logged.
+  static constexpr std::chrono::seconds kAlertEvery{10};
+  // Told apart at most; beyond it they are counted by kind, under no agent.
+  static constexpr std::size_t kMaxAlertsApart = 10'000;
 
   // The next message of this agent is checked against the registry again; a waiting ack is not sent.
   void forget(const AgentId& agent) { known_.erase(agent); }
@@ -80,6 +92,11 @@ class IngestPipeline {
     std::size_t content = 0;  // Hash of the body
     std::uint32_t count = 0;
   };
+  using AlertKey = std::pair<std::string, AgentId>;
+  struct CollectedAlert {
+    model::Alert row;  // What is not written yet; count 0 = nothing
+    SteadyTime next_write{};
+  };
 
   Known* admit(const topics::AgentAddress& claimed);
   void take_hello(Known& known, const std::string& payload);
@@ -90,7 +107,9 @@ class IngestPipeline {
   bool is_hopeless(const wire::Batch& batch);
   Result<mqtt::Message> make_ack(const AckKey& key, const PendingAck& pending, Known& known);
   void refuse(const char* reason) { ++counters_.refused[reason]; }
+  void note_seen(const AgentId& agent);
   void alert(const char* kind, const AgentId& agent, const std::string& message);
+  void write_alert(CollectedAlert& collected);
 
   model::AgentRegistry& registry_;
   model::TelemetryWriter& writer_;
@@ -102,6 +121,8 @@ class IngestPipeline {
   SessionTracker sessions_;
   IngestCounters counters_;
   std::map<BatchKey, Refusals> unreadable_;
+  std::map<AlertKey, CollectedAlert> collected_alerts_;
+  SteadyTime next_tick_{};
   std::map<AckKey, PendingAck> acks_;  // Waiting to be taken
   std::vector<wire::Batch> batches_;   // Of the group in hand
 };

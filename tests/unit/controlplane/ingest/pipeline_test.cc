@@ -3,6 +3,7 @@
 #include <set>
 
 #include "controlplane/ingest/pipeline.h"
+#include "protocol/base/log.h"
 #include "protocol/wire/batch_codec.h"
 #include "protocol/wire/sealed.h"
 #include "tests/support/memory_repositories.h"
@@ -62,10 +63,28 @@ class MemoryWriter final : public model::TelemetryWriter {
   void on_committed(std::function<void(const model::Committed&)>) override {}
 };
 
+class CountingAlerts final : public model::AlertRepository {
+ public:
+  test::MemoryAlertRepository kept;
+  int writes = 0;
+  bool broken = false;
+
+  Result<void> raise(const model::Alert& alert) override {
+    if (broken) return Error(Errc::kUnavailable, "disk is full");
+    ++writes;
+    return kept.raise(alert);
+  }
+  Result<void> clear(const std::string& kind, const AgentId& agent,
+                     const std::string& object) override {
+    return kept.clear(kind, agent, object);
+  }
+  Result<std::vector<model::Alert>> open() override { return kept.open(); }
+};
+
 struct Fixture {
   ManualClock clock;
   test::MemoryAgentRegistry registry;
-  test::MemoryAlertRepository alerts;
+  CountingAlerts alerts;
   MemoryWriter writer;
   signing::KeyAgreementPair plane = signing::generate_key_agreement_pair();
   signing::KeyAgreementPair agent_keys = signing::generate_key_agreement_pair();
@@ -244,9 +263,8 @@ TEST_CASE("unknown, pending and revoked agents are refused; revocation holds on 
 
 TEST_CASE("topics outside the grammar and downward channels are refused") {
   Fixture f;
-  CHECK(f
-            .process({{"observeai/v1/x", "y"},
-                      {topics::build(f.address, topics::Channel::kCommand), "z"}})
+  CHECK(f.process(
+             {{"observeai/v1/x", "y"}, {topics::build(f.address, topics::Channel::kCommand), "z"}})
             .empty());
   CHECK(f.refused("bad_topic") == 2);
 }
@@ -355,7 +373,8 @@ TEST_CASE("an old hello that is sent again is refused and is no clone") {
   CHECK(f.process({f.message(first)}).empty());
   CHECK(f.refused("replayed") == 1);
   CHECK_FALSE(f.alerted("agent.clone"));
-  CHECK(f.registry.find(f.address.agent)->value().last_hello->session_nonce == second.session_nonce);
+  CHECK(f.registry.find(f.address.agent)->value().last_hello->session_nonce ==
+        second.session_nonce);
   first.wall_time_ms = 3000;
   CHECK(f.process({f.message(first)}).size() == 1);
   CHECK(f.alerted("agent.clone"));
@@ -367,4 +386,104 @@ TEST_CASE("the messages that try the broker are nobody's refusals") {
   canary.tenant = TenantId::parse("canary").value();
   CHECK(f.process({{topics::build(canary, topics::Channel::kLane0), "trial"}}).empty());
   CHECK(f.pipeline.counters().refused.empty());
+}
+
+TEST_CASE(
+    "a flood of forged messages is one write at once, and one in ten seconds; all are counted") {
+  Fixture f;
+  auto forged = f.message(f.hello());
+  forged.payload.back() ^= 1;
+  const std::vector<mqtt::Message> group(100, forged);
+  const auto told = [&] { return f.alerts.open().value().at(0); };
+
+  f.pipeline.process(group);
+  CHECK(f.alerts.writes == 1);
+  CHECK(told().count == 1);
+  for (int i = 0; i < 8; ++i) {
+    f.clock.advance(std::chrono::seconds(1));
+    f.pipeline.process(group);
+  }
+  CHECK(f.alerts.writes == 1);
+  f.clock.advance(std::chrono::seconds(2));
+  f.pipeline.tick();  // Nothing arrives any more
+  CHECK(f.alerts.writes == 2);
+  CHECK(told().count == 900);
+  CHECK(told().last_ms == f.clock.unix_ms() - 2000);
+  for (int i = 0; i < 30; ++i) {
+    f.clock.advance(std::chrono::seconds(1));
+    f.pipeline.tick();
+  }
+  CHECK(f.alerts.writes == 2);
+  f.pipeline.process({forged});  // Quiet for long: told at once
+  CHECK(f.alerts.writes == 3);
+  CHECK(told().count == 901);
+}
+
+TEST_CASE("alerts of other kinds and other agents do not wait for each other") {
+  Fixture f;
+  auto hello = f.message(f.hello());
+  hello.payload.back() ^= 1;
+  auto batch = f.message(f.batch(wire::Lane::kLogs, 1));
+  batch.payload.back() ^= 1;
+  f.pipeline.process({hello, batch, hello, batch});
+  CHECK(f.alerts.writes == 2);
+  CHECK(f.alerted("hello.forged"));
+  CHECK(f.alerted("batch.forged"));
+}
+
+TEST_CASE("what was collected is written before the end, and kept while the store refuses") {
+  Fixture f;
+  auto forged = f.message(f.hello());
+  forged.payload.back() ^= 1;
+  f.alerts.broken = true;
+  f.pipeline.process({forged, forged, forged});
+  f.clock.advance(std::chrono::seconds(11));
+  f.pipeline.tick();
+  f.alerts.broken = false;
+  CHECK(f.alerts.open()->empty());
+  f.pipeline.write_collected_alerts();
+  CHECK(f.alerts.open()->at(0).count == 3);
+  f.pipeline.write_collected_alerts();
+  CHECK(f.alerts.open()->at(0).count == 3);
+}
+
+TEST_CASE("more alerts than are told apart are counted by kind: memory is bounded") {
+  log::setup("test", log::Level::kError);  // The first of each agent is a line
+  Fixture f;
+  std::vector<mqtt::Message> group;
+  for (std::size_t i = 0; i < IngestPipeline::kMaxAlertsApart + 7; ++i) {
+    model::AgentRecord record;
+    record.id = AgentId::parse("host-" + std::to_string(i)).value();
+    record.tenant = f.address.tenant;
+    record.shard = f.address.shard;
+    record.state = model::AgentState::kActive;
+    record.sealing_public_key = f.agent_keys.public_key;
+    f.registry.insert(record);
+    const topics::AgentAddress address{record.tenant, record.shard, record.id};
+    group.push_back({topics::build(address, topics::Channel::kHello), "junk"});
+  }
+  f.pipeline.process(group);
+  f.pipeline.write_collected_alerts();
+  const auto open = f.alerts.open().value();
+  CHECK(open.size() == IngestPipeline::kMaxAlertsApart + 1);
+  std::uint64_t all = 0;
+  for (const auto& alert : open) {
+    all += alert.count;
+    if (alert.agent.empty()) CHECK(alert.count == 7);
+  }
+  CHECK(all == group.size());
+}
+
+TEST_CASE("a batch published again does not make its host seen") {
+  Fixture f;
+  const auto seen = [&] { return f.registry.find(f.address.agent)->value().last_seen_ms; };
+  const auto recorded = f.message(f.batch(wire::Lane::kLogs, 1));
+  f.process({recorded});
+  const auto then = f.clock.unix_ms();
+  CHECK(seen() == then);
+  f.clock.advance(std::chrono::hours(1));
+  f.process({recorded, f.message(f.batch(wire::Lane::kLogs, 1, "other"))});
+  CHECK(seen() == then);
+  f.process({f.message(f.batch(wire::Lane::kLogs, 2))});
+  CHECK(seen() == f.clock.unix_ms());
 }
