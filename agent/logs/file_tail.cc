@@ -108,8 +108,12 @@ Result<std::vector<SiblingName>> sibling_names(const std::string& path) {
 }
 
 Result<SeenFile> open_one(const SiblingName& name) {
-  // A log may have been replaced by a pipe: never wait in open().
-  UniqueFd fd(::open(name.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  // A log may have been replaced by a pipe: never wait in open(). Nor by a link: we may read more
+  // than whoever planted it.
+  UniqueFd fd(::open(name.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW));
+  if (!fd && errno == ELOOP) {
+    return Error(Errc::kDenied, name.path + " is a symbolic link, which is not followed");
+  }
   if (!fd) return files::from_errno("cannot open " + name.path, errno);
   TRY(const auto facts, stat_file(fd.get()));
   if (!facts.regular) return Error(Errc::kDenied, name.path + " is not a regular file");

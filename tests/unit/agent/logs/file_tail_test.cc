@@ -101,6 +101,9 @@ TEST_CASE("what is no file is refused, without waiting for a pipe's writer") {
   CHECK(open_siblings(dir / "d.log").error().code() == Errc::kDenied);
   REQUIRE(::mkfifo((dir / "p.log").c_str(), 0600) == 0);
   CHECK(open_siblings(dir / "p.log").error().code() == Errc::kDenied);
+  write(dir / "secret", "not for the owner of the log");
+  std::filesystem::create_symlink(dir / "secret", dir / "l.log");
+  CHECK(open_siblings(dir / "l.log").error().code() == Errc::kDenied);
 }
 
 TEST_CASE("prints grow with what was read and are the same whether read in parts or loaded") {
