@@ -11,25 +11,29 @@ constexpr const char* kAllEpochs = "SELECT no, agent, epoch FROM epochs ORDER BY
 constexpr const char* kAllCursors = "SELECT epoch_no, lane, contiguous, ahead FROM cursors";
 constexpr const char* kAllStored =
     "SELECT epoch_no, source, lane, total, merged_through, recent, updated_ms FROM stored";
-constexpr const char* kAllSettled = "SELECT epoch_no, source, lane, as_of_seq, updated_ms FROM ledger";
+constexpr const char* kAllSettled =
+    "SELECT epoch_no, source, lane, as_of_seq, updated_ms FROM ledger";
 constexpr const char* kWriteCursor =
     "INSERT OR REPLACE INTO cursors(epoch_no, lane, contiguous, ahead) VALUES(?,?,?,?)";
 constexpr const char* kWriteStored =
-    "INSERT OR REPLACE INTO stored(epoch_no, source, lane, total, merged_through, recent, updated_ms)"
+    "INSERT OR REPLACE INTO stored(epoch_no, source, lane, total, merged_through, recent, "
+    "updated_ms)"
     " VALUES(?,?,?,?,?,?,?)";
 constexpr const char* kForgetLedger = "DELETE FROM ledger WHERE epoch_no=? AND source=? AND lane=?";
 constexpr const char* kForgetStored = "DELETE FROM stored WHERE epoch_no=? AND source=? AND lane=?";
 constexpr const char* kWriteSealing = "UPDATE sealing SET sealed_through=?";
 
 Error broken(const char* what) {
-  return Error(Errc::kCorrupt, std::string("state.db: ") + what + " of an epoch or lane that is none");
+  return Error(Errc::kCorrupt,
+               std::string("state.db: ") + what + " of an epoch or lane that is none");
 }
 
 }  // namespace
 
 Result<void> write_cursor(sql::Database& db, std::int64_t epoch_no, std::size_t lane,
                           const LaneCursor& cursor) {
-  TRY_VOID(db.run(kWriteCursor, epoch_no, lane, cursor.contiguous(), sql::Blob(cursor.pack_ahead())));
+  TRY_VOID(
+      db.run(kWriteCursor, epoch_no, lane, cursor.contiguous(), sql::Blob(cursor.pack_ahead())));
   return {};
 }
 
@@ -50,7 +54,8 @@ void LastValue::take(std::int64_t sample_ms, double sample) {
 }
 
 void LastValue::set_before(std::uint64_t age_ms, double sample) {
-  before_age_ms = age_ms <= std::numeric_limits<std::uint32_t>::max() ? static_cast<std::uint32_t>(age_ms) : 0;
+  before_age_ms =
+      age_ms <= std::numeric_limits<std::uint32_t>::max() ? static_cast<std::uint32_t>(age_ms) : 0;
   before = sample;
 }
 
@@ -91,8 +96,8 @@ std::vector<EpochState*> EpochBook::of_agent(const AgentId& agent) {
     for (const auto& [no, state] : by_no_) out.push_back(state.get());
     return out;
   }
-  for (auto at = by_key_.lower_bound({agent, Epoch{}}); at != by_key_.end() && at->first.first == agent;
-       ++at) {
+  for (auto at = by_key_.lower_bound({agent, Epoch{}});
+       at != by_key_.end() && at->first.first == agent; ++at) {
     out.push_back(at->second);
   }
   std::sort(out.begin(), out.end(), [](const auto* a, const auto* b) { return a->no < b->no; });
@@ -193,8 +198,9 @@ Result<void> EpochBook::write_unsealed(sql::Database& db, std::int64_t sealed_th
     }
     for (const auto& [key, stored] : state->stored) {
       if (!stored.unsealed) continue;
-      TRY_VOID(db.run(kWriteStored, no, key.source, static_cast<int>(key.lane), stored.count.total(),
-                      stored.count.merged_through(), sql::Blob(stored.count.pack_recent()), now_ms));
+      TRY_VOID(db.run(kWriteStored, no, key.source, static_cast<int>(key.lane),
+                      stored.count.total(), stored.count.merged_through(),
+                      sql::Blob(stored.count.pack_recent()), now_ms));
     }
   }
   TRY_VOID(db.run(kWriteSealing, sealed_through));

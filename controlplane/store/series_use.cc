@@ -13,12 +13,15 @@ constexpr int kEpochsOfCall = 1'000;
 
 constexpr const char* kMark = "UPDATE series SET used_ms=? WHERE epoch_no=? AND id=?";
 constexpr const char* kUnused =
-    "SELECT epoch_no, id FROM series WHERE (epoch_no, id)>(?, ?) AND used_ms<=? ORDER BY epoch_no, id LIMIT ?";
+    "SELECT epoch_no, id FROM series WHERE (epoch_no, id)>(?, ?) AND used_ms<=? ORDER BY epoch_no, "
+    "id LIMIT ?";
 constexpr const char* kDropSeries = "DELETE FROM series WHERE epoch_no=? AND id=?";
 constexpr const char* kLeftBehind =
-    "SELECT no FROM epochs e WHERE first_ms<? AND no<(SELECT max(no) FROM epochs WHERE agent=e.agent)"
+    "SELECT no FROM epochs e WHERE first_ms<? AND no<(SELECT max(no) FROM epochs WHERE "
+    "agent=e.agent)"
     " AND NOT EXISTS (SELECT 1 FROM series WHERE epoch_no=e.no) ORDER BY no LIMIT ?";
-constexpr const char* kHasBatches = "SELECT count(*) FROM (SELECT 1 FROM batches WHERE epoch_no=? LIMIT 1)";
+constexpr const char* kHasBatches =
+    "SELECT count(*) FROM (SELECT 1 FROM batches WHERE epoch_no=? LIMIT 1)";
 constexpr const char* kDropEpoch[] = {
     "DELETE FROM cursors WHERE epoch_no=?",         "DELETE FROM control_batches WHERE epoch_no=?",
     "DELETE FROM control_waiting WHERE epoch_no=?", "DELETE FROM ledger WHERE epoch_no=?",
@@ -124,14 +127,14 @@ Result<void> SeriesUse::drop_series(const std::vector<SeriesKey>& unused, std::i
 
 Result<std::vector<std::int64_t>> SeriesUse::epochs_left_behind(std::int64_t before_ms) {
   TRY(auto candidates, state_.read([&](sql::Database& db) -> Result<std::vector<std::int64_t>> {
-        TRY(auto row, db.query(kLeftBehind, before_ms, kEpochsOfCall));
-        std::vector<std::int64_t> numbers;
-        for (;;) {
-          TRY(const bool more, row.step());
-          if (!more) return numbers;
-          numbers.push_back(row.integer(0));
-        }
-      }));
+    TRY(auto row, db.query(kLeftBehind, before_ms, kEpochsOfCall));
+    std::vector<std::int64_t> numbers;
+    for (;;) {
+      TRY(const bool more, row.step());
+      if (!more) return numbers;
+      numbers.push_back(row.integer(0));
+    }
+  }));
   for (const auto& partition : partitions_.snapshot()) {
     if (candidates.empty()) break;
     TRY_VOID(partition->read([&](sql::Database& db) -> Result<void> {
