@@ -55,12 +55,35 @@ Problem inside_problem(std::string_view what) {
           "its log says more"};
 }
 
+// "/var/lib/observeai/state.db: disk I/O error", also with a relative path.
+bool names_a_file(std::string_view message) {
+  if (message.find(".db") != std::string_view::npos) return true;
+  for (auto at = message.find('/'); at != std::string_view::npos; at = message.find('/', at + 1)) {
+    const bool begins =
+        at == 0 || std::string_view(" \"'(:").find(message[at - 1]) != std::string_view::npos;
+    if (begins && at + 1 < message.size() && message[at + 1] != ' ') return true;
+  }
+  return false;
+}
+
+// Errors of our own stores name files and statements: these belong in the log, whatever their code.
+Problem for_client(const Problem& problem) {
+  const bool passing = problem.code == Errc::kUnavailable || problem.code == Errc::kTimeout;
+  const bool inside = problem.code == Errc::kInternal || problem.code == Errc::kCorrupt;
+  if (inside) return inside_problem(problem.message);
+  if (!problem.is_foreign || !(passing || names_a_file(problem.message))) return problem;
+  if (!passing && problem.code != Errc::kLimit) return inside_problem(problem.message);
+  log::error("a request failed: " + log::printable(problem.message, 500));
+  return {503, Errc::kUnavailable, "the control plane cannot do this just now",
+          "try again in a moment; its log says more"};
+}
+
 }  // namespace
 
 Reply Api::handle(const Request& request) {
   try {
     auto reply = answer(request);
-    return reply ? std::move(*reply) : problem_reply(reply.error());
+    return reply ? std::move(*reply) : problem_reply(for_client(reply.error()));
   } catch (const std::exception& exception) {
     return problem_reply(inside_problem(exception.what()));
   }
@@ -71,7 +94,7 @@ std::optional<Reply> Api::refuse_body(const Request& request) {
     const auto matched = match(request.method, split_target(request.target).first);
     if (!matched) return problem_reply(matched.error());
     const auto identity = admit(request, *matched->route);
-    if (!identity) return problem_reply(identity.error());
+    if (!identity) return problem_reply(for_client(identity.error()));
     return std::nullopt;
   } catch (const std::exception& exception) {
     return problem_reply(inside_problem(exception.what()));
@@ -97,10 +120,6 @@ Answer<Reply> Api::answer(const Request& request) {
             dependencies_.clock.unix_ms(),
             std::move(directory)};
   auto reply = matched.route->handler(call);
-  // Errors of our own stores name files and statements: they belong in the log.
-  if (!reply && (reply.error().code == Errc::kInternal || reply.error().code == Errc::kCorrupt)) {
-    return inside_problem(reply.error().message);
-  }
   if (reply && reply->follower) {
     reply->may_go_on = [&access = dependencies_.access, key_id = identity.key_id] {
       const auto valid = access.still_valid(key_id);

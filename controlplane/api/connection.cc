@@ -1,5 +1,7 @@
 #include "controlplane/api/connection.h"
 
+#include <iterator>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
@@ -39,6 +41,8 @@ std::optional<Problem> check_header(const Fields& header) {
       !once(http::field::authorization) || !once(http::field::content_type)) {
     return bad("a header that may come once came twice");
   }
+  // What comes after the body would be believed like what came before it.
+  if (header.count(http::field::trailer) != 0) return bad("trailers are not read here");
   const bool chunked = header.count(http::field::transfer_encoding) != 0;
   const bool has_length = header.count(http::field::content_length) != 0;
   if (chunked && has_length) return bad("Content-Length and Transfer-Encoding exclude each other");
@@ -53,6 +57,10 @@ std::optional<Problem> check_header(const Fields& header) {
   if (has_body && header.method() != http::verb::post) return bad("only POST requests have a body");
   if (!header.target().starts_with('/')) return bad("the address must begin with /");
   return std::nullopt;
+}
+
+std::size_t count_fields(const Fields& header) {
+  return static_cast<std::size_t>(std::distance(header.begin(), header.end()));
 }
 
 // nullopt: nobody is there to be answered.
@@ -187,7 +195,8 @@ asio::awaitable<bool> Connection::wait_for_first_byte() {
   co_return true;
 }
 
-asio::awaitable<bool> Connection::read_request(Parser& parser) {
+// `request` is taken from the header alone; its body comes last.
+asio::awaitable<bool> Connection::read_request(Parser& parser, Request& request) {
   parser.header_limit(kMaxHeaderBytes);
   parser.body_limit(kMaxBodyBytes);
   arm(shared_.options.deadlines.header);
@@ -206,10 +215,12 @@ asio::awaitable<bool> Connection::read_request(Parser& parser) {
     co_await refuse(problem_reply(*problem));
     co_return false;
   }
+  request = head_of(parser);
   if (parser.is_done()) co_return true;
+  const std::size_t fields_before = count_fields(parser.get().base());
   // A body takes memory and time: it is read only from those who may send it.
   disarm();
-  auto admission = admit_on_worker(shared_.api, head_of(parser));
+  auto admission = admit_on_worker(shared_.api, request);
   std::optional<Reply> refusal = co_await asio::co_spawn(shared_.workers.get_executor(),
                                                          std::move(admission), asio::use_awaitable);
   if (closed_) co_return false;
@@ -224,6 +235,13 @@ asio::awaitable<bool> Connection::read_request(Parser& parser) {
     if (problem) co_await refuse(problem_reply(*problem));
     co_return false;
   }
+  // Beast adds the fields that follow the last chunk to those of the header.
+  if (count_fields(parser.get().base()) != fields_before) {
+    problem = Problem(400, Errc::kInvalid, "trailers are not read here");
+    co_await refuse(problem_reply(*problem));
+    co_return false;
+  }
+  request.body = std::move(parser.get().body());
   co_return true;
 }
 
@@ -242,14 +260,13 @@ asio::awaitable<bool> Connection::serve_one() {
   const bool begun = co_await wait_for_first_byte();
   if (!begun) co_return false;
   Parser parser;
-  const bool complete = co_await read_request(parser);
+  Request request;
+  const bool complete = co_await read_request(parser, request);
   if (!complete) co_return false;
   disarm();
   ++shared_.counters.requests;
   const bool keep_alive = parser.keep_alive();
   const bool head_only = parser.get().method() == http::verb::head;
-  Request request = head_of(parser);
-  request.body = std::move(parser.get().body());
   auto work = handle_on_worker(shared_.api, std::move(request));
   Reply reply =
       co_await asio::co_spawn(shared_.workers.get_executor(), std::move(work), asio::use_awaitable);

@@ -61,7 +61,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Co<void> run(std::shared_ptr<Connection> self);
   Co<bool> serve_one();  // False: no further request on this connection
-  Co<bool> read_request(Parser& parser);
+  Co<bool> read_request(Parser& parser, Request& request);
   Co<bool> wait_for_first_byte();
   Co<bool> write(Reply reply, bool keep_alive, bool head_only);
   Co<bool> refuse(Reply reply);

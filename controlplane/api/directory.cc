@@ -11,6 +11,8 @@ constexpr std::size_t kShortestPrefix = 4;
 constexpr std::size_t kShortestPart = 3;  // Of a name
 constexpr std::size_t kMaxCandidates = 20;
 constexpr std::size_t kContainerIdLength = 64;
+// Rows of more hosts than this get their names from one pass over the index of names.
+constexpr std::size_t kFewInventories = 8;
 
 bool is_container_id(std::string_view text) {
   return text.size() == kContainerIdLength &&
@@ -19,6 +21,13 @@ bool is_container_id(std::string_view text) {
 
 bool is_prefix(const std::string& text, const std::string& whole) {
   return text.size() >= kShortestPrefix && whole.starts_with(text);
+}
+
+// "unit/ssh.service" -> "unit", "ssh.service"
+std::pair<std::string, std::string> parts_of(const wire::Target& target) {
+  const auto slash = target.find('/');
+  if (slash == wire::Target::npos) return {"", target};
+  return {target.substr(0, slash), target.substr(slash + 1)};
 }
 
 std::string did_you_mean(const std::string& text, const std::vector<std::string>& names,
@@ -94,38 +103,45 @@ Answer<model::AgentRecord> Directory::exact_agent(const std::string& id) {
 }
 
 Answer<const model::HostInventory*> Directory::inventory(const AgentId& agent) {
-  if (!is_mine(agent)) return static_cast<const model::HostInventory*>(nullptr);
   auto found = inventories_.find(agent);
   if (found == inventories_.end()) {
-    if (all_inventories_) return static_cast<const model::HostInventory*>(nullptr);
-    TRY(auto read, telemetry_.inventory(agent));
+    TRY(auto read, read_inventory(agent));
     found = inventories_.emplace(agent, std::move(read)).first;
   }
   return found->second ? &*found->second : static_cast<const model::HostInventory*>(nullptr);
 }
 
-Answer<std::vector<const model::HostInventory*>> Directory::inventories(
-    const std::string& host_text) {
-  std::vector<const model::HostInventory*> out;
+Answer<std::optional<model::HostInventory>> Directory::read_inventory(const AgentId& agent) {
+  if (!is_mine(agent)) return std::optional<model::HostInventory>();
+  TRY(auto read, telemetry_.inventory(agent));
+  return read;
+}
+
+Answer<std::vector<AgentId>> Directory::hosts(const std::string& host_text) {
+  std::vector<AgentId> out;
   if (!host_text.empty()) {
     TRY(const auto agent, host(host_text));
-    TRY(const auto* one, inventory(agent.id));
-    if (one != nullptr) out.push_back(one);
+    out.push_back(agent.id);
     return out;
   }
-  if (!all_inventories_) {
-    TRY(auto all, telemetry_.inventories(tenant_));
-    inventories_.clear();
-    for (auto& one : all) {
-      const AgentId agent = one.agent;
-      if (is_mine(agent)) inventories_.emplace(agent, std::move(one));
-    }
-    all_inventories_ = true;
-  }
-  for (const auto& [agent, one] : inventories_) {
-    if (one) out.push_back(&*one);
-  }
+  TRY(const auto* known, agents());
+  for (const auto& [id, agent] : *known) out.push_back(id);
   return out;
+}
+
+Answer<std::vector<model::InventoryCounts>> Directory::counts() {
+  TRY(auto counts, telemetry_.inventory_counts(tenant_));
+  std::erase_if(counts, [this](const auto& one) { return !is_mine(one.agent); });
+  return counts;
+}
+
+Answer<std::vector<model::TargetName>> Directory::target_names(const AgentId& only,
+                                                               const std::string& text) {
+  TRY(auto names, telemetry_.target_names(tenant_, text));
+  std::erase_if(names, [&](const auto& one) {
+    return only.empty() ? !is_mine(one.agent) : one.agent != only;
+  });
+  return names;
 }
 
 Answer<ResolvedTarget> Directory::target(const std::string& text, const std::string& host_text) {
@@ -140,35 +156,28 @@ Answer<ResolvedTarget> Directory::target(const std::string& text, const std::str
   const auto slash = text.find('/');
   const std::string kind = slash == std::string::npos ? "" : text.substr(0, slash);
   const std::string rest = slash == std::string::npos ? text : text.substr(slash + 1);
-  TRY(const auto where, inventories(host_text));
-  std::vector<Match> exact;
-  std::vector<Match> begun;
-  std::vector<Match> loose;  // By service or by a part of the name, where the others find nothing
-  std::vector<Match> loose_running;
-  for (const auto* inventory : where) {
-    for (const auto& container : inventory->containers) {
-      if (kind != "" && kind != "container") break;
-      const Match match{inventory, "container/" + container.id, container.name};
-      if (container.id == rest || container.name == rest) {
-        exact.push_back(match);
-      } else if (is_prefix(rest, container.id)) {
-        begun.push_back(match);
+  TRY(const auto names, target_names(resolved.agent, rest));
+  std::vector<model::TargetName> exact;
+  std::vector<model::TargetName> begun;
+  std::vector<model::TargetName> loose;  // By service or by a part of the name, if nothing else fits
+  std::vector<model::TargetName> loose_running;
+  for (const auto& one : names) {
+    const auto [its_kind, id] = parts_of(one.target);
+    if (its_kind == "container" && (kind.empty() || kind == its_kind)) {
+      if (id == rest || one.name == rest) {
+        exact.push_back(one);
+      } else if (is_prefix(rest, id)) {
+        begun.push_back(one);
       } else if (rest.size() >= kShortestPart &&
-                 (container.service == rest || container.name.find(rest) != std::string::npos)) {
-        (container.state == "running" ? loose_running : loose).push_back(match);
+                 (one.service == rest || one.name.find(rest) != std::string::npos)) {
+        (one.is_running ? loose_running : loose).push_back(one);
       }
-    }
-    for (const auto& unit : inventory->units) {
-      if (kind == "unit" ? unit.name == rest
-                         : kind.empty() && (unit.name == rest || unit.name == rest + ".service")) {
-        // A container's own name is meant before a unit's without its ".service".
-        (kind.empty() && unit.name != rest ? begun : exact)
-            .push_back({inventory, "unit/" + unit.name, unit.name});
-      }
-    }
-    for (const auto& process : inventory->processes) {
-      if (kind == "process" && process.key == rest)
-        exact.push_back({inventory, text, process.name});
+    } else if (its_kind == "unit" && (kind.empty() || kind == its_kind)) {
+      // A container's own name is meant before a unit's without its ".service".
+      if (id == rest) exact.push_back(one);
+      if (kind.empty() && id == rest + ".service") begun.push_back(one);
+    } else if (its_kind == "process" && kind == its_kind && id == rest) {
+      exact.push_back(one);
     }
   }
   for (const auto* matches : {&exact, &begun, &loose_running, &loose}) {
@@ -179,35 +188,32 @@ Answer<ResolvedTarget> Directory::target(const std::string& text, const std::str
     resolved.target = "container/" + rest;
     return resolved;
   }
-  return unknown_target(text, where);
+  return unknown_target(text, resolved.agent);
 }
 
-Answer<ResolvedTarget> Directory::one_of(const std::vector<Match>& matches,
+Answer<ResolvedTarget> Directory::one_of(const std::vector<model::TargetName>& matches,
                                          const std::string& text) {
-  if (matches.size() == 1)
-    return ResolvedTarget{matches.front().inventory->agent, matches.front().target};
+  if (matches.size() == 1) return ResolvedTarget{matches.front().agent, matches.front().target};
   Problem problem(
       409, Errc::kInvalid,
       "\"" + log::printable(text, 80) + "\" names " + std::to_string(matches.size()) + " targets",
       "name the host, or use the target of one of the candidates");
   problem.parameter = "target";
   for (const auto& match : matches) {
-    if (problem.candidates.size() < kMaxCandidates) {
-      problem.candidates.push_back(candidate(match.inventory->agent, match.target, match.name));
-    }
+    if (problem.candidates.size() < kMaxCandidates)
+      problem.candidates.push_back(candidate(match.agent, match.target, match.name));
   }
   return problem;
 }
 
-Problem Directory::unknown_target(const std::string& text,
-                                  const std::vector<const model::HostInventory*>& where) {
+Answer<ResolvedTarget> Directory::unknown_target(const std::string& text, const AgentId& only) {
   std::vector<std::string> names = {wire::kHostTarget};
-  for (const auto* inventory : where) {
-    for (const auto& container : inventory->containers) names.push_back(container.name);
-    for (const auto& unit : inventory->units) {
-      names.push_back(unit.name);
-      names.push_back("unit/" + unit.name);
-    }
+  TRY(const auto known, target_names(only, ""));
+  for (const auto& one : known) {
+    const auto [kind, id] = parts_of(one.target);
+    if (kind == "process") continue;
+    names.push_back(one.name);
+    if (kind == "unit") names.push_back(one.target);
   }
   Problem problem(
       404, Errc::kNotFound, "no target \"" + log::printable(text, 100) + "\"",
@@ -230,9 +236,20 @@ std::string Directory::hostname(const AgentId& agent) {
 }
 
 std::string Directory::name(const AgentId& agent, const wire::Target& target) {
-  const bool plain = target == wire::kHostTarget || target.starts_with("unit/");
-  const auto known = plain ? Answer<const model::HostInventory*>(nullptr) : inventory(agent);
-  return name_in(known ? *known : nullptr, target);
+  if (target == wire::kHostTarget || target.starts_with("unit/")) return name_in(nullptr, target);
+  if (!names_ && (inventories_.contains(agent) || inventories_.size() < kFewInventories)) {
+    const auto known = inventory(agent);
+    return name_in(known ? *known : nullptr, target);
+  }
+  if (!names_) {
+    names_.emplace();
+    auto read = target_names(AgentId(), "");
+    if (read) {
+      for (auto& one : *read) names_->emplace(std::pair(one.agent, one.target), std::move(one.name));
+    }
+  }
+  const auto found = names_->find(std::pair(agent, target));
+  return found == names_->end() ? target : found->second;
 }
 
 }  // namespace observeai::controlplane::api

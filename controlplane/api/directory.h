@@ -29,10 +29,16 @@ class Directory {
   // By the whole id only.
   Answer<model::AgentRecord> exact_agent(const std::string& id);
 
-  // nullptr when nothing is known of the agent yet.
+  // nullptr when nothing is known of the agent yet. Kept for the rest of the request.
   Answer<const model::HostInventory*> inventory(const AgentId& agent);
-  // Of one host, or of all when `host_text` is empty.
-  Answer<std::vector<const model::HostInventory*>> inventories(const std::string& host_text);
+  // The same, not kept: for going over many hosts with one of them in memory at a time.
+  Answer<std::optional<model::HostInventory>> read_inventory(const AgentId& agent);
+  // The host that `host_text` names; every agent, in order, when it is empty.
+  Answer<std::vector<AgentId>> hosts(const std::string& host_text);
+  // How much there is on each host, without reading inventories.
+  Answer<std::vector<model::InventoryCounts>> counts();
+  // Of one host, or of all when `only` is empty. `text` as in TelemetryReader::target_names.
+  Answer<std::vector<model::TargetName>> target_names(const AgentId& only, const std::string& text);
 
   // `text` and `host_text` may be empty: every target, every host.
   Answer<ResolvedTarget> target(const std::string& text, const std::string& host_text);
@@ -42,22 +48,18 @@ class Directory {
   std::string name(const AgentId& agent, const wire::Target& target);
 
  private:
-  struct Match {
-    const model::HostInventory* inventory;
-    wire::Target target;
-    std::string name;
-  };
-  Answer<ResolvedTarget> one_of(const std::vector<Match>& matches, const std::string& text);
-  Problem unknown_target(const std::string& text,
-                         const std::vector<const model::HostInventory*>& where);
+  Answer<ResolvedTarget> one_of(const std::vector<model::TargetName>& matches,
+                                const std::string& text);
+  Answer<ResolvedTarget> unknown_target(const std::string& text, const AgentId& only);
   Candidate candidate(const AgentId& agent, const wire::Target& target, const std::string& name);
 
   model::AgentRegistry& registry_;
   model::TelemetryReader& telemetry_;
   const TenantId tenant_;
   std::optional<std::map<AgentId, model::AgentRecord>> agents_;
-  bool all_inventories_ = false;
   std::map<AgentId, std::optional<model::HostInventory>> inventories_;
+  // Names of everything, once rows of many hosts want them.
+  std::optional<std::map<std::pair<AgentId, wire::Target>, std::string>> names_;
 };
 
 }  // namespace observeai::controlplane::api

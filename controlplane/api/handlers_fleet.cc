@@ -123,8 +123,15 @@ Answer<Reply> get_agents(Call& call) {
 }
 
 Answer<Reply> get_agent(Call& call) {
-  TRY(const auto agent, call.directory.host(call.path_argument));
-  return agent_reply(call, agent.id);
+  auto agent = call.directory.host(call.path_argument);
+  if (!agent && agent.error().status == 404) {
+    // It asks for an identity: `agent list` also has those that are no host's any more.
+    agent.error().message = "no agent \"" + log::printable(call.path_argument, 80) + "\"";
+    if (!agent.error().hint.starts_with("did you mean"))
+      agent.error().hint = "`observeai agent list` lists them";
+  }
+  if (!agent) return agent.error();
+  return agent_reply(call, agent->id);
 }
 
 Answer<Reply> post_agent_revoke(Call& call) {
@@ -181,7 +188,7 @@ Answer<Reply> delete_token(Call& call) {
   TRY(auto token, call.world.tokens.find(call.path_argument));
   if (!token || token->tenant != call.identity.tenant) {
     return Problem(404, Errc::kNotFound, "no token " + log::printable(call.path_argument, 80),
-                   "GET /v1/tokens lists them");
+                   "`observeai token list` lists them");
   }
   if (token->revoked_ms == 0) {
     TRY_VOID(call.world.tokens.revoke(token->id, call.now_ms));
@@ -221,9 +228,12 @@ Answer<Reply> post_key(Call& call) {
 }
 
 Answer<Reply> delete_key(Call& call) {
-  TRY(const auto key, call.world.access.revoke_key(call.identity.actor(), call.identity.tenant,
-                                                   call.path_argument));
-  return json_reply(key_json(key, call.now_ms));
+  auto key = call.world.access.revoke_key(call.identity.actor(), call.identity.tenant,
+                                          call.path_argument);
+  if (!key && key.error().code() == Errc::kNotFound)
+    return Problem(404, Errc::kNotFound, key.error().message(), "`observeai key list` lists them");
+  if (!key) return key.error();
+  return json_reply(key_json(*key, call.now_ms));
 }
 
 Answer<Reply> get_audit(Call& call) {

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::int64_t kForeverMs = 253'402'300'800'000;
 constexpr std::int64_t kDefaultTail = 100;
+// Of what a store numbers its rows with.
+constexpr std::uint64_t kMaxNumber = std::numeric_limits<std::int64_t>::max();
 
 Reply stream_reply(std::shared_ptr<Follower> follower) {
   Reply reply;
@@ -41,13 +43,24 @@ std::string live_frame(std::size_t rows, const std::string& id) {
   return event_frame("live", id, {{"rows", rows}});
 }
 
+Problem bad_event_id() {
+  return bad_parameter("Last-Event-ID", "is not an id of this stream",
+                       "leave the header out to begin anew");
+}
+
 // After a broken connection: where the last row that was received stands.
 Answer<std::optional<model::LogPosition>> resume_position(const std::string& last_event_id) {
   if (last_event_id.empty()) return std::optional<model::LogPosition>();
   const auto position = parse_position(last_event_id);
-  if (position) return position;
-  return bad_parameter("Last-Event-ID", "is not an id of this stream",
-                       "leave the header out to begin anew");
+  if (position && position->partition_ms >= 0 && position->batch <= kMaxNumber) return position;
+  return bad_event_id();
+}
+
+Answer<std::optional<std::uint64_t>> resume_id(const std::string& last_event_id) {
+  if (last_event_id.empty()) return std::optional<std::uint64_t>();
+  const auto id = text::parse_u64(last_event_id);
+  if (!id || *id > kMaxNumber) return bad_event_id();
+  return std::optional(*id);
 }
 
 }  // namespace
@@ -99,7 +112,7 @@ Answer<Reply> get_events_follow(Call& call) {
       call.directory.target(call.params.text("target"), call.params.text("host")));
   filter.agent = resolved.agent;
   filter.target = resolved.target;
-  const auto resume = text::parse_u64(call.request.last_event_id);
+  TRY(const auto resume, resume_id(call.request.last_event_id));
   const bool resumes = resume || after >= 0;
 
   TRY(auto follower, follow(call, filter));  // Before the past is read

@@ -4,6 +4,7 @@
 #include "controlplane/api/body.h"
 #include "controlplane/api/handlers.h"
 #include "controlplane/api/listing.h"
+#include "controlplane/api/sight.h"
 #include "controlplane/api/to_json.h"
 #include "controlplane/api/usage.h"
 #include "protocol/base/log.h"
@@ -25,7 +26,7 @@ std::string state_of(const model::AgentRecord& agent, std::int64_t now_ms) {
     case model::AgentState::kActive:
       break;
   }
-  return now_ms - agent.last_seen_ms < kOnlineMs ? "online" : "offline";
+  return is_online(agent, now_ms) ? "online" : "offline";
 }
 
 bool is_running(const wire::Container& container) {
@@ -182,13 +183,12 @@ Answer<json::object> host_counts(Call& call) {
 
 Answer<Reply> get_status(Call& call) {
   TRY(auto hosts, host_counts(call));
-  TRY(const auto inventories, call.directory.inventories(""));
-  std::int64_t total = 0;
-  std::int64_t running = 0;
-  for (const auto* inventory : inventories) {
-    total += static_cast<std::int64_t>(inventory->containers.size());
-    running +=
-        std::count_if(inventory->containers.begin(), inventory->containers.end(), is_running);
+  TRY(const auto counts, call.directory.counts());
+  std::uint64_t total = 0;
+  std::uint64_t running = 0;
+  for (const auto& host : counts) {
+    total += host.containers;
+    running += host.containers_running;
   }
   TRY(const auto alerts, visible_alerts(call));
   json::object by_kind;
@@ -213,13 +213,12 @@ Answer<Reply> get_status(Call& call) {
 Answer<Reply> get_hosts(Call& call) {
   TRY(auto page, Listing::create(call.params));
   TRY(const auto* agents, call.directory.agents());
-  TRY_VOID(call.directory.inventories(""));  // All at once, not one by one
   TRY(const auto alerts, visible_alerts(call));
   auto open = alerts_by_agent(alerts);
   for (const auto& [id, agent] : *agents) {
     if (!page.wants(id.value())) continue;
-    TRY(const auto* inventory, call.directory.inventory(id));
-    page.add(host_json(call, agent, inventory, open[id]));
+    TRY(const auto inventory, call.directory.read_inventory(id));
+    page.add(host_json(call, agent, inventory ? &*inventory : nullptr, open[id]));
   }
   return page.reply({{"now_ms", call.now_ms}}, "hosts");
 }

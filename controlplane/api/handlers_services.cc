@@ -5,6 +5,7 @@
 
 #include "controlplane/api/handlers.h"
 #include "controlplane/api/listing.h"
+#include "controlplane/api/sight.h"
 #include "controlplane/api/to_json.h"
 
 namespace observeai::controlplane::api {
@@ -18,6 +19,7 @@ struct Member {
   AgentId agent;
   std::string hostname;
   bool host_is_online = false;
+  bool is_known = true;  // What runs now, not what ran when it was last seen
   wire::Target target;
   std::string name;
   std::string state;
@@ -45,12 +47,15 @@ Verdict roll_up(const Service& service) {
   std::size_t running = 0;
   std::string trouble;
   bool any_online = false;
+  bool any_known = false;
   for (const auto& member : service.members) {
     any_online = any_online || member.host_is_online;
+    any_known = any_known || member.is_known;
     if (member.runs) ++running;
     if (!member.trouble.empty() && trouble.empty()) trouble = member.name + " " + member.trouble;
   }
   if (!any_online) return {"unknown", "its hosts are offline"};
+  if (!any_known) return {"unknown", "Docker does not answer there"};
   if (running == 0) return {"down", trouble};
   return {trouble.empty() ? "healthy" : "degraded", trouble};
 }
@@ -100,8 +105,8 @@ json::object service_json(const ServiceKey& key, const Service& service) {
                        {"hostname", member.hostname},
                        {"target", member.target},
                        {"name", member.name},
-                       {"state", member.state},
-                       {"health", member.health}});
+                       {"state", member.is_known ? member.state : "unknown"},
+                       {"health", member.is_known ? member.health : ""}});
   }
   for (const auto& hostname : hostnames) hosts.emplace_back(hostname);
   const auto verdict = roll_up(service);
@@ -126,11 +131,14 @@ bool is_leftover(const ServiceKey& key, const Service& service) {
 }
 
 void collect(std::map<ServiceKey, Service>& services, const model::HostInventory& inventory,
-             const Member& host) {
+             const model::AgentRecord& host, std::int64_t now_ms) {
+  const bool online = is_online(host, now_ms);
+  const bool sees_containers = sight_of(host, inventory.host, now_ms).is_known;
   const auto add = [&](const ServiceKey& key, Member member) {
-    member.agent = host.agent;
+    member.agent = host.id;
     member.hostname = host.hostname;
-    member.host_is_online = host.host_is_online;
+    member.host_is_online = online;
+    member.is_known = key.kind == "container" ? sees_containers : online;
     services[key].members.push_back(std::move(member));
   };
   for (const auto& container : inventory.containers) {
@@ -146,17 +154,14 @@ void collect(std::map<ServiceKey, Service>& services, const model::HostInventory
 }  // namespace
 
 Answer<Reply> get_services(Call& call) {
-  TRY(const auto inventories, call.directory.inventories(call.params.text("host")));
+  TRY(const auto hosts, call.directory.hosts(call.params.text("host")));
   TRY(const auto* agents, call.directory.agents());
   std::map<ServiceKey, Service> services;
-  for (const auto* inventory : inventories) {
-    const auto agent = agents->find(inventory->agent);
-    if (agent == agents->end() || agent->second.state == model::AgentState::kRevoked) continue;
-    Member host;
-    host.agent = inventory->agent;
-    host.hostname = agent->second.hostname;
-    host.host_is_online = call.now_ms - agent->second.last_seen_ms < kOnlineMs;
-    collect(services, *inventory, host);
+  for (const auto& id : hosts) {
+    const auto& agent = agents->at(id);
+    if (agent.state == model::AgentState::kRevoked) continue;
+    TRY(const auto inventory, call.directory.read_inventory(id));
+    if (inventory) collect(services, *inventory, agent, call.now_ms);
   }
   TRY(auto page, Listing::create(call.params));
   std::map<std::string, const std::pair<const ServiceKey, Service>*> by_name;

@@ -37,7 +37,7 @@ Answer<ResolvedTarget> metric_target(Call& call) {
   if (several.candidates.size() == 1) return resolved;
   if (several.candidates.empty()) {
     return Problem(404, Errc::kNotFound, "there is no host yet",
-                   "make a token with POST /v1/tokens and enroll one");
+                   "make a token with `observeai token create` and enroll one");
   }
   return several;
 }

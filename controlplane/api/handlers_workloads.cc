@@ -3,6 +3,7 @@
 
 #include "controlplane/api/handlers.h"
 #include "controlplane/api/listing.h"
+#include "controlplane/api/sight.h"
 #include "controlplane/api/to_json.h"
 #include "controlplane/api/usage.h"
 
@@ -12,36 +13,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxDetailBytes = 512;
-
-// Looks usage up for the first kMaxUsageLookups targets of a reply and counts the others.
-class UsageBudget {
- public:
-  explicit UsageBudget(Call& call) : call_(call) {}
-
-  Usage container(const AgentId& agent, const wire::Container& container) {
-    if (container.state != "running" || !spend()) return {};
-    return container_usage(call_.world.telemetry, agent, container.id, call_.now_ms);
-  }
-  Usage process(const AgentId& agent, const wire::ProcessGroup& process) {
-    if (!spend()) return {};
-    return process_usage(call_.world.telemetry, agent, process.key, call_.now_ms);
-  }
-  std::size_t omitted() const { return omitted_; }
-
- private:
-  bool spend() {
-    if (spent_ == kMaxUsageLookups) {
-      ++omitted_;
-      return false;
-    }
-    ++spent_;
-    return true;
-  }
-
-  Call& call_;
-  std::size_t spent_ = 0;
-  std::size_t omitted_ = 0;
-};
+const std::string kContainer = "container/";
+const std::string kProcess = "process/";
 
 json::value unless_zero(std::uint64_t value) {
   if (value == 0) return nullptr;
@@ -59,13 +32,14 @@ json::array port_mappings(const std::vector<wire::PortMapping>& ports) {
   return out;
 }
 
+// `seen` is how long the state of the host's containers is known.
 json::object container_json(const AgentId& agent, const std::string& hostname,
-                            const wire::Container& c, const Usage& usage, std::int64_t now_ms) {
+                            const wire::Container& c, const Usage& usage, const Sight& seen) {
   json::value uptime = nullptr;
   json::value exit_code = nullptr;
   json::value cpu_limit = nullptr;
   if (c.state == "running" && c.started_ms > 0)
-    uptime = std::max<std::int64_t>(0, now_ms - c.started_ms);
+    uptime = std::max<std::int64_t>(0, seen.until_ms - c.started_ms);
   if (c.finished_ms > 0) exit_code = c.exit_code;
   if (c.cpu_limit_cores > 0) cpu_limit = c.cpu_limit_cores;
   return {{"agent_id", agent.value()},
@@ -74,8 +48,8 @@ json::object container_json(const AgentId& agent, const std::string& hostname,
           {"id", c.id},
           {"name", c.name},
           {"image", c.image},
-          {"state", c.state},
-          {"health", c.health},
+          {"state", seen.is_known ? c.state : "unknown"},
+          {"health", seen.is_known ? c.health : ""},
           {"project", c.project},
           {"service", c.service},
           {"command", c.command},
@@ -160,57 +134,115 @@ void sort_by(std::vector<TopRow>& rows, bool by_memory) {
   });
 }
 
+// Running containers and processes of every host, named and measured; `detail` is still empty.
+Answer<std::vector<TopRow>> all_workloads(Call& call) {
+  AgentId only;
+  if (call.params.has("host")) {
+    TRY(const auto agent, call.directory.host(call.params.text("host")));
+    only = agent.id;
+  }
+  TRY(auto names, call.directory.target_names(only, ""));
+  std::map<AgentId, std::pair<UsageMap, UsageMap>> usage;  // Of containers, of processes
+  std::vector<TopRow> rows;
+  for (auto& one : names) {
+    const bool is_container = one.target.starts_with(kContainer);
+    if (is_container ? !one.is_running : !one.target.starts_with(kProcess)) continue;
+    auto known = usage.find(one.agent);
+    if (known == usage.end()) {
+      auto& telemetry = call.world.telemetry;
+      known = usage
+                  .emplace(one.agent,
+                           std::pair(container_usage(telemetry, one.agent, call.now_ms),
+                                     process_usage(telemetry, one.agent, call.now_ms)))
+                  .first;
+    }
+    const auto& [containers, processes] = known->second;
+    rows.push_back({one.agent, is_container ? "container" : "process", one.target,
+                    std::move(one.name), "",
+                    usage_of(is_container ? containers : processes, one.target)});
+  }
+  return rows;
+}
+
+// False for what is counted with its container, or is gone meanwhile.
+bool complete(TopRow& row, const model::HostInventory& inventory) {
+  for (const auto& container : inventory.containers) {
+    if (kContainer + container.id != row.target) continue;
+    row.detail = container.image;
+    return true;
+  }
+  for (const auto& process : inventory.processes) {
+    if (kProcess + process.key != row.target) continue;
+    row.detail = process.command.substr(0, kMaxDetailBytes);
+    return process.container_id.empty();
+  }
+  return false;
+}
+
 }  // namespace
 
 Answer<Reply> get_containers(Call& call) {
   TRY(const auto all, call.params.boolean("all"));
-  TRY(const auto inventories, call.directory.inventories(call.params.text("host")));
+  TRY(const auto hosts, call.directory.hosts(call.params.text("host")));
+  TRY(const auto* agents, call.directory.agents());
   TRY(auto page, Listing::create(call.params));
-  UsageBudget budget(call);
-  for (const auto* inventory : inventories) {
+  for (const auto& agent : hosts) {
     if (page.has_more()) break;
-    const AgentId& agent = inventory->agent;
-    const std::string hostname = call.directory.hostname(agent);
+    if (page.is_before(agent)) continue;
+    TRY(const auto inventory, call.directory.read_inventory(agent));
+    if (!inventory) continue;
+    const auto& record = agents->at(agent);
+    const Sight seen = sight_of(record, inventory->host, call.now_ms);
+    const UsageMap usage = seen.is_known
+                               ? container_usage(call.world.telemetry, agent, call.now_ms)
+                               : UsageMap();
     for (const auto* container : sorted(inventory->containers, &wire::Container::id)) {
-      if (!all && container->state != "running") continue;
+      const bool runs = container->state == "running";
+      if (!all && !runs) continue;
       if (!page.wants(list_key(agent, container->id))) continue;
-      const Usage usage = budget.container(agent, *container);
-      page.add(container_json(agent, hostname, *container, usage, call.now_ms));
+      page.add(container_json(agent, record.hostname, *container,
+                              runs ? usage_of(usage, "container/" + container->id) : Usage(),
+                              seen));
     }
   }
-  return page.reply({{"now_ms", call.now_ms}, {"usage_omitted", budget.omitted()}}, "containers");
+  return page.reply({{"now_ms", call.now_ms}}, "containers");
 }
 
 Answer<Reply> get_processes(Call& call) {
   TRY(const auto resolved,
       call.directory.target(call.params.text("target"), call.params.text("host")));
-  const std::string host =
-      resolved.agent.empty() ? call.params.text("host") : resolved.agent.value();
-  TRY(const auto inventories, call.directory.inventories(host));
+  TRY(const auto hosts, call.directory.hosts(resolved.agent.empty() ? call.params.text("host")
+                                                                    : resolved.agent.value()));
   TRY(auto page, Listing::create(call.params));
-  UsageBudget budget(call);
-  for (const auto* inventory : inventories) {
+  for (const auto& agent : hosts) {
     if (page.has_more()) break;
-    const AgentId& agent = inventory->agent;
+    if (page.is_before(agent)) continue;
+    TRY(const auto inventory, call.directory.read_inventory(agent));
+    if (!inventory) continue;
     const std::string hostname = call.directory.hostname(agent);
+    const UsageMap usage = process_usage(call.world.telemetry, agent, call.now_ms);
     for (const auto* process : sorted(inventory->processes, &wire::ProcessGroup::key)) {
       if (!belongs_to(*process, resolved.target)) continue;
       if (!page.wants(list_key(agent, process->key))) continue;
-      page.add(process_json(*inventory, hostname, *process, budget.process(agent, *process)));
+      page.add(process_json(*inventory, hostname, *process,
+                            usage_of(usage, "process/" + process->key)));
     }
   }
-  return page.reply({{"now_ms", call.now_ms}, {"usage_omitted", budget.omitted()}}, "processes");
+  return page.reply({{"now_ms", call.now_ms}}, "processes");
 }
 
 Answer<Reply> get_ports(Call& call) {
-  TRY(const auto inventories, call.directory.inventories(call.params.text("host")));
+  TRY(const auto hosts, call.directory.hosts(call.params.text("host")));
   TRY(auto page, Listing::create(call.params));
-  for (const auto* inventory : inventories) {
+  for (const auto& agent : hosts) {
     if (page.has_more()) break;
-    const std::string hostname = call.directory.hostname(inventory->agent);
+    if (page.is_before(agent)) continue;
+    TRY(const auto inventory, call.directory.read_inventory(agent));
+    if (!inventory) continue;
+    const std::string hostname = call.directory.hostname(agent);
     for (const auto* port : sorted(inventory->ports, &wire::ListeningPort::key)) {
-      if (!page.wants(list_key(inventory->agent, port->key))) continue;
-      page.add({{"agent_id", inventory->agent.value()},
+      if (!page.wants(list_key(agent, port->key))) continue;
+      page.add({{"agent_id", agent.value()},
                 {"hostname", hostname},
                 {"key", port->key},
                 {"protocol", port->protocol},
@@ -229,26 +261,14 @@ Answer<Reply> get_top(Call& call) {
   static const std::vector<std::string> kChoices = {"cpu", "memory"};
   TRY(const auto by, call.params.choice("by", kChoices));
   TRY(const auto limit, call.params.integer("limit", 1, kMaxRows, 1000));
-  TRY(const auto inventories, call.directory.inventories(call.params.text("host")));
-  UsageBudget budget(call);
-  std::vector<TopRow> rows;
-  for (const auto* inventory : inventories) {
-    const AgentId& agent = inventory->agent;
-    for (const auto& container : inventory->containers) {
-      if (container.state != "running") continue;
-      rows.push_back({agent, "container", "container/" + container.id, container.name,
-                      container.image, budget.container(agent, container)});
-    }
-    for (const auto& process : inventory->processes) {
-      if (!process.container_id.empty()) continue;  // Counted with its container
-      rows.push_back({agent, "process", "process/" + process.key, process.name,
-                      process.command.substr(0, kMaxDetailBytes), budget.process(agent, process)});
-    }
-  }
+  TRY(auto rows, all_workloads(call));
   sort_by(rows, by == "memory");
-  if (rows.size() > static_cast<std::size_t>(limit)) rows.resize(static_cast<std::size_t>(limit));
+  // Only the hosts of the rows that are shown are read whole.
   json::array out;
-  for (const auto& row : rows) {
+  for (auto& row : rows) {
+    if (out.size() == static_cast<std::size_t>(limit)) break;
+    TRY(const auto* inventory, call.directory.inventory(row.agent));
+    if (inventory == nullptr || !complete(row, *inventory)) continue;
     out.push_back({{"agent_id", row.agent.value()},
                    {"hostname", call.directory.hostname(row.agent)},
                    {"kind", row.kind},
@@ -258,10 +278,7 @@ Answer<Reply> get_top(Call& call) {
                    {"cpu_cores_used", number_or_null(row.usage.cpu_cores)},
                    {"memory_bytes", integer_or_null(row.usage.memory_bytes)}});
   }
-  return json_reply({{"now_ms", call.now_ms},
-                     {"by", by},
-                     {"rows", std::move(out)},
-                     {"usage_omitted", budget.omitted()}});
+  return json_reply({{"now_ms", call.now_ms}, {"by", by}, {"rows", std::move(out)}});
 }
 
 }  // namespace observeai::controlplane::api

@@ -37,6 +37,11 @@ Answer<Listing> Listing::create(const Params& params) {
   return page;
 }
 
+bool Listing::is_before(const AgentId& agent) const {
+  constexpr char kAfterSeparator = ' ' + 1;
+  return !after_.empty() && agent.value() + kAfterSeparator <= after_;
+}
+
 bool Listing::wants(const std::string& key) {
   if (has_more_ || (!after_.empty() && key <= after_)) return false;
   has_more_ = count_ == limit_;

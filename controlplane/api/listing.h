@@ -24,6 +24,8 @@ class Listing {
   // From the parameters `limit` and `after`.
   static Answer<Listing> create(const Params& params);
 
+  // Of keys list_key(agent, ...): none of the agent's is wanted, they all lie on earlier pages.
+  bool is_before(const AgentId& agent) const;
   bool wants(const std::string& key);
   void add(const boost::json::object& row);
   bool has_more() const { return has_more_; }

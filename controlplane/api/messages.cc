@@ -32,6 +32,7 @@ int status_of(Errc code) {
 }  // namespace
 
 Problem::Problem(Error error) : Problem(status_of(error.code()), error.code(), error.message()) {
+  is_foreign = true;
   if (code == Errc::kUnavailable || code == Errc::kTimeout) hint = "try again in a moment";
 }
 

@@ -42,7 +42,8 @@ struct Candidate {
 
 // An error as the caller sees it: what happened, with what, and what to do.
 struct Problem {
-  Problem(Error error);  // NOLINT(google-explicit-constructor): status from the code
+  // Status from the code. `is_foreign`: the message was not written for callers.
+  Problem(Error error);  // NOLINT(google-explicit-constructor)
   Problem(int problem_status, Errc problem_code, std::string problem_message,
           std::string problem_hint = "")
       : status(problem_status),
@@ -56,6 +57,7 @@ struct Problem {
   std::string hint;
   std::string parameter;
   std::vector<Candidate> candidates;
+  bool is_foreign = false;
 };
 
 // 400 that names the parameter or field at fault.

@@ -1,5 +1,7 @@
 #include "controlplane/api/params.h"
 
+#include <algorithm>
+
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
 
@@ -43,6 +45,12 @@ std::optional<std::uint8_t> hex_digit(char c) {
 
 }  // namespace
 
+Result<std::string> query_decode(std::string_view text) {
+  std::string spaced(text);
+  std::replace(spaced.begin(), spaced.end(), '+', ' ');
+  return percent_decode(spaced);
+}
+
 Result<std::string> percent_decode(std::string_view text) {
   std::string out;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -71,9 +79,9 @@ Answer<Params> Params::parse(std::string_view query, std::span<const std::string
   for (const auto part : parts) {
     if (part.empty()) continue;
     const auto equals = part.find('=');
-    TRY(const auto name, percent_decode(part.substr(0, equals)));
+    TRY(const auto name, query_decode(part.substr(0, equals)));
     TRY(auto value,
-        percent_decode(equals == std::string_view::npos ? "" : part.substr(equals + 1)));
+        query_decode(equals == std::string_view::npos ? "" : part.substr(equals + 1)));
     if (!is_known(name, known)) return unknown_parameter(name, known);
     if (params.values_.contains(name)) return bad_parameter(name, "is given twice");
     params.values_.emplace(name, std::move(value));

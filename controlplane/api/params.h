@@ -19,8 +19,11 @@ inline constexpr std::size_t kMaxGrepBytes = 1024;
 inline constexpr std::int64_t kMaxRows = 10'000;
 inline constexpr std::int64_t kHourMs = 3'600'000;
 
-// kInvalid on a broken %XX or a result that is not UTF-8. '+' stays '+'.
+// kInvalid on a broken %XX or a result that is not UTF-8. '+' stays '+': in a path.
 Result<std::string> percent_decode(std::string_view text);
+// The same for a part of the query, where '+' is a space (and %2B a plus), as forms and URL libraries
+// write it.
+Result<std::string> query_decode(std::string_view text);
 
 class Params {
  public:

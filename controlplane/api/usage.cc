@@ -1,6 +1,7 @@
 #include "controlplane/api/usage.h"
 
 #include <cmath>
+#include <map>
 
 namespace observeai::controlplane::api {
 namespace {
@@ -10,15 +11,34 @@ using Series = std::vector<model::SeriesPoints>;
 // A host's clock may be ahead of ours.
 constexpr std::int64_t kClockSlackMs = 5 * 60'000;
 
-Series read(model::TelemetryReader& telemetry, const AgentId& agent, const wire::Target& target,
-            const std::string& name, std::int64_t now_ms) {
-  model::SeriesQuery query;
-  query.agent = agent;
-  query.target = target;
-  query.name = name;
-  query.range = {now_ms - kUsageWindowMs, now_ms + kClockSlackMs};
-  auto points = telemetry.points(query);
-  return points ? std::move(*points) : Series();
+constexpr const char* kHostCpu = "node_cpu_seconds_total";
+constexpr const char* kHostMemory = "node_memory_MemTotal_bytes";
+constexpr const char* kHostFree = "node_memory_MemAvailable_bytes";
+constexpr const char* kContainerCpu = "container_cpu_usage_seconds_total";
+constexpr const char* kContainerMemory = "container_memory_working_set_bytes";
+constexpr const char* kProcessCpu = "namedprocess_namegroup_cpu_seconds_total";
+constexpr const char* kProcessMemory = "namedprocess_namegroup_memory_bytes";
+
+// The series of one target by their name.
+using ByName = std::map<std::string, Series>;
+
+// Empty target: of every target of the host.
+std::unordered_map<wire::Target, ByName> read(model::TelemetryReader& telemetry,
+                                              const AgentId& agent, const wire::Target& target,
+                                              const std::vector<std::string>& names,
+                                              std::int64_t now_ms) {
+  std::unordered_map<wire::Target, ByName> out;
+  auto latest = telemetry.latest(agent, target, names);
+  if (!latest) return out;
+  for (auto& series : *latest) {
+    std::erase_if(series.points, [now_ms](const auto& point) {
+      return point.ts_ms < now_ms - kUsageWindowMs || point.ts_ms >= now_ms + kClockSlackMs;
+    });
+    if (series.points.empty()) continue;
+    const auto& definition = series.info.definition;
+    out[definition.target][definition.name].push_back(std::move(series));
+  }
+  return out;
 }
 
 std::string label_of(const model::SeriesPoints& series, std::string_view name) {
@@ -67,37 +87,47 @@ std::optional<double> last_rate(std::span<const model::Point> points) {
 }
 
 Usage host_usage(model::TelemetryReader& telemetry, const AgentId& agent, std::int64_t now_ms) {
-  Series cpu = read(telemetry, agent, wire::kHostTarget, "node_cpu_seconds_total", now_ms);
-  std::erase_if(cpu, [](const auto& one) {
+  auto targets =
+      read(telemetry, agent, wire::kHostTarget, {kHostCpu, kHostMemory, kHostFree}, now_ms);
+  ByName& host = targets[wire::kHostTarget];
+  std::erase_if(host[kHostCpu], [](const auto& one) {
     const auto mode = label_of(one, "mode");
     // guest time is part of user time already.
     return mode == "idle" || mode == "iowait" || mode == "steal" || mode.starts_with("guest");
   });
   Usage usage;
-  usage.cpu_cores = cpu_rate(std::move(cpu));
-  const auto total =
-      last_value(read(telemetry, agent, wire::kHostTarget, "node_memory_MemTotal_bytes", now_ms));
-  const auto available = last_value(
-      read(telemetry, agent, wire::kHostTarget, "node_memory_MemAvailable_bytes", now_ms));
+  usage.cpu_cores = cpu_rate(std::move(host[kHostCpu]));
+  const auto total = last_value(host[kHostMemory]);
+  const auto available = last_value(host[kHostFree]);
   if (total && available) usage.memory_bytes = *total - *available;
   return usage;
 }
 
-Usage container_usage(model::TelemetryReader& telemetry, const AgentId& agent,
-                      const std::string& id, std::int64_t now_ms) {
-  const wire::Target target = "container/" + id;
-  return {cpu_rate(read(telemetry, agent, target, "container_cpu_usage_seconds_total", now_ms)),
-          last_value(read(telemetry, agent, target, "container_memory_working_set_bytes", now_ms))};
+UsageMap container_usage(model::TelemetryReader& telemetry, const AgentId& agent,
+                         std::int64_t now_ms) {
+  UsageMap out;
+  for (auto& [target, series] :
+       read(telemetry, agent, "", {kContainerCpu, kContainerMemory}, now_ms)) {
+    out[target] = {cpu_rate(std::move(series[kContainerCpu])),
+                   last_value(series[kContainerMemory])};
+  }
+  return out;
 }
 
-Usage process_usage(model::TelemetryReader& telemetry, const AgentId& agent, const std::string& key,
-                    std::int64_t now_ms) {
-  const wire::Target target = "process/" + key;
-  Series memory = read(telemetry, agent, target, "namedprocess_namegroup_memory_bytes", now_ms);
-  std::erase_if(memory, [](const auto& one) { return label_of(one, "memtype") != "resident"; });
-  return {
-      cpu_rate(read(telemetry, agent, target, "namedprocess_namegroup_cpu_seconds_total", now_ms)),
-      last_value(memory)};
+UsageMap process_usage(model::TelemetryReader& telemetry, const AgentId& agent,
+                       std::int64_t now_ms) {
+  UsageMap out;
+  for (auto& [target, series] : read(telemetry, agent, "", {kProcessCpu, kProcessMemory}, now_ms)) {
+    Series& memory = series[kProcessMemory];
+    std::erase_if(memory, [](const auto& one) { return label_of(one, "memtype") != "resident"; });
+    out[target] = {cpu_rate(std::move(series[kProcessCpu])), last_value(memory)};
+  }
+  return out;
+}
+
+Usage usage_of(const UsageMap& known, const wire::Target& target) {
+  const auto found = known.find(target);
+  return found == known.end() ? Usage() : found->second;
 }
 
 }  // namespace observeai::controlplane::api

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <span>
+#include <unordered_map>
 
 #include "controlplane/model/repositories.h"
 
@@ -13,8 +14,6 @@ struct Usage {
   std::optional<double> memory_bytes;
 };
 
-// So many targets of one reply are looked up; a reply says how many it left out.
-inline constexpr std::size_t kMaxUsageLookups = 500;
 // Older samples are the past, not the present. Covers one interval of 60 s and late delivery.
 inline constexpr std::int64_t kUsageWindowMs = 150'000;
 
@@ -22,10 +21,14 @@ inline constexpr std::int64_t kUsageWindowMs = 150'000;
 // series ended, and when the counter fell: it was reset, or a process of the group ended.
 std::optional<double> last_rate(std::span<const model::Point> points);
 
+// Each is one call to the store for a whole host. A target without a sample in the last kUsageWindowMs
+// is left out.
+using UsageMap = std::unordered_map<wire::Target, Usage>;
 Usage host_usage(model::TelemetryReader& telemetry, const AgentId& agent, std::int64_t now_ms);
-Usage container_usage(model::TelemetryReader& telemetry, const AgentId& agent,
-                      const std::string& id, std::int64_t now_ms);
-Usage process_usage(model::TelemetryReader& telemetry, const AgentId& agent, const std::string& key,
-                    std::int64_t now_ms);
+UsageMap container_usage(model::TelemetryReader& telemetry, const AgentId& agent,
+                         std::int64_t now_ms);
+UsageMap process_usage(model::TelemetryReader& telemetry, const AgentId& agent,
+                       std::int64_t now_ms);
+Usage usage_of(const UsageMap& known, const wire::Target& target);  // Nothing when not in it
 
 }  // namespace observeai::controlplane::api

@@ -93,10 +93,7 @@ Result<std::vector<model::ApiKeyRecord>> AccessService::list_keys(const TenantId
 Result<Identity> AccessService::authenticate(std::string_view text, std::string_view remote_ip) {
   const std::string source = source_of(remote_ip);
   const auto key = parse_api_key(text);
-  if (!key) {
-    if (limiter_.blocked(source)) return blocked_error();
-    return refused(source, "API key");
-  }
+  if (!key) return refused(source, "API key");
   TRY(const auto record, verified_record(*key, source));
   note_use(record, source);
   return Identity{record.id, record.user, record.tenant, record.role, record.expires_ms};
@@ -111,7 +108,6 @@ Result<model::ApiKeyRecord> AccessService::verified_record(const ApiKeyText& key
       is_usable(known->record, clock_.unix_ms())) {
     return known->record;
   }
-  if (!proved && limiter_.blocked(source)) return blocked_error();
   TRY(const auto record, access_.find_key(key.id));
   if (!record || !signing::equal_constant_time(record->secret_sha256, digest) ||
       !is_usable(*record, clock_.unix_ms())) {
@@ -198,7 +194,6 @@ Result<std::string> AccessService::create_login(const std::string& actor, const 
 
 Result<NewApiKey> AccessService::exchange_login(std::string_view code, std::string_view remote_ip) {
   const std::string source = source_of(remote_ip);
-  if (limiter_.blocked(source)) return blocked_error();
   const auto whole = parse_login(code);
   const std::string digest = signing::sha256_hex(whole ? whole->code : code);
   const auto login = access_.use_login(digest, clock_.unix_ms());
@@ -213,17 +208,17 @@ Result<NewApiKey> AccessService::exchange_login(std::string_view code, std::stri
   return key;
 }
 
+// The secrets cannot be guessed, so the right one is let in however many wrong ones came from its
+// address before; who fails again and again only learns less.
 Error AccessService::refused(const std::string& source, std::string_view what) {
+  if (limiter_.blocked(source))
+    return {Errc::kLimit, "too many failed attempts from this address"};
   if (limiter_.failed(source)) {
     audit("system", "auth.block", source,
           {{"failures", std::to_string(AttemptLimiter::kFailuresAllowed)},
            {"what", std::string(what)}});
   }
   return {Errc::kDenied, "the " + std::string(what) + " is unknown, used, expired or revoked"};
-}
-
-Error AccessService::blocked_error() const {
-  return {Errc::kLimit, "too many failed attempts from this address"};
 }
 
 void AccessService::audit(const std::string& actor, const std::string& action,

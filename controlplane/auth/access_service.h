@@ -52,7 +52,8 @@ class AccessService {
                                          const std::string& id);
   Result<std::vector<model::ApiKeyRecord>> list_keys(const TenantId& tenant);
 
-  // `text` is what came as the bearer token. kDenied, or kLimit when the source failed too often.
+  // `text` is what came as the bearer token. kDenied, or kLimit when it is wrong and the source failed
+  // too often; a right one is never refused for the failures of others.
   Result<Identity> authenticate(std::string_view text, std::string_view remote_ip);
 
   // Whether a key that was verified before may still be used; kDenied when it was revoked or has
@@ -80,7 +81,6 @@ class AccessService {
   void remember(const model::ApiKeyRecord& record);
   void note_use(const model::ApiKeyRecord& record, const std::string& source);
   Error refused(const std::string& source, std::string_view what);
-  Error blocked_error() const;
   void audit(const std::string& actor, const std::string& action, const std::string& object,
              const std::vector<std::pair<std::string, std::string>>& detail);
 

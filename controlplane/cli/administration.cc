@@ -86,7 +86,7 @@ Result<void> create_token(Context& context, const TokenOptions& options) {
     context.out << token << "\n\nFor " << integer_at(record, "uses_allowed") << " host(s), ends "
                 << until(integer_at(record, "expires_ms"), now_ms())
                 << ". It is not shown again. On the host, as root:\n"
-                << "  observeai-agent enroll --server HOST:PORT TOKEN\n";
+                << "  observeai-agent enroll --server " << context.server << " " << token << "\n";
   });
 }
 

@@ -108,9 +108,6 @@ Result<json::value> ApiClient::get_all(const std::string& path, const char* list
     if (rows == nullptr || !rows->is_array() || more == nullptr || !more->is_array())
       return Error(Errc::kCorrupt, "the server's answer has no list of " + std::string(list));
     for (auto& row : more->as_array()) rows->as_array().push_back(std::move(row));
-    const auto omitted = integer_at(object_of(page), "usage_omitted");
-    if (omitted > 0)
-      whole.as_object()["usage_omitted"] = integer_at(object_of(whole), "usage_omitted") + omitted;
     const std::string following = raw_text_at(object_of(page), "next");
     if (following == next) return Error(Errc::kCorrupt, "the server's pages do not end");
     next = following;

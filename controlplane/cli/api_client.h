@@ -24,8 +24,8 @@ class ApiClient {
 
   // The body of a 2xx answer. Otherwise the server's own message and hint, with the code it gave.
   Result<boost::json::value> get(const std::string& path, const Query& query = {});
-  // Every page of a list: `next` of one answer is `after` of the following. The elements of `list` and
-  // `usage_omitted` are joined.
+  // Every page of a list: `next` of one answer is `after` of the following. The elements of `list` are
+  // joined.
   Result<boost::json::value> get_all(const std::string& path, const char* list, Query query = {});
   Result<boost::json::value> post(const std::string& path, const boost::json::value& body);
   Result<boost::json::value> remove(const std::string& path);

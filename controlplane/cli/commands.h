@@ -21,6 +21,7 @@ struct Context {
   bool json = false;
   std::ostream& out;
   std::ostream& err;  // What a person must know and a pipe must not get
+  std::string server = "HOST:PORT";  // Where the control plane is
 };
 
 Result<void> show_status(Context& context);

@@ -44,12 +44,18 @@ int fail(const Error& error) {
   return exit_code_for(error.code());
 }
 
+std::string address_of(const http::Endpoint& server) {
+  const bool is_ipv6 = server.host.find(':') != std::string::npos;
+  return (is_ipv6 ? "[" + server.host + "]" : server.host) + ":" + std::to_string(server.port);
+}
+
 // What the options say, and which command runs with a logged-in client.
 class Console {
  public:
   Console() : app_("See and steer what ObserveAI watches.", "observeai") {
     app_.require_subcommand(1);
     app_.footer(kFooter);
+    app_.add_flag("--json", json_, "The server's answer as JSON; also after the command");
     app_.set_help_all_flag("--help-all", "Help of every command");
     app_.add_option("--login-file", login_file_,
                     "Use this login (default: $OBSERVEAI_CONSOLE, then .observeai/console.json "
@@ -62,6 +68,10 @@ class Console {
   }
 
   int run(int argc, char** argv) {
+    if (argc <= 1) {
+      std::cout << app_.help();
+      return kUsage;
+    }
     try {
       app_.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -76,7 +86,7 @@ class Console {
     }
     ApiClient api(http::make_https_client(credentials->server), credentials->key);
     const Terminal terminal = detect_terminal(STDOUT_FILENO);
-    Context context{api, terminal, json_, std::cout, std::cerr};
+    Context context{api, terminal, json_, std::cout, std::cerr, address_of(credentials->server)};
     const auto done = action_(context);
     std::cout.flush();
     return done ? kOk : fail(done.error());
@@ -240,7 +250,10 @@ class Console {
   void add_local() {
     CLI::App* login =
         app_.add_subcommand("login", "Log in with the text that the control plane printed");
-    login->add_option("TEXT", name_, "oal1....")->required();
+    login->add_option("TEXT", name_,
+                      "oal1...., or - to read it from standard input; without it a terminal is "
+                      "asked. Other users of this machine see an argument in the process list");
+    login->add_flag("--json", json_, "As JSON");
     login->callback([this] { local_ = [this] { return log_in(); }; });
     CLI::App* version =
         app_.add_subcommand("version", "Versions of this program and of the control plane");
@@ -249,7 +262,9 @@ class Console {
   }
 
   int log_in() {
-    const auto login = parse_login_text(name_);
+    const auto text = read_login_text(name_, ::isatty(STDIN_FILENO) == 1, std::cin, std::cerr);
+    if (!text) return fail(text.error());
+    const auto login = parse_login_text(*text);
     if (!login) return fail(login.error());
     ApiClient api(http::make_https_client(login->server), "");
     const auto answer = api.post("/v1/login", boost::json::object{{"code", login->code}});
@@ -262,6 +277,13 @@ class Console {
     }
     if (const auto saved = save_credentials(login_file_, credentials); !saved)
       return fail(saved.error());
+    if (json_) {
+      std::cout << pretty(boost::json::object{{"user", raw_text_at(reply, "user")},
+                                              {"role", raw_text_at(reply, "role")},
+                                              {"server", address_of(login->server)},
+                                              {"login_file", login_file_}});
+      return kOk;
+    }
     std::cout << "Logged in as " << text_at(reply, "user") << " (" << text_at(reply, "role")
               << "). Saved in " << login_file_ << ". Try: observeai status\n";
     return kOk;

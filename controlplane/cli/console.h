@@ -3,13 +3,13 @@
 
 namespace observeai::controlplane::cli {
 
-// Documented in docs/man/observeai.1.md and in --help; scripts rely on them.
+// Documented in --help; scripts rely on them.
 enum ExitCode : int {
   kOk = 0,
   kFailed = 1,       // The control plane answered with an error
   kUsage = 2,        // Wrong options or arguments
-  kUnreachable = 3,  // No answer, or the server is not the one we logged in to
-  kNotAllowed = 4,   // Not logged in, or the role may not
+  kUnreachable = 3,  // No answer
+  kNotAllowed = 4,   // Not logged in, the role may not, or the server is not the one we logged in to
   kNotFound = 5,     // No such host, container, token ...
 };
 

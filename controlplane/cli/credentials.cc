@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <istream>
+#include <ostream>
 
 #include <boost/json.hpp>
 
@@ -15,6 +17,8 @@ namespace observeai::controlplane::cli {
 namespace {
 
 namespace json = boost::json;
+
+constexpr std::size_t kMaxLoginBytes = 4096;  // Far longer than any login text
 
 bool is_mine(const std::string& path) {
   struct stat info {};
@@ -56,7 +60,7 @@ Result<Credentials> load_credentials(const std::string& path) {
     if (text.error().code() == Errc::kNotFound) {
       return Error(Errc::kNotFound,
                    "not logged in (" + path +
-                       " does not exist). Run: observeai login TEXT, with the "
+                       " does not exist). Run: observeai login, with the "
                        "text that `observeai-controlplane login-code` or scripts/up prints");
     }
     return text.error();
@@ -76,7 +80,7 @@ Result<Credentials> load_credentials(const std::string& path) {
   if (credentials.server.host.empty() || credentials.key.empty() ||
       credentials.server.spki_sha256.size() != 64) {
     return Error(Errc::kInvalid,
-                 path + " is not a console login; delete it and run: observeai login TEXT");
+                 path + " is not a console login; delete it and run: observeai login");
   }
   return credentials;
 }
@@ -118,6 +122,24 @@ Result<LoginText> parse_login_text(std::string_view text) {
   }
   if (login.code.empty()) return bad("the code is missing");
   return login;
+}
+
+Result<std::string> read_login_text(const std::string& argument, bool is_terminal, std::istream& in,
+                                    std::ostream& err) {
+  if (!argument.empty() && argument != "-") return argument;
+  if (argument.empty() && !is_terminal) {
+    return Error(Errc::kInvalid,
+                 "no login text; pass it on standard input: "
+                 "observeai-controlplane login-code | observeai login -");
+  }
+  if (argument.empty()) err << "Login text (oal1....): " << std::flush;
+  std::string text;
+  for (char c = 0; text.size() <= kMaxLoginBytes && in.get(c) && c != '\n';) text += c;
+  text = std::string(text::trim(text));
+  if (text.empty()) return Error(Errc::kInvalid, "there is no login text on standard input");
+  if (text.size() > kMaxLoginBytes)
+    return Error(Errc::kInvalid, "what is on standard input is too long for a login text");
+  return text;
 }
 
 }  // namespace observeai::controlplane::cli

@@ -1,6 +1,7 @@
 // Where the control plane is and who we are: one JSON file, mode 0600, made by `observeai login`.
 #pragma once
 
+#include <iosfwd>
 #include <string>
 
 #include "protocol/base/result.h"
@@ -30,5 +31,10 @@ struct LoginText {
   std::string code;
 };
 Result<LoginText> parse_login_text(std::string_view text);
+
+// The text itself: `argument`, or for "-" the first line of `in`. Without an argument a person at a
+// terminal is asked on `err`; otherwise kInvalid.
+Result<std::string> read_login_text(const std::string& argument, bool is_terminal, std::istream& in,
+                                    std::ostream& err);
 
 }  // namespace observeai::controlplane::cli

@@ -67,7 +67,7 @@ Cell state_cell(const std::string& state) {
     if (state == bad) return Cell(state, Tone::kBad);
   }
   for (const char* odd : {"pending", "restarting", "paused", "degraded", "starting", "connecting",
-                          "warning", "expired"}) {
+                          "warning", "expired", "unknown"}) {
     if (state == odd) return Cell(state, Tone::kWarning);
   }
   return Cell(state);

@@ -37,7 +37,8 @@ std::string summed(const json::object& by_reason) {
 
 Table host_table(const json::array& hosts, std::int64_t now_ms) {
   Table table({"HOST", "ID", "STATE", "SEEN", ">CPU", ">CPUS", ">MEMORY", ">OF", ">CONTAINERS",
-               "DOCKER", "OS"});
+               "DOCKER", "OS"},
+              {"OS", "ID", "DOCKER", "SEEN"});
   for (const auto& value : hosts) {
     const auto& host = object_of(value);
     table.add({text_at(host, "hostname"), text_at(host, "agent_id"),

@@ -101,6 +101,29 @@ Result<void> list_series(Context& context, const MetricOptions& options) {
   return {};
 }
 
+// Why a plot has nothing to show: a mistyped name, else the range or the labels.
+Error nothing_measured(Context& context, const MetricOptions& options) {
+  const std::string list =
+      "`observeai metrics " + text::escape_unprintable(options.target, 100) + "` lists what there is";
+  const auto answer = context.api.get_all("/v1/metrics", "series",
+                                          {{"target", options.target}, {"host", options.host}});
+  std::vector<std::string> names;
+  if (answer) {
+    for (const auto& one : array_at(object_of(*answer), "series"))
+      names.push_back(raw_text_at(object_of(one), "name"));
+  }
+  if (std::find(names.begin(), names.end(), options.name) != names.end()) {
+    return Error(Errc::kNotFound, "no points of " + text::escape_unprintable(options.name, 100) +
+                                      " in this range with these labels; --since looks further "
+                                      "back, " +
+                                      list);
+  }
+  const auto near = text::nearest(options.name, names);
+  return Error(Errc::kNotFound,
+               "no metric \"" + text::escape_unprintable(options.name, 100) + "\" of this target\n  " +
+                   (near ? "did you mean " + text::escape_unprintable(*near, 100) + "?" : list));
+}
+
 void draw_series(Context& context, const json::object& series) {
   const std::string name = text_at(series, "name");
   const bool counter = raw_text_at(series, "kind") == "counter";
@@ -222,11 +245,7 @@ Result<void> show_metrics(Context& context, const MetricOptions& options) {
     return {};
   }
   const auto& series = array_at(object_of(answer), "series");
-  if (series.empty()) {
-    return Error(Errc::kNotFound, "no series of this name in this range; `observeai metrics " +
-                                      text::escape_unprintable(options.target, 100) +
-                                      "` lists what there is");
-  }
+  if (series.empty()) return nothing_measured(context, options);
   if (series.size() <= kMostPlots) {
     for (const auto& one : series) draw_series(context, object_of(one));
     return {};

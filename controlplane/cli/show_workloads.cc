@@ -47,7 +47,7 @@ std::string with_limit(std::optional<double> used, std::optional<double> limit,
 }
 
 Table top_table(const json::array& rows) {
-  Table table({"NAME", "KIND", ">CPU", ">MEMORY", "HOST", "DETAIL"});
+  Table table({"NAME", "KIND", ">CPU", ">MEMORY", "HOST", "DETAIL"}, {"DETAIL", "HOST"});
   for (const auto& value : rows) {
     const auto& row = object_of(value);
     table.add({text_at(row, "name"), text_at(row, "kind"),
@@ -56,14 +56,6 @@ Table top_table(const json::array& rows) {
                text_at(row, "detail")});
   }
   return table;
-}
-
-void note_omitted(Context& context, const json::object& answer) {
-  const auto omitted = integer_at(answer, "usage_omitted");
-  if (omitted > 0) {
-    context.out << "usage was not looked up for " << omitted
-                << " of these; name a host with --host to see it\n";
-  }
 }
 
 }  // namespace
@@ -91,7 +83,8 @@ void print_containers(Context& context, const json::object& body) {
   const auto& containers = array_at(body, "containers");
   const std::int64_t now_ms = integer_at(body, "now_ms");
   Table table({"NAME", "ID", "SERVICE", "STATE", "UP", ">CPU", ">MEMORY", ">RESTARTS", "PORTS",
-               "IMAGE", "HOST"});
+               "IMAGE", "HOST"},
+              {"IMAGE", "ID", "HOST", "PORTS", "SERVICE"});
   for (const auto& value : containers) {
     const auto& row = object_of(value);
     const auto uptime = number_at(row, "uptime_ms");
@@ -107,7 +100,6 @@ void print_containers(Context& context, const json::object& body) {
                text_at(row, "image"), text_at(row, "hostname")});
   }
   context.out << table.render(context.terminal);
-  note_omitted(context, body);
 }
 
 Result<void> show_processes(Context& context, const std::string& host, const std::string& target) {
@@ -120,7 +112,8 @@ Result<void> show_processes(Context& context, const std::string& host, const std
   const auto& body = object_of(answer);
   const std::int64_t now_ms = integer_at(body, "now_ms");
   Table table(
-      {"NAME", ">COUNT", ">PID", ">CPU", ">MEMORY", "USER", "OWNER", "UP", "HOST", "COMMAND"});
+      {"NAME", ">COUNT", ">PID", ">CPU", ">MEMORY", "USER", "OWNER", "UP", "HOST", "COMMAND"},
+      {"COMMAND", "HOST", "USER", "OWNER"});
   for (const auto& value : array_at(body, "processes")) {
     const auto& row = object_of(value);
     const auto& pids = array_at(row, "pids");
@@ -139,7 +132,6 @@ Result<void> show_processes(Context& context, const std::string& host, const std
     return {};
   }
   context.out << table.render(context.terminal);
-  note_omitted(context, body);
   return {};
 }
 
@@ -149,7 +141,8 @@ Result<void> show_services(Context& context, const std::string& host) {
     context.out << pretty(answer);
     return {};
   }
-  Table table({"SERVICE", "PROJECT", "KIND", "HEALTH", ">RUNNING", ">RESTARTS", "HOSTS", "WHY"});
+  Table table({"SERVICE", "PROJECT", "KIND", "HEALTH", ">RUNNING", ">RESTARTS", "HOSTS", "WHY"},
+              {"KIND", "PROJECT", "HOSTS"});
   for (const auto& value : array_at(object_of(answer), "services")) {
     const auto& row = object_of(value);
     std::string hosts;

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <limits>
 
 #include "protocol/base/text.h"
 
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::size_t kGap = 2;
 constexpr std::size_t kNarrowest = 8;  // A text column never shrinks below this
+constexpr std::size_t kGone = std::numeric_limits<std::size_t>::max();
 
 char32_t decode(std::string_view sequence) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
@@ -104,6 +106,36 @@ std::string fit(const Terminal& terminal, std::string_view text, std::size_t col
   return out + (terminal.unicode ? "…" : "~");
 }
 
+// A column that had to go has the width kGone.
+void Table::narrow(std::vector<std::size_t>& widths, std::size_t columns) const {
+  const auto excess = [&] {
+    std::size_t sum = 0;
+    for (const auto width : widths) sum += width == kGone ? 0 : width + kGap;
+    sum -= std::min(sum, kGap);
+    return sum > columns ? sum - columns : 0;
+  };
+  const auto shrink = [&](std::size_t i) {
+    if (widths[i] > kNarrowest) widths[i] -= std::min(excess(), widths[i] - kNarrowest);
+  };
+  for (const auto& heading : gives_) {
+    const auto i = static_cast<std::size_t>(
+        std::find(headings_.begin(), headings_.end(), heading) - headings_.begin());
+    if (i == headings_.size() || excess() == 0) continue;
+    shrink(i);
+    if (excess() > 0) widths[i] = kGone;
+  }
+  while (excess() > 0) {
+    std::size_t widest = 0;
+    for (std::size_t i = 1; i < widths.size(); ++i) {
+      const bool gives = !headings_[i].starts_with('>') && widths[i] != kGone;
+      if (gives && widths[i] > kNarrowest && (widest == 0 || widths[i] > widths[widest])) widest = i;
+    }
+    if (widest == 0) break;
+    --widths[widest];
+  }
+  if (!widths.empty() && !headings_[0].starts_with('>')) shrink(0);
+}
+
 std::string Table::render(const Terminal& terminal) const {
   std::vector<std::size_t> widths(headings_.size());
   std::vector<bool> right(headings_.size());
@@ -114,18 +146,10 @@ std::string Table::render(const Terminal& terminal) const {
       if (i < row.size()) widths[i] = std::max(widths[i], display_width(row[i].text));
     }
   }
-  const auto total = [&] {
-    std::size_t sum = kGap * (widths.empty() ? 0 : widths.size() - 1);
-    for (const auto width : widths) sum += width;
-    return sum;
-  };
-  while (total() > terminal.columns) {
-    std::size_t widest = widths.size();
-    for (std::size_t i = 0; i < widths.size(); ++i) {
-      if (!right[i] && (widest == widths.size() || widths[i] > widths[widest])) widest = i;
-    }
-    if (widest == widths.size() || widths[widest] <= kNarrowest) break;
-    --widths[widest];
+  narrow(widths, terminal.columns);
+  std::vector<std::size_t> shown;
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    if (widths[i] != kGone) shown.push_back(i);
   }
 
   std::string out;
@@ -137,14 +161,12 @@ std::string Table::render(const Terminal& terminal) const {
     if (!right[i] && !last) out += filler;
     if (!last) out += pad(kGap);
   };
-  for (std::size_t i = 0; i < headings_.size(); ++i) {
-    put(i, Cell(headings_[i].substr(right[i] ? 1 : 0), Tone::kFaint), i + 1 == headings_.size());
+  for (const auto i : shown) {
+    put(i, Cell(headings_[i].substr(right[i] ? 1 : 0), Tone::kFaint), i == shown.back());
   }
   out += '\n';
   for (const auto& row : rows_) {
-    for (std::size_t i = 0; i < headings_.size(); ++i) {
-      put(i, i < row.size() ? row[i] : Cell(""), i + 1 == headings_.size());
-    }
+    for (const auto i : shown) put(i, i < row.size() ? row[i] : Cell(""), i == shown.back());
     out += '\n';
   }
   return out;

@@ -31,17 +31,22 @@ struct Cell {
   Cell(const char* value) : text(value) {}                                               // NOLINT
 };
 
-// Rows under headings. Columns are as wide as their content; when that is more than the terminal
-// has, the widest text column gives. A heading that begins with '>' is aligned right.
+// Rows under headings. Columns are as wide as their content. When that is more than the terminal has,
+// the columns of `gives` shrink and then go, one after the other; then the widest text column shrinks,
+// the first column last. A heading that begins with '>' is aligned right.
 class Table {
  public:
-  explicit Table(std::vector<std::string> headings) : headings_(std::move(headings)) {}
+  explicit Table(std::vector<std::string> headings, std::vector<std::string> gives = {})
+      : headings_(std::move(headings)), gives_(std::move(gives)) {}
   void add(std::vector<Cell> row) { rows_.push_back(std::move(row)); }
   bool empty() const { return rows_.empty(); }
   std::string render(const Terminal& terminal) const;
 
  private:
+  void narrow(std::vector<std::size_t>& widths, std::size_t columns) const;
+
   std::vector<std::string> headings_;
+  std::vector<std::string> gives_;
   std::vector<std::vector<Cell>> rows_;
 };
 

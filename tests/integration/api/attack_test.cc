@@ -196,6 +196,27 @@ TEST_CASE("what two parsers could read in two ways is refused, and nothing after
   CHECK(f.is_healthy());
 }
 
+TEST_CASE("what follows the body proves nothing: trailers are refused, announced or not") {
+  ServerFixture f;
+  const std::string admin = "Authorization: Bearer " + f.world.keys["admin"] + "\r\n";
+  const auto post = [&](const std::string& path, const std::string& header,
+                        const std::string& trailer) {
+    return "POST " + path + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n" + header +
+           "\r\n2\r\n{}\r\n0\r\n" + trailer + "\r\n";
+  };
+  CHECK(status_of(f, post("/v1/tokens", "", admin)) == 401);
+  CHECK(status_of(f, post("/v1/tokens", "Trailer: Authorization\r\n", admin)) == 400);
+  CHECK(status_of(f, post("/v1/tokens", admin, admin)) == 400);
+  CHECK(status_of(f, post("/v1/enroll", "", admin)) == 400);
+  CHECK(status_of(f, post("/v1/enroll", "", "Last-Event-ID: 1\r\n")) == 400);
+  CHECK(status_of(f, post("/v1/enroll", "", "X: y\r\n")) == 400);
+  CHECK(status_of(f, kStart + "Trailer: X\r\n\r\n") == 400);
+  CHECK_FALSE(f.world.repositories.tokens.find("made").value().has_value());
+  CHECK(status_of(f, post("/v1/enroll", "", "")) == 202);
+  CHECK(status_of(f, post("/v1/tokens", admin, "")) == 201);
+  CHECK(f.is_healthy());
+}
+
 TEST_CASE("garbage, before and inside TLS") {
   ServerFixture f(impatient());
   RawClient plain_http(f.server->port(), false);

@@ -81,15 +81,87 @@ TEST_CASE("containers: running by default, with use and limits or null") {
   f.refused(404, "GET", "/v1/containers?host=nope");
 }
 
-TEST_CASE("usage is looked up for so many and the rest is counted") {
+TEST_CASE("use that is older than the window is not the present") {
   Fixture f;
+  const std::string target = "container/" + container_id('a');
+  const auto measured = [&] { return container_usage(f.telemetry, f.web1, f.manual.unix_ms()); };
+  CHECK(usage_of(measured(), target).memory_bytes == 2048);
+  CHECK_FALSE(usage_of(measured(), "container/other").memory_bytes);
+  f.manual.advance(std::chrono::milliseconds(kUsageWindowMs - 1000));
+  CHECK(usage_of(measured(), target).memory_bytes == 2048);
+  CHECK_FALSE(usage_of(measured(), target).cpu_cores);  // One of its two samples is the past
+  f.manual.advance(std::chrono::milliseconds(1));
+  CHECK(measured().empty());
+}
+
+TEST_CASE("containers that nobody sees now are unknown, and up until their host was last seen") {
+  Fixture f;
+  const auto postgres = [&] {
+    return find(f.get("/v1/containers?host=db1"), "containers", "name", "postgres");
+  };
   auto inventory = f.telemetry.inventory(f.db1).value().value();
-  inventory.containers.resize(kMaxUsageLookups + 7, inventory.containers[0]);
+  for (auto& container : inventory.containers) {
+    container.started_ms = f.now_ms - 600'000;
+    container.health = "healthy";
+  }
   f.telemetry.put_inventory(inventory, f.home);
-  CHECK(f.get("/v1/containers?host=db1").at("usage_omitted").as_int64() == 7);
-  inventory.containers.resize(kMaxUsageLookups);
-  f.telemetry.put_inventory(inventory, f.home);
-  CHECK(f.get("/v1/containers?host=db1").at("usage_omitted").as_int64() == 0);
+  CHECK(postgres().at("state").as_string() == "unknown");  // db1 is offline
+  CHECK(postgres().at("health").as_string() == "");
+  CHECK(postgres().at("uptime_ms").as_int64() == 600'000 - kOnlineMs);
+
+  auto agent = f.repositories.agents.find(f.db1).value().value();
+  agent.last_seen_ms = f.now_ms - 1000;
+  f.repositories.agents.put(agent);
+  const std::vector<std::pair<std::string, std::string>> engines = {
+      {"27.1.0", "running"},     {"starting", "running"}, {"", "running"},
+      {"missing", "unknown"},    {"stopped", "unknown"},  {"hanging", "unknown"},
+      {"error: odd", "unknown"},
+  };
+  for (const auto& [docker, state] : engines) {
+    CAPTURE(docker);
+    inventory.host.docker = docker;
+    f.telemetry.put_inventory(inventory, f.home);
+    const bool known = state == "running";
+    CHECK(postgres().at("state").as_string() == state);
+    CHECK(postgres().at("uptime_ms").as_int64() == (known ? 600'000 : 599'000));
+    const auto services = f.get("/v1/services?host=db1");
+    const auto& db = find(services, "services", "name", "db");
+    CHECK(db.at("health").as_string() == (known ? "healthy" : "unknown"));
+    CHECK(db.at("members").as_array()[0].as_object().at("state").as_string() == state);
+  }
+}
+
+TEST_CASE("nothing of our own files reaches a caller, whatever the code of the error") {
+  Fixture f;
+  const std::string path = "/var/lib/observeai/state.db";
+  for (const auto code : {Errc::kInvalid, Errc::kDenied, Errc::kNotFound, Errc::kLimit,
+                          Errc::kUnavailable, Errc::kTimeout, Errc::kCorrupt, Errc::kInternal}) {
+    for (const auto& message : {path + ": number too large to be stored", "cannot open " + path,
+                                std::string("data/state.db: busy"), "(" + path + ")"}) {
+      f.telemetry.fail_with(Error(code, message));
+      const Reply reply = f.send("GET", "/v1/logs?host=web1");
+      CAPTURE(reply.body);
+      CHECK(reply.status >= 500);
+      CHECK(reply.body.find("state.db") == std::string::npos);
+      CHECK(reply.body.find("var/lib") == std::string::npos);
+    }
+  }
+  f.telemetry.fail_with(std::nullopt);
+  CHECK(f.refused(400, "POST", "/v1/keys", "admin", R"({"user":"a b","role":"viewer"})")
+            .at("message")
+            .as_string()
+            .starts_with("user must be"));
+}
+
+TEST_CASE("what is not there is answered with the command that lists what is") {
+  Fixture f;
+  const auto hint = [&](const char* method, const std::string& path) {
+    return std::string(f.refused(404, method, path).at("hint").as_string());
+  };
+  CHECK(hint("DELETE", "/v1/tokens/nope") == "`observeai token list` lists them");
+  CHECK(hint("GET", "/v1/agents/nope") == "`observeai agent list` lists them");
+  CHECK(hint("DELETE", "/v1/keys/nope") == "`observeai key list` lists them");
+  CHECK(f.refused(404, "GET", "/v1/agents/nope").at("message").as_string() == "no agent \"nope\"");
 }
 
 TEST_CASE("processes are limited to their container or unit") {

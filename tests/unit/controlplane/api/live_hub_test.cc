@@ -220,6 +220,24 @@ TEST_CASE("positions as ids") {
   CHECK(f.live.counters().followers == 0);
 }
 
+TEST_CASE("an id that no store gives out is refused before the store sees it") {
+  Fixture f;
+  const auto status = [&](const char* path, const std::string& id) {
+    auto request = f.request("GET", path);
+    request.last_event_id = id;
+    return f.api.handle(request).status;
+  };
+  const std::string most = "9223372036854775807";
+  const std::string more = "9223372036854775808";
+  CHECK(status("/v1/events/follow", most) == 200);
+  CHECK(status("/v1/events/follow", more) == 400);
+  CHECK(status("/v1/events/follow", "nonsense") == 400);
+  CHECK(status("/v1/logs/follow", "0." + most + ".0") == 200);
+  CHECK(status("/v1/logs/follow", "0." + more + ".0") == 400);
+  CHECK(status("/v1/logs/follow", "-1.0.0") == 400);
+  CHECK(f.live.counters().followers == 0);
+}
+
 TEST_CASE("events resume after an id, from the header or the parameter") {
   Fixture f;
   std::vector<wire::Event> events(5);

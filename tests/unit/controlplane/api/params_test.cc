@@ -29,6 +29,12 @@ TEST_CASE("percent decoding is strict") {
   }
 }
 
+TEST_CASE("in the query a plus is a space, and %2B a plus") {
+  CHECK(parse("grep=out+of%20memory").text("grep") == "out of memory");
+  CHECK(parse("grep=1%2B1").text("grep") == "1+1");
+  CHECK(parse("label.a+b=c+d").labels() == wire::Labels{{"a b", "c d"}});
+}
+
 TEST_CASE("parameters are read, empty ones count as not given") {
   const auto params = parse("host=web%201&all=true&limit=&&grep=a=b");
   CHECK(params.text("host") == "web 1");

@@ -8,6 +8,7 @@
 
 #include "controlplane/cli/format.h"
 #include "controlplane/cli/json_view.h"
+#include "protocol/base/text.h"
 #include "tests/unit/controlplane/cli/scripted_client.h"
 
 namespace observeai::controlplane::cli {
@@ -183,15 +184,57 @@ TEST_CASE("status asks for a page of each list, once, and says that there is mor
 TEST_CASE("a list is read to its end, page by page") {
   Fixture f;
   f.http->bodies["/v1/containers?limit=2000"] =
-      R"({"containers":[{"name":"one"}],"next":"n1","usage_omitted":1})";
+      R"({"containers":[{"name":"one"}],"next":"n1"})";
   f.http->bodies["/v1/containers?limit=2000&after=n1"] =
-      R"({"containers":[{"name":"two"}],"next":"n2","usage_omitted":2})";
+      R"({"containers":[{"name":"two"}],"next":"n2"})";
   f.http->bodies["/v1/containers?limit=2000&after=n2"] = R"({"containers":[{"name":"three"}],"next":""})";
   REQUIRE(show_containers(f.context, "", false));
-  for (const char* name : {"one", "two", "three", "for 3 of these"})
+  for (const char* name : {"one", "two", "three"})
     CHECK(f.out.str().find(name) != std::string::npos);
   f.http->bodies["/v1/containers?limit=2000&after=n2"] = R"({"containers":[],"next":"n2"})";
   CHECK(show_containers(f.context, "", false).error().code() == Errc::kCorrupt);
+}
+
+TEST_CASE("a mistyped metric has the nearest name, a known one the range") {
+  Fixture f;
+  const std::string list = R"({"series":[{"name":"node_load1"},{"name":"node_load15"}],"next":""})";
+  f.http->bodies["/v1/metrics?target=host&limit=2000"] = list;
+  f.answer(R"({"series":[]})");
+  const auto typo = show_metrics(f.context, metric("node_laod1"));
+  CHECK(typo.error().code() == Errc::kNotFound);
+  CHECK(typo.error().message().find("did you mean node_load1?") != std::string::npos);
+  const auto empty = show_metrics(f.context, metric("node_load15"));
+  CHECK(empty.error().message().find("in this range") != std::string::npos);
+  const auto strange = show_metrics(f.context, metric("xyzzy"));
+  CHECK(strange.error().message().find("`observeai metrics host` lists") != std::string::npos);
+}
+
+TEST_CASE("a new token comes with the whole command that uses it") {
+  Fixture f;
+  f.context.server = "cp.example:8443";
+  f.answer(R"({"text":"oai1.id.secret","token":{"uses_allowed":1}})");
+  REQUIRE(create_token(f.context, {}));
+  CHECK(f.out.str().find("observeai-agent enroll --server cp.example:8443 oai1.id.secret\n") !=
+        std::string::npos);
+}
+
+TEST_CASE("at 100 columns three containers can be told apart") {
+  Fixture f;
+  f.terminal.columns = 100;
+  std::string body = R"({"now_ms":90000,"containers":[)";
+  for (const char* name : {"frontend", "backend", "worker"}) {
+    if (body.back() != '[') body += ',';
+    body += R"({"id":"0123456789abcdef","image":"observeai-demo:latest","state":"running",)"
+            R"("health":"healthy","uptime_ms":60000,"cpu_cores_used":0.01,"cpu_limit_cores":0.5,)"
+            R"("memory_working_set_bytes":12000000,"memory_limit_bytes":64000000,)"
+            R"("service":"demo","hostname":"a-host-with-a-name","name":"observeai-demo-)" +
+            std::string(name) + "-1\"}";
+  }
+  f.answer(body + "]}");
+  REQUIRE(show_containers(f.context, "", false));
+  for (const char* name : {"frontend", "backend", "worker"})
+    CHECK(f.out.str().find("observeai-demo-" + std::string(name) + "-1 ") != std::string::npos);
+  for (const auto line : text::split(f.out.str(), '\n')) CHECK(display_width(line) <= 100);
 }
 
 TEST_CASE("an alert shows the id that resolves it") {

@@ -1,3 +1,5 @@
+#include <sstream>
+
 #include <doctest/doctest.h>
 
 #include "controlplane/cli/credentials.h"
@@ -16,6 +18,31 @@ TEST_CASE("a login survives the file") {
   CHECK(loaded->server.host == "cp.example.org");
   CHECK(loaded->server.port == 8443);
   CHECK(loaded->key == "oak1_x_y");
+}
+
+TEST_CASE("a login text is an argument, a line of standard input, or asked for at a terminal") {
+  const auto read = [](const std::string& argument, bool is_terminal, const std::string& input,
+                       std::string* asked = nullptr) {
+    std::istringstream in(input);
+    std::ostringstream err;
+    auto text = read_login_text(argument, is_terminal, in, err);
+    if (asked != nullptr) *asked = err.str();
+    return text;
+  };
+  std::string asked;
+  CHECK(read("oal1.x", false, "other\n").value() == "oal1.x");
+  CHECK(read("-", false, " oal1.x \r\nmore\n", &asked).value() == "oal1.x");
+  CHECK(read("-", true, "oal1.x", &asked).value() == "oal1.x");
+  CHECK(asked.empty());
+  CHECK(read("", true, "oal1.x\n", &asked).value() == "oal1.x");
+  CHECK_FALSE(asked.empty());
+  const auto nothing = read("", false, "oal1.x\n");
+  REQUIRE_FALSE(nothing);
+  CHECK(nothing.error().code() == Errc::kInvalid);
+  CHECK(nothing.error().message().find("observeai login -") != std::string::npos);
+  CHECK_FALSE(read("-", false, "\n"));
+  CHECK(read("-", false, std::string(4096, 'x')));
+  CHECK_FALSE(read("-", false, std::string(4097, 'x')));
 }
 
 TEST_CASE("no login and a damaged login say what to do") {

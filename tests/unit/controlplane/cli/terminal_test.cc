@@ -34,6 +34,25 @@ TEST_CASE("the widest text column gives when the terminal is narrow") {
   CHECK(table.render(Terminal{false, false, false, 40}).find("~\n") != std::string::npos);
 }
 
+TEST_CASE("columns that may go do so in their order; the first one is cut last") {
+  Table table({"NAME", ">CPU", "IMAGE", "HOST"}, {"IMAGE", "HOST"});
+  table.add({std::string(20, 'n'), "0.5", std::string(20, 'i'), "some-host-1"});
+  const auto at = [&](std::size_t columns) {
+    const auto text = table.render(Terminal{false, false, true, columns});
+    CHECK(display_width(text.substr(0, text.find('\n'))) <= columns);
+    return text;
+  };
+  const std::string name(20, 'n');
+  CHECK(at(60).find(std::string(20, 'i')) != std::string::npos);
+  CHECK(at(52).find("iiii…") != std::string::npos);
+  CHECK(at(52).find("some-host-1") != std::string::npos);
+  CHECK(at(40).find("IMAGE") == std::string::npos);
+  CHECK(at(40).find("some-host-1") != std::string::npos);
+  CHECK(at(35).find("some-ho…") != std::string::npos);
+  CHECK(at(30) == "NAME                  CPU\n" + name + "  0.5\n");
+  CHECK(at(21).find("nnn…  0.5") != std::string::npos);
+}
+
 TEST_CASE("colour only where there is a terminal for it, and it takes no columns") {
   CHECK(paint(kPlain, Tone::kBad, "x") == "x");
   CHECK(paint(Terminal{true, true, true, 80}, Tone::kBad, "x") == "\x1b[31mx\x1b[0m");
