@@ -191,7 +191,7 @@ std::string BrokerControl::why_lists_stale(const std::string& active,
 std::string BrokerControl::why_stale(const ApplyRequest& wanted) const {
   const auto current = generations_.current();
   if (!current) return "there is none yet";
-  const auto config = render_config(wanted.settings, *current);
+  const auto config = render_config(wanted.settings);
   if (!config) return config.error().message();
   const auto differs = [&](const char* name, const std::string& bytes) {
     const auto active = files::read(*current + "/" + name);

@@ -164,6 +164,7 @@ Result<void> Program::build_identity() {
   broker.state_directory = config_.state_dir;
   broker.settings.address = config_.broker_address;
   broker.settings.port = static_cast<std::uint16_t>(config_.broker_port);
+  broker.settings.user = config_.broker_user;
   broker.host = local_broker_host(config_);
   TRY(broker.canary, AgentId::parse("cp-canary-agent"));
   TRY(broker_, BrokerControl::create(broker, *authorities_, store_->agents(), store_->alerts(),

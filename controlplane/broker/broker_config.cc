@@ -1,8 +1,5 @@
 #include "controlplane/broker/broker_config.h"
 
-#include <pwd.h>
-#include <unistd.h>
-
 namespace observeai::controlplane {
 namespace {
 
@@ -19,47 +16,31 @@ Result<void> check_one_line(const std::string& name, const std::string& value) {
   return {};
 }
 
-Result<std::string> user_name(const BrokerSettings& settings) {
-  if (!settings.user.empty()) return settings.user;
-  std::array<char, 4096> buffer;
-  passwd entry{};
-  passwd* found = nullptr;
-  ::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found);
-  if (found == nullptr) {
-    return Error(Errc::kNotFound, "the user id " + std::to_string(::geteuid()) +
-                                      " has no name: set the broker's user");
-  }
-  return std::string(entry.pw_name);
-}
-
 }  // namespace
 
-Result<std::string> render_config(const BrokerSettings& settings, const std::string& directory) {
-  TRY(const std::string user, user_name(settings));
+Result<std::string> render_config(const BrokerSettings& settings) {
   TRY_VOID(check_one_line("address", settings.address));
-  TRY_VOID(check_one_line("user", user));
-  TRY_VOID(check_one_line("directory", directory));
+  TRY_VOID(check_one_line("user", settings.user));
   if (settings.address.find(' ') != std::string::npos) {
     return Error(Errc::kInvalid, "broker setting address contains a space");
   }
-  const auto file = [&](const char* name) { return directory + "/" + name + "\n"; };
   const auto number = [](std::uint64_t n) { return std::to_string(n) + "\n"; };
   std::string out =
       "# Written by observeai-controlplane; changes here are lost with the next generation.\n"
       "listener " +
       std::to_string(settings.port) + " " + settings.address + "\n";
-  out += "cafile " + file("ca.pem");
-  out += "certfile " + file("server.pem");
-  out += "keyfile " + file("server.key");
-  out += "crlfile " + file("crl.pem");
+  out += "cafile ca.pem\n";
+  out += "certfile server.pem\n";
+  out += "keyfile server.key\n";
+  out += "crlfile crl.pem\n";
   out +=
       "require_certificate true\n"
       "use_identity_as_username true\n"
       "use_username_as_clientid true\n"
       "allow_anonymous false\n"
       "tls_version tlsv1.2\n";
-  out += "acl_file " + file("acl");
-  out += "user " + user + "\n";
+  out += "acl_file acl\n";
+  out += "user " + settings.user + "\n";
   out +=
       "persistence false\n"
       "sys_interval 0\n"

@@ -21,9 +21,8 @@ inline constexpr std::size_t kMaxBrokerPayload = 1U << 20;
 struct BrokerSettings {
   std::string address = "127.0.0.1";  // To listen on; an IP address of this machine
   std::uint16_t port = 8883;
-  // Mosquitto changes to this user when started by root, which would also take away the kernel's
-  // promise to end it with its keeper; so: the user who starts it. Empty = the one running now.
-  std::string user;
+  // Whom the broker runs as when root starts it; else it runs as the one who starts it.
+  std::string user = "mosquitto";
   std::vector<std::string> ingest_names{"cp-ingest-0"};  // Common names of ingest workers
   std::uint32_t max_inflight_messages = 100;             // To one subscriber: the ingest worker
   std::uint32_t max_queued_messages = 1000;  // Beyond it messages are lost, and sent again later
@@ -40,9 +39,10 @@ struct BrokerFiles {
   std::string acl;  // render_acl()
 };
 
-// `directory`: where the files of the generation lie. kInvalid for values that would break out of
-// their line.
-Result<std::string> render_config(const BrokerSettings& settings, const std::string& directory);
+// It names the other files of its generation without their folder, which is the broker's working
+// directory: the folders above it are closed to the broker. kInvalid for values that would break out
+// of their line.
+Result<std::string> render_config(const BrokerSettings& settings);
 // An agent may write below its own up/ and read below its own down/, in any tenant and shard
 // (ingest takes both from its registry, never from the topic). Revoked agents are denied
 // everything.

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "controlplane/broker/broker_user.h"
 #include "protocol/base/files.h"
 #include "protocol/base/text.h"
 
@@ -46,10 +47,11 @@ std::string Generations::name(const std::string& generation) {
 
 Result<std::string> Generations::write(const BrokerSettings& settings,
                                        const BrokerFiles& files) const {
+  TRY(const auto user, find_broker_user(settings.user));
   TRY_VOID(files::make_directories(root_, 0700));
   const auto existing = numbers(root_);
   const std::string directory = path_of(root_, existing.empty() ? 1 : existing.back() + 1);
-  TRY(const std::string config, render_config(settings, directory));
+  TRY(const std::string config, render_config(settings));
   TRY_VOID(files::make_directories(directory, 0700));
   const std::pair<const char*, const std::string*> contents[] = {
       {"ca.pem", &files.ca_pem},
@@ -60,7 +62,9 @@ Result<std::string> Generations::write(const BrokerSettings& settings,
       {"mosquitto.conf", &config}};
   for (const auto& [name, bytes] : contents) {
     TRY_VOID(files::write_atomic(directory + "/" + name, *bytes, 0600));
+    TRY_VOID(let_broker_read(directory + "/" + name, user));
   }
+  TRY_VOID(let_broker_read(directory, user));
   return directory;
 }
 
@@ -100,7 +104,9 @@ Result<void> Generations::set_checked(const std::string& generation) const {
   return files::write_atomic(root_ + "/checked", name(generation), 0600);
 }
 
-Result<void> Generations::clear_checked() const { return remove(root_ + "/checked"); }
+Result<void> Generations::clear_checked() const {
+  return remove(root_ + "/checked");
+}
 
 bool Generations::is_checked(const std::string& generation) const {
   const auto checked = files::read(root_ + "/checked", kMaxName);

@@ -20,7 +20,7 @@ class Generations {
     return generation + "/mosquitto.conf";
   }
 
-  // A new folder with all files, keys mode 0600. Returns its path.
+  // A new folder with all files, for the caller and the broker's user only. Returns its path.
   Result<std::string> write(const BrokerSettings& settings, const BrokerFiles& files) const;
   Result<void> activate(const std::string& generation) const;
   // The active generation's folder; kNotFound before the first activate().

@@ -8,10 +8,12 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "controlplane/broker/broker_user.h"
 #include "controlplane/broker/mosquitto_process.h"
 #include "controlplane/broker/supervisor.h"
 #include "protocol/base/files.h"
 #include "protocol/base/log.h"
+#include "protocol/base/text.h"
 
 namespace observeai::controlplane {
 namespace {
@@ -44,6 +46,18 @@ Result<std::uint16_t> free_loopback_port() {
   ::close(fd);
   if (!ok) return files::from_errno("cannot find a free port", error);
   return ntohs(address.sin_port);
+}
+
+// The trial uses another port: whether the broker's user may open this one is asked here.
+Result<void> check_port(const BrokerSettings& settings) {
+  TRY(const auto user, find_broker_user(settings.user));
+  if (!user) return {};
+  const auto first = files::read("/proc/sys/net/ipv4/ip_unprivileged_port_start", 32);
+  const auto limit = first ? text::parse_u64(text::trim(*first)) : std::nullopt;
+  if (settings.port >= limit.value_or(1024)) return {};
+  return Error(Errc::kInvalid, "port " + std::to_string(settings.port) +
+                                   " can be opened by root only, and the broker runs as " +
+                                   settings.user + ": choose a port from 1024 on");
 }
 
 Result<void> check_pem(const char* what, const std::string& text) {
@@ -101,6 +115,7 @@ Result<ApplyReport> GuardedApply::prepare(const ApplyRequest& request) {
 }
 
 Result<void> GuardedApply::validate(const ApplyRequest& request) const {
+  TRY_VOID(check_port(request.settings));
   TRY_VOID(check_pem("CA bundle", request.files.ca_pem));
   TRY_VOID(check_pem("certificate", request.files.certificate_pem));
   TRY_VOID(check_pem("key", request.files.key_pem));
@@ -110,15 +125,17 @@ Result<void> GuardedApply::validate(const ApplyRequest& request) const {
 }
 
 Result<std::string> GuardedApply::try_in_scratch(const ApplyRequest& request) {
+  TRY(const auto user, find_broker_user(request.settings.user));
   TRY(const std::string generation, generations_.write(request.settings, request.files));
   const auto attempt = [&]() -> Result<void> {
     TRY(const std::uint16_t port, free_loopback_port());
     BrokerSettings scratch = request.settings;
     scratch.address = kLoopback;
     scratch.port = port;
-    TRY(const std::string config, render_config(scratch, generation));
+    TRY(const std::string config, render_config(scratch));
     const std::string config_file = generation + "/scratch.conf";
     TRY_VOID(files::write_atomic(config_file, config, 0600));
+    TRY_VOID(let_broker_read(config_file, user));
     TRY(const auto broker, MosquittoProcess::start({options_.program, config_file, false}));
     TRY_VOID(broker->wait_until_ready(kScratchStart));
     return run_canaries(options_.broker_host, port, options_.canaries, options_.make_client,

@@ -1,6 +1,7 @@
 #include "controlplane/broker/mosquitto_process.h"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -10,7 +11,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
+#include "controlplane/broker/broker_user.h"
 #include "protocol/base/files.h"
 #include "protocol/base/log.h"
 
@@ -27,19 +30,42 @@ int remaining_ms(Steady::time_point end) {
   return left < 0 ? 0 : static_cast<int>(left);
 }
 
+constexpr std::size_t kMaxConfig = 64U << 10;
+constexpr std::string_view kCannotBecome = "Error: cannot become the broker's user in its folder\n";
+
+struct Start {
+  const char* program;
+  char* const* argv;
+  const char* directory;
+  std::optional<BrokerUser> user;
+  int output;
+  pid_t parent;
+};
+
+// For good: real, effective and saved ids. The folder first, the way to it is closed afterwards.
+bool enter_as(const char* directory, const std::optional<BrokerUser>& user) {
+  if (::chdir(directory) != 0) return false;
+  if (!user) return true;
+  return ::setgroups(0, nullptr) == 0 && ::setgid(user->gid) == 0 && ::setuid(user->uid) == 0;
+}
+
 // Between fork and exec only async-signal-safe calls: the program may have other threads.
-[[noreturn]] void become_broker(const char* program, char* const argv[], int output, pid_t parent) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (::getppid() != parent) ::_exit(126);  // The parent died before the request took effect.
+[[noreturn]] void become_broker(const Start& start) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   const int null = ::open("/dev/null", O_RDWR);
   ::dup2(null, 0);
-  ::dup2(output, 1);
-  ::dup2(output, 2);
+  ::dup2(start.output, 1);
+  ::dup2(start.output, 2);
   ::close_range(3, ~0U, 0);
-  ::execv(program, argv);
+  if (!enter_as(start.directory, start.user)) {
+    [[maybe_unused]] const auto told = ::write(2, kCannotBecome.data(), kCannotBecome.size());
+    ::_exit(126);
+  }
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);             // After the change of user, which takes it away
+  if (::getppid() != start.parent) ::_exit(126);  // The parent died before the request took effect.
+  ::execv(start.program, start.argv);
   ::_exit(127);
 }
 
@@ -49,15 +75,19 @@ Result<std::unique_ptr<MosquittoProcess>> MosquittoProcess::start(const Options&
   if (::access(options.program.c_str(), X_OK) != 0) {
     return files::from_errno("cannot run " + options.program, errno);
   }
+  TRY(const std::string written, files::read(options.config_file, kMaxConfig));
+  TRY(const auto user, find_broker_user(user_in_config(written)));
+  const std::filesystem::path config_path(options.config_file);
+  const std::string directory = config_path.parent_path();
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return files::from_errno("cannot make a pipe", errno);
   std::string program = options.program;
   std::string flag = "-c";
-  std::string config = options.config_file;
+  std::string config = config_path.filename();
   char* const argv[] = {program.data(), flag.data(), config.data(), nullptr};
-  const pid_t parent = ::getpid();
+  const Start start{program.c_str(), argv, directory.c_str(), user, ends[1], ::getpid()};
   const pid_t pid = ::fork();
-  if (pid == 0) become_broker(program.c_str(), argv, ends[1], parent);
+  if (pid == 0) become_broker(start);
   const int fork_error = errno;
   ::close(ends[1]);
   if (pid < 0) {

@@ -10,9 +10,9 @@
 
 namespace observeai::controlplane {
 
-// One thread. The kernel kills the broker when that thread ends (PR_SET_PDEATHSIG), so that it
-// never outlives its keeper; this holds only if mosquitto does not change its user (see
-// broker_config.h).
+// One thread. Started by root it runs as the user in its configuration (broker_user.h), in the folder of
+// its configuration. The kernel kills the broker when that thread ends (PR_SET_PDEATHSIG), so that it
+// never outlives its keeper.
 class MosquittoProcess {
  public:
   struct Options {
@@ -20,7 +20,7 @@ class MosquittoProcess {
     std::string config_file;
     bool forward_output = true;  // Its lines go to our log.
   };
-  // Starts and returns at once. kNotFound: no such program.
+  // Starts and returns at once. kNotFound: no such program, no such user.
   static Result<std::unique_ptr<MosquittoProcess>> start(const Options& options);
   ~MosquittoProcess();  // stop()
   MosquittoProcess(const MosquittoProcess&) = delete;

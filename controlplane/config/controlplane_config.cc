@@ -19,10 +19,13 @@ void describe(ControlPlaneConfig& c, config::Schema& schema) {
   schema.section("broker", "MQTT: the agents' connections");
   schema.field("address", c.broker_address, "listen on this address");
   schema.field("port", c.broker_port, 1, 65'535, "and this port");
+  schema.field("user", c.broker_user,
+               "whom the broker runs as when root starts it, never root; it needs to own nothing");
   schema.section("enroll", "the hosts' identities");
-  schema.field("certificate_lifetime", c.certificate_lifetime, milliseconds(60'000),
-               milliseconds(365LL * 86'400'000),
-               "of a host's certificate, renewed at half of it; below 1d only to see a renewal happen");
+  schema.field(
+      "certificate_lifetime", c.certificate_lifetime, milliseconds(60'000),
+      milliseconds(365LL * 86'400'000),
+      "of a host's certificate, renewed at half of it; below 1d only to see a renewal happen");
   schema.section("telemetry", "what is kept");
   schema.field("max_mib", c.telemetry_max_mib, 64, 1ULL << 30, "oldest hours go first beyond this");
   schema.field("max_age", c.telemetry_max_age, milliseconds(3'600'000),

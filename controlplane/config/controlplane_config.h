@@ -22,6 +22,7 @@ struct ControlPlaneConfig {
 
   std::string broker_address = "0.0.0.0";
   std::uint64_t broker_port = 8883;
+  std::string broker_user = "mosquitto";
 
   // Names and addresses under which hosts reach this machine, besides its own host name and
   // loopback.

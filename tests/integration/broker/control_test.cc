@@ -1,13 +1,23 @@
 // BrokerControl with real brokers, real certificates and a supervisor: whatever was killed, missed or
 // changed, the broker comes to run what the registry and the settings say.
+#include <fcntl.h>
+#include <grp.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <filesystem>
+#include <iterator>
+#include <set>
+#include <sstream>
 #include <thread>
 
 #include <doctest/doctest.h>
 
 #include "controlplane/app/broker_control.h"
+#include "controlplane/app/root_keys.h"
+#include "controlplane/broker/broker_user.h"
 #include "controlplane/broker/supervisor.h"
 #include "protocol/pki/crl.h"
 #include "protocol/pki/private_key.h"
@@ -47,6 +57,34 @@ bool eventually(Condition condition, milliseconds patience = seconds(15)) {
   return condition();
 }
 
+// The four user or group ids ("Uid", "Gid") of a process: real, effective, saved, of file access.
+std::vector<std::uint64_t> ids_of(const std::string& pid, const std::string& what) {
+  std::istringstream status(files::read("/proc/" + pid + "/status").value());
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with(what + ":")) continue;
+    std::istringstream rest(line.substr(what.size() + 1));
+    return {std::istream_iterator<std::uint64_t>(rest), {}};
+  }
+  return {};
+}
+
+// Whether a process like the broker could open it if it stood in the file's folder already: the mode of
+// the file alone, or of its folder.
+bool can_open(const std::filesystem::path& path, const BrokerUser& user) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const bool became = ::chdir(path.parent_path().c_str()) == 0 && ::setgroups(0, nullptr) == 0 &&
+                        ::setgid(user.gid) == 0 && ::setuid(user.uid) == 0;
+    if (!became) ::_exit(2);
+    ::_exit(::open(path.filename().c_str(), O_RDONLY) >= 0 ? 1 : 0);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  REQUIRE(WEXITSTATUS(status) != 2);
+  return WEXITSTATUS(status) == 1;
+}
+
 struct Site {
   TempDir directory;
   ShiftedClock clock;
@@ -54,6 +92,7 @@ struct Site {
   std::vector<std::string> names;
   std::unique_ptr<CertificateAuthorities> authorities = open_authorities(clock);
   std::uint16_t port = free_port();
+  std::string user = "mosquitto";
   milliseconds look_every{200};
   milliseconds grace{30'000};
   std::unique_ptr<BrokerControl> control;
@@ -71,8 +110,7 @@ struct Site {
   Generations generations() const { return Generations(directory.path()); }
 
   void start_supervisor() {
-    supervisor =
-        BrokerSupervisor::create({directory.path(), "/usr/sbin/mosquitto", false}).value();
+    supervisor = BrokerSupervisor::create({directory.path(), "/usr/sbin/mosquitto", false}).value();
     supervisor_thread = std::thread([this] { supervisor->run(); });
   }
   void stop_supervisor() {
@@ -91,6 +129,7 @@ struct Site {
     BrokerControl::Options options;
     options.state_directory = directory.path();
     options.settings.port = port;
+    options.settings.user = user;
     options.canary = AgentId::parse("cp-canary-agent").value();
     options.look_every = look_every;
     options.first_retry = milliseconds(200);
@@ -125,9 +164,8 @@ struct Site {
   mqtt::Identity enroll(const std::string& name) {
     const auto id = AgentId::parse(name).value();
     const auto key = pki::load_or_create_key(directory / (name + ".key")).value();
-    const auto made = authorities
-                          ->issue_agent(pki::make_request(key, name).value(), id, 30 * kDayMs)
-                          .value();
+    const auto made =
+        authorities->issue_agent(pki::make_request(key, name).value(), id, 30 * kDayMs).value();
     if (!files::write_atomic(directory / (name + ".pem"), made.pem, 0600))
       throw std::runtime_error("certificate");
     model::AgentRecord agent;
@@ -170,7 +208,8 @@ struct Site {
   // What the running generation was written from.
   std::string running_file(const char* name) const {
     const auto status = ask("status");
-    return files::read(generations().root() + "/" + status.substr(status.rfind(' ') + 1) + "/" + name)
+    return files::read(generations().root() + "/" + status.substr(status.rfind(' ') + 1) + "/" +
+                       name)
         .value_or("");
   }
 };
@@ -295,7 +334,8 @@ TEST_CASE("killed between the swap and the restart: the next start restarts") {
   CHECK(eventually([&] { return site.settled() && site.refuses(bad); }));
 }
 
-TEST_CASE("killed between the restart and the live check: the next start checks, without a restart") {
+TEST_CASE(
+    "killed between the restart and the live check: the next start checks, without a restart") {
   Site site;
   site.bring_up();
   site.control.reset();
@@ -372,7 +412,9 @@ TEST_CASE("another port while the supervisor runs: the broker moves") {
   CHECK(site.connect(agent));
 }
 
-TEST_CASE("a supervisor that starts later finds what was revoked meanwhile; that it is missing is an alert") {
+TEST_CASE(
+    "a supervisor that starts later finds what was revoked meanwhile; that it is missing is an "
+    "alert") {
   Site site;
   site.grace = milliseconds(0);
   site.bring_up();
@@ -397,16 +439,17 @@ TEST_CASE("many revocations at once share their restarts, and all are in force")
   std::vector<mqtt::Identity> agents;
   for (int i = 0; i < kAgents; ++i) agents.push_back(site.enroll("agent-" + std::to_string(i)));
   const auto number = [&] {
-    return std::stoi(site.generations().current().value().substr(
-        site.generations().root().size() + std::string("/gen-").size()));
+    return std::stoi(site.generations().current().value().substr(site.generations().root().size() +
+                                                                 std::string("/gen-").size()));
   };
   const int before = number();
   std::atomic<int> failed = 0;
   std::vector<std::thread> callers;
   for (int i = 0; i < kAgents; ++i) {
     callers.emplace_back([&, i] {
-      ignore(site.store.agents.revoke(AgentId::parse("agent-" + std::to_string(i)).value(), "test", 1),
-             "checked below");
+      ignore(
+          site.store.agents.revoke(AgentId::parse("agent-" + std::to_string(i)).value(), "test", 1),
+          "checked below");
       if (!site.control->apply(seconds(10))) ++failed;
     });
   }
@@ -441,4 +484,47 @@ TEST_CASE("a broker that hangs holds nobody for long, and only two at a time") {
   CHECK(at_once == 6);
   CHECK(eventually([&] { return !site.alert().empty(); }));
   CHECK(site.alert().find("did not answer") != std::string::npos);
+}
+
+TEST_CASE("started by root, the broker is another user who can open no key but its own") {
+  if (::geteuid() != 0) return;
+  Site site;
+  REQUIRE(ensure_root_metadata(site.directory / "keys", TenantId::parse("default").value(),
+                               site.clock));
+  site.bring_up();
+  const auto agent = site.enroll("web-1");
+  REQUIRE(site.connect(agent));
+  const auto user = *find_broker_user("mosquitto").value();
+  const std::string status = site.ask("status");
+  const std::string pid = status.substr(3, status.find(' ', 3) - 3);
+  CHECK(ids_of(pid, "Uid") == std::vector<std::uint64_t>(4, user.uid));
+  CHECK(ids_of(pid, "Gid") == std::vector<std::uint64_t>(4, user.gid));
+  CHECK(ids_of(pid, "Groups").empty());
+
+  const std::filesystem::path generation(site.generations().current().value());
+  CHECK(can_open(generation / "server.key", user));
+  int others = 0;
+  std::set<std::string> keys;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(site.directory.path())) {
+    if (!entry.is_regular_file() || entry.path().parent_path() == generation) continue;
+    if (entry.path().parent_path() == site.directory.path()) continue;  // Of this test's agents
+    CAPTURE(entry.path().string());
+    CHECK_FALSE(can_open(entry.path(), user));
+    if (entry.path().extension() == ".key") keys.insert(entry.path().filename());
+    ++others;
+  }
+  CHECK(others > 5);
+  CHECK(keys.contains("sealing.key"));
+  CHECK(keys.size() > 5);
+}
+
+TEST_CASE("a broker user who does not exist is named, and nothing is prepared") {
+  if (::geteuid() != 0) return;
+  Site site;
+  site.user = "no-such-user";
+  site.open_control();
+  const auto prepared = site.control->prepare();
+  REQUIRE(!prepared.has_value());
+  CHECK(prepared.error().message().find("there is no user 'no-such-user'") != std::string::npos);
+  CHECK(!site.generations().current());
 }

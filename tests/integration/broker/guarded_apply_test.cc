@@ -1,9 +1,12 @@
 // GuardedApply with real brokers, real certificates and a supervisor.
 #include <signal.h>
 
+#include <unistd.h>
+
 #include <doctest/doctest.h>
 
 #include "controlplane/broker/guarded_apply.h"
+#include "protocol/base/files.h"
 #include "tests/integration/broker/supervised_site.h"
 
 using namespace observeai;
@@ -245,4 +248,18 @@ TEST_CASE("without a supervisor nothing is changed") {
   REQUIRE(!report.has_value());
   CHECK(report.error().code() == Errc::kUnavailable);
   CHECK(!site.generations().current().has_value());
+}
+
+TEST_CASE("a port that the broker's own user may not open is refused before anything changes") {
+  const auto first = files::read("/proc/sys/net/ipv4/ip_unprivileged_port_start", 32);
+  if (::geteuid() != 0 || (first && *first == "0\n")) return;
+  GuardedSite site;
+  site.bring_up();
+  const auto before = site.generations().current().value();
+  site.installation.settings.port =
+      first ? static_cast<std::uint16_t>(std::stoi(*first) - 1) : 1023;
+  const auto report = site.guarded().apply(site.request());
+  REQUIRE(!report.has_value());
+  CHECK(report.error().message().find("can be opened by root only") != std::string::npos);
+  CHECK(is_up_with(site.ask("status"), before));
 }

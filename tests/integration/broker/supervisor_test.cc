@@ -1,11 +1,13 @@
 // BrokerSupervisor with a real mosquitto.
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <doctest/doctest.h>
 
 #include "controlplane/broker/supervisor.h"
+#include "protocol/base/files.h"
 #include "tests/integration/broker/supervised_site.h"
 
 using namespace observeai;
@@ -171,4 +173,30 @@ TEST_CASE("a supervisor that is killed takes its broker along") {
   ::waitpid(supervisor, nullptr, 0);
   REQUIRE(came_up);
   CHECK(eventually([&] { return !is_alive(pid); }));
+}
+
+TEST_CASE("the broker needs no way to its folder, and is not root when root starts it") {
+  SupervisedSite site;
+  // As below a home folder: closed to everybody else.
+  REQUIRE(::chmod(site.installation.directory.path().c_str(), 0700) == 0);
+  site.activate(site.installation.files());
+  site.start();
+  const int pid = site.broker_pid();
+  REQUIRE(pid > 0);
+  struct stat process {};
+  REQUIRE(::stat(("/proc/" + std::to_string(pid)).c_str(), &process) == 0);
+  CHECK(process.st_uid != 0);
+}
+
+TEST_CASE("a configuration that would run the broker as root is not started by root") {
+  if (::geteuid() != 0) return;
+  SupervisedSite site;
+  site.activate(site.installation.files());
+  const auto file = Generations::config_file(site.generations().current().value());
+  std::string config = files::read(file).value();
+  config.replace(config.find("\nuser mosquitto\n"), 16, "\nuser root\n");
+  REQUIRE(files::write_atomic(file, config, 0600));
+  site.start();
+  const auto status = site.ask("restart");
+  CHECK_MESSAGE(status.find("does not run as 'root'") != std::string::npos, status);
 }

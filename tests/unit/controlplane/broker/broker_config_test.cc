@@ -1,6 +1,9 @@
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
 #include "controlplane/broker/broker_config.h"
+#include "controlplane/broker/broker_user.h"
 #include "protocol/wire/batch_codec.h"
 
 using namespace observeai;
@@ -17,17 +20,15 @@ TEST_CASE("the configuration says everything that must not be left to a default"
   settings.address = "0.0.0.0";
   settings.port = 18883;
   settings.user = "observeai-cp";
-  const auto config = render_config(settings, "/state/broker/gen-4");
+  const auto config = render_config(settings);
   REQUIRE(config);
   for (const char* line :
-       {"listener 18883 0.0.0.0", "cafile /state/broker/gen-4/ca.pem",
-        "certfile /state/broker/gen-4/server.pem", "keyfile /state/broker/gen-4/server.key",
-        "crlfile /state/broker/gen-4/crl.pem", "acl_file /state/broker/gen-4/acl",
-        "require_certificate true", "use_identity_as_username true",
-        "use_username_as_clientid true", "allow_anonymous false", "tls_version tlsv1.2",
-        "persistence false", "log_dest stderr", "user observeai-cp", "message_size_limit 1048576",
-        "max_packet_size 1049600", "max_queued_messages 1000", "max_queued_bytes 8388608",
-        "max_keepalive 120"}) {
+       {"listener 18883 0.0.0.0", "cafile ca.pem", "certfile server.pem", "keyfile server.key",
+        "crlfile crl.pem", "acl_file acl", "require_certificate true",
+        "use_identity_as_username true", "use_username_as_clientid true", "allow_anonymous false",
+        "tls_version tlsv1.2", "persistence false", "log_dest stderr", "user observeai-cp",
+        "message_size_limit 1048576", "max_packet_size 1049600", "max_queued_messages 1000",
+        "max_queued_bytes 8388608", "max_keepalive 120"}) {
     CAPTURE(line);
     CHECK(has_line(*config, line));
   }
@@ -38,11 +39,26 @@ TEST_CASE("the broker takes the largest sealed batch, and nothing larger") {
   CHECK(kMaxBrokerPayload == wire::kMaxSealedBytes);
 }
 
-TEST_CASE("without a user it names the one who starts it") {
-  const auto config = render_config({}, "/d");
-  REQUIRE(config);
-  CHECK(config->find("\nuser ") != std::string::npos);
-  CHECK(config->find("\nuser \n") == std::string::npos);
+TEST_CASE("the user is one of its own, and the configuration says which") {
+  CHECK(user_in_config(render_config({}).value()) == "mosquitto");
+  BrokerSettings settings;
+  settings.user = "mq";
+  CHECK(user_in_config(render_config(settings).value()) == "mq");
+  CHECK(user_in_config("listener 1883\n").empty());
+}
+
+TEST_CASE("root starts the broker as nobody who is missing or root") {
+  if (::geteuid() != 0) {
+    CHECK_FALSE(find_broker_user("root").value().has_value());
+    return;
+  }
+  const auto missing = find_broker_user("no-such-user");
+  REQUIRE(!missing.has_value());
+  CHECK(missing.error().code() == Errc::kNotFound);
+  CHECK(missing.error().message().find("install the package mosquitto") != std::string::npos);
+  CHECK(find_broker_user("").error().code() == Errc::kNotFound);
+  CHECK(find_broker_user("root").error().code() == Errc::kInvalid);
+  CHECK(find_broker_user("nobody").value()->uid != 0);
 }
 
 TEST_CASE("a value cannot break out of its line") {
@@ -60,10 +76,9 @@ TEST_CASE("a value cannot break out of its line") {
   SUBCASE("user") {
     settings.user = "me\nacl_file /dev/null";
   }
-  const auto config = render_config(settings, "/d");
+  const auto config = render_config(settings);
   REQUIRE(!config.has_value());
   CHECK(config.error().code() == Errc::kInvalid);
-  CHECK(!render_config({}, "/d\nallow_anonymous true").has_value());
 }
 
 TEST_CASE("the ACL: agents by pattern, ingest by name, revoked agents denied") {

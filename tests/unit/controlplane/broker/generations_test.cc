@@ -1,7 +1,9 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <doctest/doctest.h>
 
+#include "controlplane/broker/broker_user.h"
 #include "controlplane/broker/generations.h"
 #include "protocol/base/files.h"
 #include "tests/support/temp_dir.h"
@@ -21,12 +23,19 @@ TEST_CASE("a generation is a complete folder, readable by nobody else") {
   CHECK(generations.current().error().code() == Errc::kNotFound);
   const auto first = generations.write({}, some_files());
   REQUIRE(first);
+  const auto user = find_broker_user("mosquitto").value();
+  const auto mode_is = [&](const std::string& path, unsigned alone, unsigned shared) {
+    struct stat info {};
+    REQUIRE(::stat(path.c_str(), &info) == 0);
+    CHECK(info.st_uid == ::geteuid());
+    CHECK((info.st_mode & 0777) == (user ? shared : alone));
+    if (user) CHECK(info.st_gid == user->gid);
+  };
+  mode_is(*first, 0700, 0750);
   CHECK(*first == directory / "broker/gen-1");
   for (const char* name :
        {"ca.pem", "crl.pem", "server.pem", "server.key", "acl", "mosquitto.conf"}) {
-    struct stat info {};
-    REQUIRE(::stat((*first + "/" + name).c_str(), &info) == 0);
-    CHECK((info.st_mode & 0777) == 0600);
+    mode_is(*first + "/" + name, 0600, 0640);
   }
   CHECK(files::read(*first + "/server.key").value() == "key");
   CHECK(generations.current().error().code() == Errc::kNotFound);  // Written is not active.

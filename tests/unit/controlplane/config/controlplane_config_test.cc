@@ -36,8 +36,8 @@ TEST_CASE("wrong content is refused with the place and the remedy") {
 TEST_CASE("the life of certificates: a minute to a year, printed with its meaning") {
   test::TempDir dir;
   const auto read = [&](const std::string& value) {
-    REQUIRE(files::write_atomic(
-        dir / "c.toml", "[enroll]\ncertificate_lifetime = \"" + value + "\"\n", 0644));
+    REQUIRE(files::write_atomic(dir / "c.toml",
+                                "[enroll]\ncertificate_lifetime = \"" + value + "\"\n", 0644));
     return load_controlplane_config(dir / "c.toml", true);
   };
   CHECK(ControlPlaneConfig{}.certificate_lifetime == std::chrono::hours(24 * 30));
@@ -52,4 +52,11 @@ TEST_CASE("the life of certificates: a minute to a year, printed with its meanin
   const auto printed = config::print_toml(ControlPlaneConfig{});
   CHECK(printed.find("\ncertificate_lifetime = \"") != std::string::npos);
   CHECK(printed.find("renewed at half of it") != std::string::npos);
+}
+
+TEST_CASE("whom the broker runs as is a setting, printed with its meaning") {
+  const auto printed = config::print_toml(ControlPlaneConfig{});
+  CHECK(printed.find("user = 'mosquitto'") != std::string::npos);
+  CHECK(printed.find("whom the broker runs as when root starts it, never root") !=
+        std::string::npos);
 }
