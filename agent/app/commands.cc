@@ -23,6 +23,7 @@ namespace {
 constexpr const char* kDefaultConfigFile = "/etc/observeai/agent.toml";
 // One for each followed log and a few for each container; the usual soft limit is 1024.
 constexpr std::uint64_t kOpenFiles = 65'536;
+constexpr std::uint64_t kFewOpenFiles = 4'096;  // Not enough for a few hundred containers
 constexpr const char* kProgram = "observeai-agent";
 
 int fail(const Error& error, int code = kFailed) {
@@ -149,7 +150,7 @@ int run(const Options& options) {
                                "create) and run here: observeai-agent enroll --token-file FILE")
                        : identity.error());
   }
-  if (const auto files = raise_open_files(kOpenFiles); !files || *files < kOpenFiles)
+  if (const auto files = raise_open_files(kOpenFiles); !files || *files < kFewOpenFiles)
     log::warning("few files may be open at one time: " +
                  (files ? std::to_string(*files) : files.error().message()));
   auto agent = Agent::create(*config, store, std::move(*identity));
