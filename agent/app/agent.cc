@@ -135,8 +135,7 @@ Result<void> Program::build_uplink() {
     uplink_->stop();
     uplink_->start();
   };
-  renewal_ =
-      std::make_unique<RenewalLoop>(clock_, *pool_, identity_store_, identity_, on_renewed);
+  renewal_ = std::make_unique<RenewalLoop>(clock_, *pool_, identity_store_, identity_, on_renewed);
   return {};
 }
 
@@ -155,12 +154,13 @@ Result<void> Program::build_collectors() {
   inventory.interval = config_.inventory_interval;
   inventory.agent_version = OBSERVEAI_VERSION;
   inventory.docker_enabled = config_.docker_enabled;
-  inventory_ = std::make_unique<InventoryLoop>(
-      *loop_, clock_, *pool_, *outbox_, inventory, redact_text,
-      [this](std::vector<ObservedContainer> all) {
-        containers_ = std::move(all);
-        if (config_.logs_enabled) logs_->set_containers(containers_);
-      });
+  inventory_ =
+      std::make_unique<InventoryLoop>(*loop_, clock_, *pool_, *outbox_, inventory, redact_text,
+                                      [this](std::vector<ObservedContainer> all) {
+                                        containers_ = std::move(all);
+                                        if (config_.logs_enabled)
+                                          logs_->set_containers(containers_);
+                                      });
   DockerClient::Options docker;
   docker.socket_path = config_.docker_socket;
   docker_client_ = std::make_unique<DockerClient>(*loop_, clock_, docker, redact_text);
@@ -172,8 +172,8 @@ Result<void> Program::build_collectors() {
   HostCalls calls = HostCalls::direct();
   calls.statfs = deadline_statfs(kStatfsDeadline);
   TRY(auto series, spool_->series());
-  auto engine = std::make_shared<MetricsEngine>(roots, std::move(calls), series,
-                                                spool_->next_series_id());
+  auto engine =
+      std::make_shared<MetricsEngine>(roots, std::move(calls), series, spool_->next_series_id());
   metrics_ = std::make_unique<MetricsLoop>(clock_, *pool_, *outbox_, *spool_, std::move(engine),
                                            config_.metrics_interval, [this] { return subjects(); });
   return {};

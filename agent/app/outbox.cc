@@ -120,10 +120,18 @@ bool halve_update(std::vector<wire::InventoryUpdate>& one) {
   return true;
 }
 
-std::string name_of(const wire::SeriesDefinition& series) { return "series " + series.name; }
-std::string name_of(const wire::InventoryUpdate&) { return "an entry of the inventory"; }
-std::string name_of(const wire::Event& event) { return "event " + event.kind; }
-std::string name_of(const wire::LedgerEntry& entry) { return "ledger entry " + entry.source; }
+std::string name_of(const wire::SeriesDefinition& series) {
+  return "series " + series.name;
+}
+std::string name_of(const wire::InventoryUpdate&) {
+  return "an entry of the inventory";
+}
+std::string name_of(const wire::Event& event) {
+  return "event " + event.kind;
+}
+std::string name_of(const wire::LedgerEntry& entry) {
+  return "ledger entry " + entry.source;
+}
 
 // Control signals as batches, and what none can hold.
 class ControlEncoder {

@@ -32,6 +32,8 @@ struct SourceCheckpoint {
 };
 
 // The wire target of a container.
-inline wire::Target container_target(const std::string& id) { return "container/" + id; }
+inline wire::Target container_target(const std::string& id) {
+  return "container/" + id;
+}
 
 }  // namespace observeai::agent

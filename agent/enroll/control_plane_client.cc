@@ -6,12 +6,17 @@ namespace {
 
 Errc errc_of(int status) {
   switch (status) {
-    case 400: return Errc::kInvalid;
+    case 400:
+      return Errc::kInvalid;
     case 401:
-    case 403: return Errc::kDenied;
-    case 404: return Errc::kNotFound;
-    case 429: return Errc::kLimit;
-    default: return Errc::kUnavailable;
+    case 403:
+      return Errc::kDenied;
+    case 404:
+      return Errc::kNotFound;
+    case 429:
+      return Errc::kLimit;
+    default:
+      return Errc::kUnavailable;
   }
 }
 
@@ -26,8 +31,9 @@ Result<std::string> ControlPlaneClient::call(const char* method, const char* pat
   TRY(auto response, http_->send(request));
   if (response.status >= 200 && response.status < 300) return std::move(response.body);
   const auto said = pki::decode_error_message(response.body);
-  return Error(errc_of(response.status),
-               said.empty() ? "the control plane answered " + std::to_string(response.status) : said);
+  return Error(
+      errc_of(response.status),
+      said.empty() ? "the control plane answered " + std::to_string(response.status) : said);
 }
 
 Result<std::int64_t> ControlPlaneClient::health_time_ms() {

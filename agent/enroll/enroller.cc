@@ -38,7 +38,8 @@ const std::vector<Enroller::StepRow>& Enroller::table() {
       {"existing identity", &Enroller::look_for_identity, true,
        "restore the folder from a backup, or replace it: enroll --force with a new token"},
       {"read the token", &Enroller::read_token, false,
-       "make a token on the control plane (observeai token create) and pass it with --token-file FILE "
+       "make a token on the control plane (observeai token create) and pass it with --token-file "
+       "FILE "
        "(\"-\" reads it from standard input), in the variable OBSERVEAI_ENROLL_TOKEN or in "
        "/etc/observeai/enroll.token"},
       {"token format", &Enroller::parse_token, false,
@@ -137,7 +138,7 @@ Result<std::string> Enroller::read_token_file(Run& run, const std::string& name)
   const bool standard_input = name == "-";
   TRY(run.token_text, files::read(standard_input ? "/dev/stdin" : name, kMaxTokenFileBytes));
   if (standard_input) return "from standard input";
-  struct stat info{};
+  struct stat info {};
   const bool exposed = ::stat(name.c_str(), &info) == 0 && (info.st_mode & S_IROTH) != 0;
   return "from " + name +
          (exposed ? " (warning: every user of this host can read it; chmod 600)" : "");
@@ -210,10 +211,9 @@ Result<std::string> Enroller::check_root_metadata(Run& run) {
 }
 
 Result<std::string> Enroller::check_certificate(Run& run) {
-  TRY(run.certificate,
-      check_issued(run.response.certificate_pem, run.response.agent_ca_pem,
-                   run.response.server_ca_pem, run.keys->tls, run.response.agent_id,
-                   clock_.unix_ms()));
+  TRY(run.certificate, check_issued(run.response.certificate_pem, run.response.agent_ca_pem,
+                                    run.response.server_ca_pem, run.keys->tls,
+                                    run.response.agent_id, clock_.unix_ms()));
   return "valid until " + text::format_time_ms(run.certificate->not_after_ms);
 }
 

@@ -46,10 +46,11 @@ struct Step {
 };
 
 struct EnrollReport {
-  std::vector<Step> steps;  // Always the same steps in the same order; those after a failure skipped
-  std::optional<AgentId> agent;   // Set when the host has an identity now
-  bool active = false;            // False: waits for a person's approval
-  std::optional<Error> error;     // That of the failed step
+  std::vector<Step>
+      steps;  // Always the same steps in the same order; those after a failure skipped
+  std::optional<AgentId> agent;  // Set when the host has an identity now
+  bool active = false;           // False: waits for a person's approval
+  std::optional<Error> error;    // That of the failed step
 };
 
 // Blocking; one run at a time for one folder. Safe to run again after any failure or crash: the host

@@ -26,11 +26,11 @@ constexpr const char* kRenewal = "renewal.key";
 // An identity without one of its parts cannot be repaired on this host.
 Error damaged(const std::string& path, const Error& error) {
   const auto code = error.code() == Errc::kDenied ? Errc::kDenied : Errc::kCorrupt;
-  const char* advice = code == Errc::kDenied
-                           ? ""
-                           : "; restore it or enroll again with a new token (enroll --force)";
+  const char* advice =
+      code == Errc::kDenied ? "" : "; restore it or enroll again with a new token (enroll --force)";
   const bool named = error.message().find(path) != std::string::npos;
-  return Error(code, "identity: " + (named ? std::string() : path + ": ") + error.message() + advice);
+  return Error(code,
+               "identity: " + (named ? std::string() : path + ": ") + error.message() + advice);
 }
 
 template <class T>
@@ -79,8 +79,8 @@ Result<Identity> IdentityStore::load() const {
     return damaged(tls, Error(Errc::kCorrupt, "key and certificate do not belong together"));
   }
   if (certificate.common_name != document.agent.value()) {
-    return damaged(tls, Error(Errc::kCorrupt, "the certificate is not that of agent " +
-                                                  document.agent.value()));
+    return damaged(tls, Error(Errc::kCorrupt,
+                              "the certificate is not that of agent " + document.agent.value()));
   }
   const auto ca = server_ca_path();
   TRY(auto ca_pem, part(ca, files::read(ca, kMaxPemBytes)));
@@ -88,20 +88,25 @@ Result<Identity> IdentityStore::load() const {
   TRY(auto sealing, part(path(kSealing), load_sealing(path(kSealing))));
   TRY(auto result_key, part(path(kResult), load_result_key(path(kResult))));
   TRY(auto root, part(path(kRoot), files::read(path(kRoot), kMaxRootMetadataBytes)));
-  return Identity{document.agent,     document.tenant,         document.shard,
-                  document.server,    document.brokers,        std::move(key),
-                  std::move(certificate), std::move(ca_pem),   sealing,
-                  document.controlplane_public_key, std::move(result_key), std::move(root),
+  return Identity{document.agent,
+                  document.tenant,
+                  document.shard,
+                  document.server,
+                  document.brokers,
+                  std::move(key),
+                  std::move(certificate),
+                  std::move(ca_pem),
+                  sealing,
+                  document.controlplane_public_key,
+                  std::move(result_key),
+                  std::move(root),
                   document.confirmed};
 }
 
 Result<void> IdentityStore::save_document(const Identity& identity) {
-  const internal::IdentityDocument document{identity.agent,
-                                            identity.tenant,
-                                            identity.shard,
-                                            identity.server,
-                                            identity.brokers,
-                                            identity.controlplane_public_key,
+  const internal::IdentityDocument document{identity.agent,    identity.tenant,
+                                            identity.shard,    identity.server,
+                                            identity.brokers,  identity.controlplane_public_key,
                                             identity.confirmed};
   return files::write_atomic(path(kDocument), internal::encode(document), 0600);
 }
@@ -126,7 +131,9 @@ Result<void> IdentityStore::mark_confirmed() {
   return save_document(identity);
 }
 
-Result<void> IdentityStore::forget_next() { return remove(folder_ + "/next"); }
+Result<void> IdentityStore::forget_next() {
+  return remove(folder_ + "/next");
+}
 
 Result<NewKeys> IdentityStore::keys_for_enrollment(const std::string& token_id) {
   TRY_VOID(files::make_directories(folder_, 0700));

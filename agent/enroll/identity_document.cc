@@ -98,8 +98,9 @@ Result<IdentityDocument> decode_identity(std::string_view text) {
   std::copy(bytes->begin(), bytes->end(), key.begin());
   const auto* confirmed = object.if_contains("confirmed");
   if (confirmed == nullptr || !confirmed->is_bool()) return bad("confirmed");
-  return IdentityDocument{std::move(agent),   std::move(tenant), shard, std::move(server),
-                          std::move(brokers), key,               confirmed->get_bool()};
+  return IdentityDocument{std::move(agent),     std::move(tenant),  shard,
+                          std::move(server),    std::move(brokers), key,
+                          confirmed->get_bool()};
 }
 
 }  // namespace observeai::agent::internal

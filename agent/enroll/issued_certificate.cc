@@ -5,9 +5,9 @@
 namespace observeai::agent {
 
 Result<pki::Certificate> check_issued(std::string_view certificate_pem,
-                                      std::string_view agent_ca_pem,
-                                      std::string_view server_ca_pem, const pki::PrivateKey& key,
-                                      const std::string& agent_id, std::int64_t now_ms) {
+                                      std::string_view agent_ca_pem, std::string_view server_ca_pem,
+                                      const pki::PrivateKey& key, const std::string& agent_id,
+                                      std::int64_t now_ms) {
   TRY(auto certificate, pki::parse_certificate(certificate_pem));
   if (certificate.spki_sha256 != key.spki_sha256()) {
     return Error(Errc::kDenied, "the certificate received is not for this host's key");

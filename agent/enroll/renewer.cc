@@ -25,14 +25,14 @@ Result<Identity> Renewer::renew(const Identity& current) {
   TRY(request.csr_pem, pki::make_request(key, "observeai-agent"));
   TRY(const auto csr, pki::parse_request(request.csr_pem));
   request.timestamp_ms = clock_.unix_ms();
-  TRY(request.signature, current.tls_key.sign(pki::renew_statement(
-                             request.agent_id, request.timestamp_ms, csr.der)));
+  TRY(request.signature,
+      current.tls_key.sign(pki::renew_statement(request.agent_id, request.timestamp_ms, csr.der)));
 
   ControlPlaneClient server(connect_(current.server));
   TRY(const auto answer, server.renew(request));
-  TRY(auto certificate, check_issued(answer.certificate_pem, answer.agent_ca_pem,
-                                     answer.server_ca_pem, key, request.agent_id,
-                                     clock_.unix_ms()));
+  TRY(auto certificate,
+      check_issued(answer.certificate_pem, answer.agent_ca_pem, answer.server_ca_pem, key,
+                   request.agent_id, clock_.unix_ms()));
   Identity renewed = current;
   renewed.tls_key = std::move(key);
   renewed.certificate = std::move(certificate);

@@ -9,7 +9,7 @@
 namespace observeai::agent {
 
 Result<std::uint64_t> raise_open_files(std::uint64_t wanted) {
-  struct rlimit limit{};
+  struct rlimit limit {};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0)
     return Error(Errc::kInternal, std::string("getrlimit: ") + std::strerror(errno));
   const rlim_t best = std::min<rlim_t>(wanted, limit.rlim_max);

@@ -59,7 +59,7 @@ Result<void> check_every_page(sql::Database& database) {
 // SQLite would make a new database of it, and nobody would hear that one is gone. (A first start that
 // dies before its first page is on disk looks the same and is told as damage: once, of nothing.)
 Result<void> check_not_emptied(const std::string& path) {
-  struct stat info{};
+  struct stat info {};
   if (::stat(path.c_str(), &info) == 0 && info.st_size == 0)
     return Error(Errc::kCorrupt, path + " is empty");
   return {};
@@ -101,8 +101,8 @@ Result<void> load_lane(LoadedSpool& spool, std::size_t lane) {
   if (!found) return Error(Errc::kCorrupt, spool.database.path() + ": a lane is missing");
   const std::uint64_t next = row.unsigned_integer(0);
   const std::uint64_t count = row.unsigned_integer(4);
-  const bool whole =
-      count == 0 || (row.unsigned_integer(3) + 1 == next && row.unsigned_integer(2) + count == next);
+  const bool whole = count == 0 || (row.unsigned_integer(3) + 1 == next &&
+                                    row.unsigned_integer(2) + count == next);
   if (next == 0 || !whole) {
     return Error(Errc::kCorrupt, spool.database.path() + ": batches are missing");
   }
@@ -139,6 +139,8 @@ Result<std::vector<SourceCheckpoint>> all_checkpoints(sql::Database& database) {
   }
 }
 
-std::string suspect_mark(const std::string& directory) { return directory + "/spool.suspect"; }
+std::string suspect_mark(const std::string& directory) {
+  return directory + "/spool.suspect";
+}
 
 }  // namespace observeai::agent

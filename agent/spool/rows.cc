@@ -9,7 +9,8 @@ constexpr const char* kInsertSeries =
     "INSERT OR REPLACE INTO series(id, target, name, labels, kind) VALUES(?,?,?,?,?)";
 constexpr const char* kAllSeries = "SELECT id, target, name, labels, kind FROM series ORDER BY id";
 constexpr const char* kReplaceLedger =
-    "INSERT OR REPLACE INTO ledger(source, lane, as_of_seq, records_read, bytes_read, records_spooled,"
+    "INSERT OR REPLACE INTO ledger(source, lane, as_of_seq, records_read, bytes_read, "
+    "records_spooled,"
     " records_dropped, bytes_dropped) VALUES(?,?,?,?,?,?,?,?)";
 constexpr const char* kAllLedger =
     "SELECT source, lane, as_of_seq, records_read, bytes_read, records_spooled, records_dropped,"

@@ -19,10 +19,10 @@
 namespace observeai::agent {
 namespace {
 
-constexpr std::uint64_t kMinPages = 64;       // Room for the schema, whatever the quota says
-constexpr std::uint64_t kReserveShare = 64;   // Of the quota: for everything but data
+constexpr std::uint64_t kMinPages = 64;      // Room for the schema, whatever the quota says
+constexpr std::uint64_t kReserveShare = 64;  // Of the quota: for everything but data
 constexpr std::uint64_t kMinReservePages = 16;
-constexpr std::uint64_t kDeleteChunk = 512;   // Batches deleted in one transaction: bounds the log
+constexpr std::uint64_t kDeleteChunk = 512;  // Batches deleted in one transaction: bounds the log
 
 constexpr const char* kInsertBatch =
     "INSERT INTO batches(lane, seq, n, first_ts_ms, last_ts_ms, codec, size, body)"
@@ -33,7 +33,8 @@ constexpr const char* kReadBatches =
 constexpr const char* kBytesUpTo = "SELECT sum(size) FROM batches WHERE lane=? AND seq<=?";
 constexpr const char* kDeleteUpTo = "DELETE FROM batches WHERE lane=? AND seq<=?";
 constexpr const char* kSetLane = "UPDATE lanes SET next_seq=?, bytes=? WHERE lane=?";
-constexpr const char* kSetCheckpoint = "INSERT OR REPLACE INTO checkpoints(source, state) VALUES(?,?)";
+constexpr const char* kSetCheckpoint =
+    "INSERT OR REPLACE INTO checkpoints(source, state) VALUES(?,?)";
 constexpr const char* kDeleteCheckpoint = "DELETE FROM checkpoints WHERE source=?";
 constexpr const char* kSetNextSeries = "UPDATE meta SET next_series_id=?";
 constexpr const char* kDeleteLedger = "DELETE FROM ledger WHERE source=? AND lane=?";
@@ -116,16 +117,17 @@ Result<std::unique_ptr<Spool>> Spool::open(const std::string& directory, const S
   }
   if (!loaded) return std::move(loaded).error().with_context("open spool");
   ::unlink(suspect_mark(directory).c_str());
-  return std::unique_ptr<Spool>(std::make_unique<SqliteSpool>(
-      directory, limits, std::move(lock), std::move(*loaded), std::move(quarantined),
-      std::move(on_damage)));
+  return std::unique_ptr<Spool>(
+      std::make_unique<SqliteSpool>(directory, limits, std::move(lock), std::move(*loaded),
+                                    std::move(quarantined), std::move(on_damage)));
 }
 
 // The mark makes the next open() look at every page.
 Error SqliteSpool::translated(Error error) {
   if (error.code() == Errc::kLimit) return std::move(error).with_context("spool is full");
   if (error.code() == Errc::kCorrupt) {
-    ignore(files::write_atomic(suspect_mark(directory_), "", 0600), "the next damaged read tries again");
+    ignore(files::write_atomic(suspect_mark(directory_), "", 0600),
+           "the next damaged read tries again");
     if (const auto tell = std::exchange(on_damage_, nullptr)) tell(error);
     return error;
   }
@@ -136,8 +138,9 @@ Result<void> SqliteSpool::allow_pages(Depth depth) {
   const std::uint64_t log_share = std::min(kSpoolLogBytes, limits_.max_bytes / 8);
   const std::uint64_t most = std::max(kMinPages, (limits_.max_bytes - log_share) / kSpoolPageBytes);
   const std::uint64_t reserve = std::max(kMinReservePages, most / kReserveShare);
-  const std::uint64_t kept_back =
-      depth == Depth::kData ? reserve : depth == Depth::kControl ? reserve / 2 : 0;
+  const std::uint64_t kept_back = depth == Depth::kData      ? reserve
+                                  : depth == Depth::kControl ? reserve / 2
+                                                             : 0;
   const std::uint64_t pages = most - kept_back;
   if (pages == allowed_pages_) return {};
   TRY_VOID(database_.set_max_pages(pages));
@@ -147,7 +150,7 @@ Result<void> SqliteSpool::allow_pages(Depth depth) {
 
 // Returns the bytes free beyond the floor.
 Result<std::uint64_t> SqliteSpool::check_disk(const CommitUnit& unit, Depth depth) const {
-  struct statvfs info{};
+  struct statvfs info {};
   if (::statvfs(directory_.c_str(), &info) != 0) {
     return files::from_errno("cannot ask for the free space of " + directory_, errno);
   }
@@ -191,8 +194,8 @@ Result<std::vector<std::uint64_t>> SqliteSpool::commit(const CommitUnit& unit) {
   return given;
 }
 
-Result<void> SqliteSpool::write_batches(const CommitUnit& unit, SpoolState& next, LaneBytes& lane_bytes,
-                                        std::vector<std::uint64_t>& given) {
+Result<void> SqliteSpool::write_batches(const CommitUnit& unit, SpoolState& next,
+                                        LaneBytes& lane_bytes, std::vector<std::uint64_t>& given) {
   std::array<bool, wire::kLaneCount> touched{};
   for (const auto& batch : unit.batches) {
     const auto lane = static_cast<std::size_t>(batch.lane);
@@ -261,7 +264,8 @@ Result<std::vector<wire::Batch>> SqliteSpool::read(wire::Lane lane, std::uint64_
   }
 }
 
-Result<void> SqliteSpool::acknowledge(const std::array<std::uint64_t, wire::kLaneCount>& contiguous) {
+Result<void> SqliteSpool::acknowledge(
+    const std::array<std::uint64_t, wire::kLaneCount>& contiguous) {
   for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
     if (contiguous[lane] < state_.next_seq[lane]) continue;
     // Deleting would lose what is here under numbers that the control plane has with other content.
@@ -272,7 +276,8 @@ Result<void> SqliteSpool::acknowledge(const std::array<std::uint64_t, wire::kLan
   }
   for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
     while (state_.oldest_seq[lane] <= contiguous[lane]) {
-      const std::uint64_t up_to = std::min(contiguous[lane], state_.oldest_seq[lane] + kDeleteChunk - 1);
+      const std::uint64_t up_to =
+          std::min(contiguous[lane], state_.oldest_seq[lane] + kDeleteChunk - 1);
       auto deleted = delete_up_to(lane, up_to);
       if (!deleted) return translated(std::move(deleted).error());
     }

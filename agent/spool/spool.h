@@ -23,8 +23,8 @@
 namespace observeai::agent {
 
 struct SpoolLimits {
-  std::uint64_t max_bytes = 1ULL << 30;         // Quota on the database
-  std::uint64_t min_free_bytes = 64ULL << 20;   // Floor on the file system
+  std::uint64_t max_bytes = 1ULL << 30;        // Quota on the database
+  std::uint64_t min_free_bytes = 64ULL << 20;  // Floor on the file system
 };
 
 // A batch before it has its sequence number.
@@ -48,17 +48,17 @@ struct LedgerKey {
 struct CommitUnit {
   std::vector<PendingBatch> batches;
   std::vector<SourceCheckpoint> checkpoints;
-  std::vector<std::string> forgotten_sources;        // Checkpoints to delete
-  std::vector<wire::SeriesDefinition> new_series;    // Remembered for the epoch
-  std::vector<wire::LedgerEntry> ledger;             // Replaces the entry of the same (source, lane)
-  std::vector<LedgerKey> forgotten_ledger;           // Entries to delete
+  std::vector<std::string> forgotten_sources;      // Checkpoints to delete
+  std::vector<wire::SeriesDefinition> new_series;  // Remembered for the epoch
+  std::vector<wire::LedgerEntry> ledger;           // Replaces the entry of the same (source, lane)
+  std::vector<LedgerKey> forgotten_ledger;         // Entries to delete
 };
 
 struct SpoolState {
   Epoch epoch;
   std::array<std::uint64_t, wire::kLaneCount> next_seq{};
   std::array<std::uint64_t, wire::kLaneCount> oldest_seq{};  // = next_seq when the lane is empty
-  std::uint64_t bytes = 0;  // Of bodies kept
+  std::uint64_t bytes = 0;                                   // Of bodies kept
 };
 
 class Spool {
@@ -67,16 +67,18 @@ class Spool {
   // version (message says both versions). `on_damage` is called once, when damage is met while
   // running.
   using OnDamage = std::function<void(const Error&)>;
-  static Result<std::unique_ptr<Spool>> open(const std::string& directory, const SpoolLimits& limits,
-                                             const Clock& clock, OnDamage on_damage = {});
+  static Result<std::unique_ptr<Spool>> open(const std::string& directory,
+                                             const SpoolLimits& limits, const Clock& clock,
+                                             OnDamage on_damage = {});
   virtual ~Spool() = default;
 
   // Returns the sequence numbers given, one per batch, in order.
   virtual Result<std::vector<std::uint64_t>> commit(const CommitUnit& unit) = 0;
   // Batches of the lane with seq > after, oldest first, until count or bytes (at least one if any).
-  virtual Result<std::vector<wire::Batch>> read(wire::Lane lane, std::uint64_t after, std::size_t max_count,
-                                                std::size_t max_bytes) = 0;
-  virtual Result<void> acknowledge(const std::array<std::uint64_t, wire::kLaneCount>& contiguous) = 0;
+  virtual Result<std::vector<wire::Batch>> read(wire::Lane lane, std::uint64_t after,
+                                                std::size_t max_count, std::size_t max_bytes) = 0;
+  virtual Result<void> acknowledge(
+      const std::array<std::uint64_t, wire::kLaneCount>& contiguous) = 0;
 
   virtual const SpoolState& state() const = 0;
   virtual Result<std::vector<SourceCheckpoint>> checkpoints() = 0;

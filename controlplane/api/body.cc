@@ -95,8 +95,7 @@ Answer<std::vector<std::string>> Body::texts(const std::string& name, std::size_
   return out;
 }
 
-Answer<std::map<std::string, std::string>> Body::text_map(const std::string& name,
-                                                          std::size_t most,
+Answer<std::map<std::string, std::string>> Body::text_map(const std::string& name, std::size_t most,
                                                           std::size_t most_bytes) const {
   std::map<std::string, std::string> out;
   const auto* value = find(name);

@@ -159,7 +159,8 @@ Answer<ResolvedTarget> Directory::target(const std::string& text, const std::str
   TRY(const auto names, target_names(resolved.agent, rest));
   std::vector<model::TargetName> exact;
   std::vector<model::TargetName> begun;
-  std::vector<model::TargetName> loose;  // By service or by a part of the name, if nothing else fits
+  std::vector<model::TargetName>
+      loose;  // By service or by a part of the name, if nothing else fits
   std::vector<model::TargetName> loose_running;
   for (const auto& one : names) {
     const auto [its_kind, id] = parts_of(one.target);
@@ -245,7 +246,8 @@ std::string Directory::name(const AgentId& agent, const wire::Target& target) {
     names_.emplace();
     auto read = target_names(AgentId(), "");
     if (read) {
-      for (auto& one : *read) names_->emplace(std::pair(one.agent, one.target), std::move(one.name));
+      for (auto& one : *read)
+        names_->emplace(std::pair(one.agent, one.target), std::move(one.name));
     }
   }
   const auto found = names_->find(std::pair(agent, target));

@@ -96,7 +96,8 @@ class Follower {
   // kLimit when the past does not fit beside what other followers hold.
   Result<void> begin(const LogPast& past, std::string head, const RenderLive& tail,
                      const RenderLog& render);
-  Result<void> begin(const EventPast& past, std::string head, std::string tail, const RenderEvent& render);
+  Result<void> begin(const EventPast& past, std::string head, std::string tail,
+                     const RenderEvent& render);
 
   // Connection: takes up to `most` bytes of frames (at least one frame when there is one); empty
   // when nothing waits. `wakeup` is called from any thread when something waits; it must only post,

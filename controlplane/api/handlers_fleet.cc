@@ -228,8 +228,8 @@ Answer<Reply> post_key(Call& call) {
 }
 
 Answer<Reply> delete_key(Call& call) {
-  auto key = call.world.access.revoke_key(call.identity.actor(), call.identity.tenant,
-                                          call.path_argument);
+  auto key =
+      call.world.access.revoke_key(call.identity.actor(), call.identity.tenant, call.path_argument);
   if (!key && key.error().code() == Errc::kNotFound)
     return Problem(404, Errc::kNotFound, key.error().message(), "`observeai key list` lists them");
   if (!key) return key.error();

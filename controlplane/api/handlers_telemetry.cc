@@ -60,7 +60,8 @@ bool append_points(std::string& out, const std::vector<model::Point>& points) {
       const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), point.value).ptr;
       const std::string_view number(digits.data(), static_cast<std::size_t>(end - digits.data()));
       out += number;
-      if (number.find_first_of(".e") == std::string_view::npos) out += ".0";  // A number, not a count
+      if (number.find_first_of(".e") == std::string_view::npos)
+        out += ".0";  // A number, not a count
     } else {
       out += "null";
     }
@@ -139,9 +140,8 @@ Answer<Reply> get_metrics_query(Call& call) {
     series += '}';
   }
   return text_reply("{\"now_ms\":" + std::to_string(call.now_ms) +
-                    ",\"since_ms\":" + std::to_string(query.range.since_ms) +
-                    ",\"until_ms\":" + std::to_string(query.range.until_ms) + ",\"series\":[" +
-                    series + "]}");
+                    ",\"since_ms\":" + std::to_string(query.range.since_ms) + ",\"until_ms\":" +
+                    std::to_string(query.range.until_ms) + ",\"series\":[" + series + "]}");
 }
 
 Answer<Reply> get_events(Call& call) {

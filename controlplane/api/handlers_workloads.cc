@@ -151,9 +151,8 @@ Answer<std::vector<TopRow>> all_workloads(Call& call) {
     if (known == usage.end()) {
       auto& telemetry = call.world.telemetry;
       known = usage
-                  .emplace(one.agent,
-                           std::pair(container_usage(telemetry, one.agent, call.now_ms),
-                                     process_usage(telemetry, one.agent, call.now_ms)))
+                  .emplace(one.agent, std::pair(container_usage(telemetry, one.agent, call.now_ms),
+                                                process_usage(telemetry, one.agent, call.now_ms)))
                   .first;
     }
     const auto& [containers, processes] = known->second;
@@ -193,9 +192,8 @@ Answer<Reply> get_containers(Call& call) {
     if (!inventory) continue;
     const auto& record = agents->at(agent);
     const Sight seen = sight_of(record, inventory->host, call.now_ms);
-    const UsageMap usage = seen.is_known
-                               ? container_usage(call.world.telemetry, agent, call.now_ms)
-                               : UsageMap();
+    const UsageMap usage =
+        seen.is_known ? container_usage(call.world.telemetry, agent, call.now_ms) : UsageMap();
     for (const auto* container : sorted(inventory->containers, &wire::Container::id)) {
       const bool runs = container->state == "running";
       if (!all && !runs) continue;
@@ -224,8 +222,8 @@ Answer<Reply> get_processes(Call& call) {
     for (const auto* process : sorted(inventory->processes, &wire::ProcessGroup::key)) {
       if (!belongs_to(*process, resolved.target)) continue;
       if (!page.wants(list_key(agent, process->key))) continue;
-      page.add(process_json(*inventory, hostname, *process,
-                            usage_of(usage, "process/" + process->key)));
+      page.add(
+          process_json(*inventory, hostname, *process, usage_of(usage, "process/" + process->key)));
     }
   }
   return page.reply({{"now_ms", call.now_ms}}, "processes");

@@ -80,8 +80,7 @@ Answer<Params> Params::parse(std::string_view query, std::span<const std::string
     if (part.empty()) continue;
     const auto equals = part.find('=');
     TRY(const auto name, query_decode(part.substr(0, equals)));
-    TRY(auto value,
-        query_decode(equals == std::string_view::npos ? "" : part.substr(equals + 1)));
+    TRY(auto value, query_decode(equals == std::string_view::npos ? "" : part.substr(equals + 1)));
     if (!is_known(name, known)) return unknown_parameter(name, known);
     if (params.values_.contains(name)) return bad_parameter(name, "is given twice");
     params.values_.emplace(name, std::move(value));

@@ -217,7 +217,8 @@ json::object series_json(const model::SeriesInfo& info, const std::string& hostn
 std::string alert_id(const model::Alert& alert) {
   std::uint64_t hash = 14'695'981'039'346'656'037U;
   for (const std::string& part : {alert.kind, alert.agent.value(), alert.object}) {
-    for (const char c : part + '\0') hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
+    for (const char c : part + '\0')
+      hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
   }
   std::array<char, 17> out{};
   std::snprintf(out.data(), out.size(), "%016llx", static_cast<unsigned long long>(hash));
@@ -225,15 +226,10 @@ std::string alert_id(const model::Alert& alert) {
 }
 
 json::object alert_json(const model::Alert& alert, const std::string& hostname) {
-  return {{"id", alert_id(alert)},
-          {"kind", alert.kind},
-          {"agent_id", alert.agent.value()},
-          {"hostname", hostname},
-          {"object", alert.object},
-          {"message", alert.message},
-          {"first_ms", alert.first_ms},
-          {"last_ms", alert.last_ms},
-          {"count", alert.count}};
+  return {
+      {"id", alert_id(alert)},      {"kind", alert.kind},       {"agent_id", alert.agent.value()},
+      {"hostname", hostname},       {"object", alert.object},   {"message", alert.message},
+      {"first_ms", alert.first_ms}, {"last_ms", alert.last_ms}, {"count", alert.count}};
 }
 
 json::object ledger_json(const model::LedgerRow& row, const std::string& hostname,

@@ -91,9 +91,8 @@ Result<std::unique_ptr<BrokerControl>> BrokerControl::create(Options options,
   canaries.foreign = identity("foreign");
   canaries.watcher = identity("watcher");
   canaries.server_ca_file = server_ca_file;
-  return std::unique_ptr<BrokerControl>(new BrokerControl(std::move(options), authorities, agents,
-                                                          alerts, clock, std::move(canaries),
-                                                          revoked.serial));
+  return std::unique_ptr<BrokerControl>(new BrokerControl(
+      std::move(options), authorities, agents, alerts, clock, std::move(canaries), revoked.serial));
 }
 
 BrokerControl::BrokerControl(Options options, CertificateAuthorities& authorities,
@@ -117,7 +116,9 @@ BrokerControl::BrokerControl(Options options, CertificateAuthorities& authoritie
       }()),
       backoff_(options_.first_retry, options_.last_retry) {}
 
-BrokerControl::~BrokerControl() { stop(); }
+BrokerControl::~BrokerControl() {
+  stop();
+}
 
 Result<ApplyRequest> BrokerControl::request() const {
   ApplyRequest request;

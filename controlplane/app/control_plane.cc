@@ -27,7 +27,8 @@ namespace {
 
 constexpr std::chrono::seconds kObserveEvery(5);
 constexpr std::chrono::seconds kMaintainEvery(60);
-constexpr std::chrono::hours kRefreshEvery(12);  // Of the listeners' certificates, which live a year
+constexpr std::chrono::hours kRefreshEvery(
+    12);  // Of the listeners' certificates, which live a year
 // A guarded apply takes less than a second; an API worker waits no longer for one that does not.
 constexpr std::chrono::seconds kRevokePatience(3);
 constexpr const char* kFirstUser = "admin";
@@ -167,8 +168,8 @@ Result<void> Program::build_identity() {
   broker.settings.user = config_.broker_user;
   broker.host = local_broker_host(config_);
   TRY(broker.canary, AgentId::parse("cp-canary-agent"));
-  TRY(broker_, BrokerControl::create(broker, *authorities_, store_->agents(), store_->alerts(),
-                                      clock_));
+  TRY(broker_,
+      BrokerControl::create(broker, *authorities_, store_->agents(), store_->alerts(), clock_));
   return broker_->prepare();
 }
 
@@ -258,11 +259,12 @@ Result<void> Program::revoke(const AgentId& agent, const std::string& reason,
   const auto applied = broker_->apply(kRevokePatience);
   TRY_VOID(revoked);
   if (applied) return {};
-  return Error(Errc::kUnavailable,
-               "agent " + agent.value() +
-                   " is revoked and nothing more of it is accepted, but the broker could not be told "
-                   "yet; this is tried again by itself, and `observeai alerts` shows it until then: " +
-                   applied.error().message());
+  return Error(
+      Errc::kUnavailable,
+      "agent " + agent.value() +
+          " is revoked and nothing more of it is accepted, but the broker could not be told "
+          "yet; this is tried again by itself, and `observeai alerts` shows it until then: " +
+          applied.error().message());
 }
 
 api::SystemStatus Program::status() const {

@@ -211,8 +211,7 @@ Result<NewApiKey> AccessService::exchange_login(std::string_view code, std::stri
 // The secrets cannot be guessed, so the right one is let in however many wrong ones came from its
 // address before; who fails again and again only learns less.
 Error AccessService::refused(const std::string& source, std::string_view what) {
-  if (limiter_.blocked(source))
-    return {Errc::kLimit, "too many failed attempts from this address"};
+  if (limiter_.blocked(source)) return {Errc::kLimit, "too many failed attempts from this address"};
   if (limiter_.failed(source)) {
     audit("system", "auth.block", source,
           {{"failures", std::to_string(AttemptLimiter::kFailuresAllowed)},

@@ -129,10 +129,8 @@ Result<void> list_agents(Context& context) {
     for (const auto& value : array_at(body, "agents")) {
       const auto& agent = object_of(value);
       table.add({text_at(agent, "agent_id"), text_at(agent, "hostname"),
-                 state_cell(text_at(agent, "state")),
-                 since(integer_at(agent, "last_seen_ms"), now),
-                 text_at(agent, "agent_version"),
-                 since(integer_at(agent, "enrolled_ms"), now),
+                 state_cell(text_at(agent, "state")), since(integer_at(agent, "last_seen_ms"), now),
+                 text_at(agent, "agent_version"), since(integer_at(agent, "enrolled_ms"), now),
                  until(integer_at(agent, "certificate_not_after_ms"), now)});
     }
     context.out << (table.empty() ? "No agents. Make a token: observeai token create\n"
@@ -203,8 +201,7 @@ Result<void> revoke_key(Context& context, const std::string& id) {
 }
 
 Result<void> show_audit(Context& context, const std::string& before, const std::string& limit) {
-  TRY(const auto answer,
-      context.api.get("/v1/audit", {{"before_seq", before}, {"limit", limit}}));
+  TRY(const auto answer, context.api.get("/v1/audit", {{"before_seq", before}, {"limit", limit}}));
   return present(context, answer, [&](const json::object& body) {
     Table table({">SEQ", "TIME", "WHO", "DID", "TO", "DETAIL"});
     for (const auto& value : array_at(body, "entries")) {

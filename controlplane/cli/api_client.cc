@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFollowIdle(45'000);  // The server sends a comment more often than this
 constexpr const char* kPageRows = "2000";
-constexpr int kMostReconnects = 20;          // In a row, without an event between them
+constexpr int kMostReconnects = 20;  // In a row, without an event between them
 
 Errc code_from(const std::string& name, int status) {
   for (const Errc code : {Errc::kInvalid, Errc::kNotFound, Errc::kUnavailable, Errc::kTimeout,

@@ -20,7 +20,7 @@ struct Context {
   const Terminal& terminal;
   bool json = false;
   std::ostream& out;
-  std::ostream& err;  // What a person must know and a pipe must not get
+  std::ostream& err;                 // What a person must know and a pipe must not get
   std::string server = "HOST:PORT";  // Where the control plane is
 };
 

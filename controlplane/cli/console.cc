@@ -238,9 +238,8 @@ class Console {
         ->add_option("ID", name_, "From key list")
         ->required();
 
-    CLI::App* audit = command(&app_, "audit", "Who did what", [this](Context& c) {
-      return show_audit(c, before_, logs_.limit);
-    });
+    CLI::App* audit = command(&app_, "audit", "Who did what",
+                              [this](Context& c) { return show_audit(c, before_, logs_.limit); });
     audit->add_option("--before", before_, "Before the entry with this number");
     audit->add_option("-n,--limit", logs_.limit, "Most entries (default 1000)")
         ->check(CLI::Range(1, 10000));

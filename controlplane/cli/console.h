@@ -9,8 +9,8 @@ enum ExitCode : int {
   kFailed = 1,       // The control plane answered with an error
   kUsage = 2,        // Wrong options or arguments
   kUnreachable = 3,  // No answer
-  kNotAllowed = 4,   // Not logged in, the role may not, or the server is not the one we logged in to
-  kNotFound = 5,     // No such host, container, token ...
+  kNotAllowed = 4,  // Not logged in, the role may not, or the server is not the one we logged in to
+  kNotFound = 5,    // No such host, container, token ...
 };
 
 int run_console(int argc, char** argv);

@@ -14,8 +14,7 @@ namespace json = boost::json;
 constexpr const char* kStatusRows = "20";  // Of each table on the page of status
 
 void note_more(Context& context, const json::value& answer, const char* command) {
-  if (!text_at(object_of(answer), "next").empty())
-    context.out << "(and more: " << command << ")\n";
+  if (!text_at(object_of(answer), "next").empty()) context.out << "(and more: " << command << ")\n";
 }
 
 std::string count(const json::object& object, const char* name) {
@@ -30,7 +29,8 @@ std::string summed(const json::object& by_reason) {
     const double value = member.value().to_number<double>();
     sum += value;
     if (value > 0)
-      parts += (parts.empty() ? "" : ", ") + printable(member.key()) + " " + format_value(value, "");
+      parts +=
+          (parts.empty() ? "" : ", ") + printable(member.key()) + " " + format_value(value, "");
   }
   return sum == 0 ? "0" : parts;
 }
@@ -70,8 +70,7 @@ Table alert_table(const json::array& alerts, std::int64_t now_ms) {
     table.add({Cell(text_at(alert, "kind"), Tone::kBad), text_at(alert, "hostname"),
                since(integer_at(alert, "first_ms"), now_ms),
                since(integer_at(alert, "last_ms"), now_ms), count(alert, "count"),
-               text_at(alert, "id"),
-               text_at(alert, "message")});
+               text_at(alert, "id"), text_at(alert, "message")});
   }
   return table;
 }
@@ -234,8 +233,8 @@ Result<void> show_alerts(Context& context) {
 }
 
 Result<void> resolve_alert(Context& context, const std::string& id) {
-  TRY(const auto answer, context.api.post("/v1/alerts/" + http::percent_encode(id) + "/resolve",
-                                          json::object()));
+  TRY(const auto answer,
+      context.api.post("/v1/alerts/" + http::percent_encode(id) + "/resolve", json::object()));
   if (context.json) {
     context.out << pretty(answer);
     return {};

@@ -78,9 +78,8 @@ std::vector<PlotPoint> per_second(const std::vector<PlotPoint>& counter) {
 }
 
 Result<void> list_series(Context& context, const MetricOptions& options) {
-  TRY(const auto answer,
-      context.api.get_all("/v1/metrics", "series",
-                          {{"target", options.target}, {"host", options.host}}));
+  TRY(const auto answer, context.api.get_all("/v1/metrics", "series",
+                                             {{"target", options.target}, {"host", options.host}}));
   if (context.json) {
     context.out << pretty(answer);
     return {};
@@ -103,8 +102,8 @@ Result<void> list_series(Context& context, const MetricOptions& options) {
 
 // Why a plot has nothing to show: a mistyped name, else the range or the labels.
 Error nothing_measured(Context& context, const MetricOptions& options) {
-  const std::string list =
-      "`observeai metrics " + text::escape_unprintable(options.target, 100) + "` lists what there is";
+  const std::string list = "`observeai metrics " + text::escape_unprintable(options.target, 100) +
+                           "` lists what there is";
   const auto answer = context.api.get_all("/v1/metrics", "series",
                                           {{"target", options.target}, {"host", options.host}});
   std::vector<std::string> names;
@@ -120,7 +119,8 @@ Error nothing_measured(Context& context, const MetricOptions& options) {
   }
   const auto near = text::nearest(options.name, names);
   return Error(Errc::kNotFound,
-               "no metric \"" + text::escape_unprintable(options.name, 100) + "\" of this target\n  " +
+               "no metric \"" + text::escape_unprintable(options.name, 100) +
+                   "\" of this target\n  " +
                    (near ? "did you mean " + text::escape_unprintable(*near, 100) + "?" : list));
 }
 
@@ -168,18 +168,17 @@ void note_of_stream(Context& context, const std::string& event, const json::valu
 template <class Print>
 Result<void> follow_rows(Context& context, const std::string& path, const Query& query,
                          const std::string& wanted, Print print) {
-  return context.api.follow(
-      path, query, [&](const std::string& event, const json::value& data) {
-        if (event != wanted) {
-          note_of_stream(context, event, data);
-        } else if (context.json) {
-          context.out << compact(data) << "\n" << std::flush;
-        } else {
-          print(object_of(data));
-          context.out << std::flush;
-        }
-        return static_cast<bool>(context.out);
-      });
+  return context.api.follow(path, query, [&](const std::string& event, const json::value& data) {
+    if (event != wanted) {
+      note_of_stream(context, event, data);
+    } else if (context.json) {
+      context.out << compact(data) << "\n" << std::flush;
+    } else {
+      print(object_of(data));
+      context.out << std::flush;
+    }
+    return static_cast<bool>(context.out);
+  });
 }
 
 // Options that following cannot honour are refused, not ignored.

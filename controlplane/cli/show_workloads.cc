@@ -61,9 +61,8 @@ Table top_table(const json::array& rows) {
 }  // namespace
 
 Result<void> show_containers(Context& context, const std::string& host, bool all) {
-  TRY(const auto answer,
-      context.api.get_all("/v1/containers", "containers",
-                          {{"host", host}, {"all", all ? "true" : ""}}));
+  TRY(const auto answer, context.api.get_all("/v1/containers", "containers",
+                                             {{"host", host}, {"all", all ? "true" : ""}}));
   if (context.json) {
     context.out << pretty(answer);
     return {};
@@ -147,8 +146,7 @@ Result<void> show_services(Context& context, const std::string& host) {
     const auto& row = object_of(value);
     std::string hosts;
     for (const auto& name : array_at(row, "hosts")) {
-      if (name.is_string())
-        hosts += (hosts.empty() ? "" : ", ") + printable(name.as_string());
+      if (name.is_string()) hosts += (hosts.empty() ? "" : ", ") + printable(name.as_string());
     }
     table.add({text_at(row, "name"), text_at(row, "project"), text_at(row, "kind"),
                state_cell(text_at(row, "health")),

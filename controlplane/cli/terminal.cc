@@ -118,8 +118,8 @@ void Table::narrow(std::vector<std::size_t>& widths, std::size_t columns) const 
     if (widths[i] > kNarrowest) widths[i] -= std::min(excess(), widths[i] - kNarrowest);
   };
   for (const auto& heading : gives_) {
-    const auto i = static_cast<std::size_t>(
-        std::find(headings_.begin(), headings_.end(), heading) - headings_.begin());
+    const auto i = static_cast<std::size_t>(std::find(headings_.begin(), headings_.end(), heading) -
+                                            headings_.begin());
     if (i == headings_.size() || excess() == 0) continue;
     shrink(i);
     if (excess() > 0) widths[i] = kGone;
@@ -128,7 +128,8 @@ void Table::narrow(std::vector<std::size_t>& widths, std::size_t columns) const 
     std::size_t widest = 0;
     for (std::size_t i = 1; i < widths.size(); ++i) {
       const bool gives = !headings_[i].starts_with('>') && widths[i] != kGone;
-      if (gives && widths[i] > kNarrowest && (widest == 0 || widths[i] > widths[widest])) widest = i;
+      if (gives && widths[i] > kNarrowest && (widest == 0 || widths[i] > widths[widest]))
+        widest = i;
     }
     if (widest == 0) break;
     --widths[widest];

@@ -34,8 +34,8 @@ Result<pki::Authority> load_or_create(const std::string& base, std::string_view 
   TRY(auto key, pki::load_or_create_key(base + ".key"));
   const auto path = base + ".pem";
   if (!files::exists(path)) {
-    TRY(auto made, pki::make_authority(key, name,
-                                       pki::validity_from(clock.unix_ms(), kAuthorityLifetimeMs)));
+    TRY(auto made,
+        pki::make_authority(key, name, pki::validity_from(clock.unix_ms(), kAuthorityLifetimeMs)));
     TRY_VOID(files::write_atomic(path, made.pem, 0644));
     return pki::Authority{std::move(key), std::move(made)};
   }
@@ -71,9 +71,8 @@ Result<std::unique_ptr<CertificateAuthorities>> CertificateAuthorities::open(
   TRY(auto agent, load_or_create(base + "agent-ca-g1", "ObserveAI agent CA G1", clock));
   TRY(auto server, load_or_create(base + "server-ca-g1", "ObserveAI server CA G1", clock));
   TRY(auto service, load_or_create(base + "service-ca-g1", "ObserveAI service CA G1", clock));
-  auto out = std::unique_ptr<CertificateAuthorities>(
-      new CertificateAuthorities(std::move(options), clock, std::move(agent), std::move(server),
-                                 std::move(service)));
+  auto out = std::unique_ptr<CertificateAuthorities>(new CertificateAuthorities(
+      std::move(options), clock, std::move(agent), std::move(server), std::move(service)));
   TRY_VOID(out->load_sealing_pair());
   TRY(out->superseded_, SupersededCertificates::open(base + "superseded", clock.unix_ms()));
   TRY_VOID(out->refresh());

@@ -28,7 +28,7 @@ namespace observeai::controlplane {
 
 struct AuthorityOptions {
   std::string directory;
-  std::string hostname;  // Of this machine; a name of both listeners
+  std::string hostname;                  // Of this machine; a name of both listeners
   std::vector<std::string> extra_names;  // More DNS names and addresses that agents use
 };
 

@@ -35,9 +35,10 @@ Result<void> check_fields(const pki::EnrollRequest& request) {
     return Error(Errc::kInvalid, "field \"token_id\" must be 10 characters of [a-z0-9]");
   }
   if (request.hostname.size() > kMaxHostname || !is_printable(request.hostname)) {
-    return Error(Errc::kInvalid,
-                 "field \"hostname\" must be UTF-8 of at most 253 bytes without control characters; "
-                 "set this host's name right (hostnamectl set-hostname NAME)");
+    return Error(
+        Errc::kInvalid,
+        "field \"hostname\" must be UTF-8 of at most 253 bytes without control characters; "
+        "set this host's name right (hostnamectl set-hostname NAME)");
   }
   const auto& machine = request.machine_id_sha256;
   const auto machine_bytes = text::from_hex(machine);
@@ -45,8 +46,9 @@ Result<void> check_fields(const pki::EnrollRequest& request) {
     return Error(Errc::kInvalid, "field \"machine_id_sha256\" must be 64 hex digits or empty");
   }
   if (request.agent_version.size() > kMaxVersion || !is_printable(request.agent_version)) {
-    return Error(Errc::kInvalid,
-                 "field \"agent_version\" must be UTF-8 of at most 64 bytes without control characters");
+    return Error(
+        Errc::kInvalid,
+        "field \"agent_version\" must be UTF-8 of at most 64 bytes without control characters");
   }
   if (request.csr_pem.size() > kMaxCsr) {
     return Error(Errc::kInvalid, "field \"csr_pem\" is longer than 16 KiB");
@@ -80,8 +82,8 @@ Error token_refusal(const model::TokenRecord& token, std::int64_t now_ms, const 
                  name + " expired at " + text::format_time_ms(token.expires_ms) + make_another);
   }
   if (token.uses >= token.uses_allowed) {
-    return Error(Errc::kDenied, name + " is used up (" +
-                                    plural(token.uses_allowed, "use") + " allowed)" + make_another);
+    return Error(Errc::kDenied, name + " is used up (" + plural(token.uses_allowed, "use") +
+                                    " allowed)" + make_another);
   }
   return fallback;
 }
@@ -102,7 +104,8 @@ Result<pki::EnrollResponse> EnrollmentService::enroll(const pki::EnrollRequest& 
     return refused(actor, "agent.enroll.refused", object, std::move(error),
                    {{"remote", remote}, {"hostname", log::printable(request.hostname)}});
   };
-  if (auto fields = check_fields(request); !fields) return deny(kStranger, std::move(fields).error());
+  if (auto fields = check_fields(request); !fields)
+    return deny(kStranger, std::move(fields).error());
   auto token = authenticate(request);
   if (!token) return deny(kStranger, std::move(token).error());
   auto answer = admit(*token, request, remote);

@@ -117,7 +117,8 @@ Result<pki::ConfirmResponse> EnrollmentService::confirm(const pki::ConfirmReques
   actor = "agent:" + id->value();
   if (auto clock = check_clock(request.timestamp_ms); !clock) return deny(std::move(clock).error());
   if (agent->state == model::AgentState::kRevoked) {
-    return deny(Error(Errc::kDenied, "agent " + id->value() + " was revoked: " + agent->revoked_reason));
+    return deny(
+        Error(Errc::kDenied, "agent " + id->value() + " was revoked: " + agent->revoked_reason));
   }
   pki::ConfirmResponse out;
   out.server_time_ms = clock_.unix_ms();
@@ -169,8 +170,9 @@ Result<void> EnrollmentService::check_rate(RateLimiter& limiter, const std::stri
   }
   const auto wait = limiter.try_take(bucket);
   if (!wait) return {};
-  return Error(Errc::kLimit, "too many requests for " + log::printable(who, 64) + "; try again in " +
-                                 std::to_string((wait->count() + 999) / 1000) + " s");
+  return Error(Errc::kLimit, "too many requests for " + log::printable(who, 64) +
+                                 "; try again in " + std::to_string((wait->count() + 999) / 1000) +
+                                 " s");
 }
 
 Result<void> EnrollmentService::check_clock(std::int64_t host_ms) const {

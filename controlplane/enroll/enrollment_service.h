@@ -35,8 +35,8 @@ struct EnrollmentOptions {
   std::string root_metadata;                // Envelope bytes of the version in force
   std::int64_t leaf_lifetime_ms = 30LL * 86'400'000;
   std::int64_t renewal_grace_ms = 180LL * 86'400'000;  // After expiry
-  Rate per_source;  // Requests of one address (IPv6: of one /64)
-  Rate per_token;   // Enrollments with one token
+  Rate per_source;                                     // Requests of one address (IPv6: of one /64)
+  Rate per_token;                                      // Enrollments with one token
 };
 
 struct TokenScope {
@@ -122,8 +122,7 @@ class EnrollmentService {
   Result<void> check_not_replaced(const Asker& asker, const model::AgentRecord& agent);
   Result<pki::RenewResponse> renew_checked(const pki::RenewRequest& request, const Asker& asker);
   Result<pki::RenewResponse> reissue(const pki::RenewRequest& request,
-                                     const model::AgentRecord& agent,
-                                     const std::string& new_spki);
+                                     const model::AgentRecord& agent, const std::string& new_spki);
 
   const EnrollmentOptions options_;
   CertificateAuthorities& authorities_;
@@ -135,7 +134,7 @@ class EnrollmentService {
   RateLimiter sources_;
   RateLimiter token_uses_;
   RateLimiter refusal_audits_;  // By actor
-  Mutex renewal_mutex_;  // One renewal at a time: look, issue and replace belong together.
+  Mutex renewal_mutex_;         // One renewal at a time: look, issue and replace belong together.
   Mutex audit_mutex_;
   std::map<std::string, std::uint64_t> audits_left_out_ GUARDED_BY(audit_mutex_);  // By actor
 };

@@ -18,7 +18,8 @@ RateLimiter::Bucket& RateLimiter::bucket_of(const std::string& key, SteadyTime n
   if (const auto found = buckets_.find(key); found != buckets_.end()) return found->second;
   if (buckets_.size() >= kMaxKeys) {
     // A full bucket says nothing that a new one would not.
-    std::erase_if(buckets_, [&](const auto& entry) { return filled(entry.second, now) >= rate_.burst; });
+    std::erase_if(buckets_,
+                  [&](const auto& entry) { return filled(entry.second, now) >= rate_.burst; });
   }
   const auto& place = buckets_.size() >= kMaxKeys ? kOverflowKey : key;
   return buckets_.emplace(place, Bucket{rate_.burst, now}).first->second;

@@ -45,9 +45,9 @@ Result<EnrollmentService::Asker> EnrollmentService::identify(
     return Error(Errc::kDenied, "the certificate is not that of agent " + id.value());
   }
   TRY(const auto csr, pki::parse_request(request.csr_pem));
-  TRY_VOID(pki::verify_signature(
-      certificate, pki::renew_statement(id.value(), request.timestamp_ms, csr.der),
-      request.signature));
+  TRY_VOID(pki::verify_signature(certificate,
+                                 pki::renew_statement(id.value(), request.timestamp_ms, csr.der),
+                                 request.signature));
   TRY_VOID(check_clock(request.timestamp_ms));
   if (csr.spki_sha256 == certificate.spki_sha256) {
     return Error(Errc::kInvalid, "renewal needs a new key, the request has the current one");
@@ -97,7 +97,8 @@ Result<void> EnrollmentService::check_not_replaced(const Asker& asker,
   TRY_VOID(alerts_.raise(alert));
   return Error(Errc::kDenied, "this certificate of " + asker.id.value() +
                                   " was replaced by a renewal that this host did not make: it is a "
-                                  "copy or was restored from a snapshot" + kEnrollAgain);
+                                  "copy or was restored from a snapshot" +
+                                  kEnrollAgain);
 }
 
 Result<pki::RenewResponse> EnrollmentService::reissue(const pki::RenewRequest& request,
@@ -118,7 +119,8 @@ Result<pki::RenewResponse> EnrollmentService::reissue(const pki::RenewRequest& r
   // Written down before the registry forgets it: revoking must reach every certificate in use.
   TRY_VOID(authorities_.add_superseded(
       {agent.certificate_serial, agent.id, agent.certificate_not_after_ms}));
-  TRY_VOID(agents_.update_certificate(agent.id, new_spki, made.pem, made.serial, made.not_after_ms));
+  TRY_VOID(
+      agents_.update_certificate(agent.id, new_spki, made.pem, made.serial, made.not_after_ms));
   // Revoked in between: the new certificate is on record as well and is not handed out.
   TRY(const auto after, agents_.find(agent.id));
   if (!after || after->state != model::AgentState::kActive) {

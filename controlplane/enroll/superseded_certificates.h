@@ -24,7 +24,8 @@ struct SupersededCertificate {
 // Thread-safe.
 class SupersededCertificates {
  public:
-  static Result<std::unique_ptr<SupersededCertificates>> open(std::string path, std::int64_t now_ms);
+  static Result<std::unique_ptr<SupersededCertificates>> open(std::string path,
+                                                              std::int64_t now_ms);
 
   Result<void> add(const SupersededCertificate& certificate);  // Durable on return
   std::vector<SupersededCertificate> unexpired(std::int64_t now_ms);

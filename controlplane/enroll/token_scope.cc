@@ -11,7 +11,9 @@ namespace {
 constexpr unsigned kMappedBits = 96;
 constexpr std::array<std::uint8_t, 12> kMappedPrefix{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 Error not_an_address(std::string_view text) {
   return Error(Errc::kInvalid,
@@ -66,9 +68,9 @@ Result<Network> parse_network(std::string_view text) {
     out.prefix = static_cast<unsigned>(*prefix) + extra;
   }
   if (cut(base, out.prefix) != base) {
-    return Error(Errc::kInvalid,
-                 "\"" + std::string(text) + "\" has bits set beyond its prefix; write the " +
-                     "network's own address");
+    return Error(Errc::kInvalid, "\"" + std::string(text) +
+                                     "\" has bits set beyond its prefix; write the " +
+                                     "network's own address");
   }
   return out;
 }

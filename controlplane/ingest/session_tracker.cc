@@ -25,9 +25,9 @@ SessionTracker::Finding SessionTracker::observe(const wire::Hello& hello) {
   if (hello.session_nonce == history.session.nonce) {
     history.session.newest_wall_ms = std::max(history.session.newest_wall_ms, hello.wall_time_ms);
   } else {
-    const auto old = std::find_if(
-        history.old_sessions.begin(), history.old_sessions.end(),
-        [&](const Session& session) { return session.nonce == hello.session_nonce; });
+    const auto old =
+        std::find_if(history.old_sessions.begin(), history.old_sessions.end(),
+                     [&](const Session& session) { return session.nonce == hello.session_nonce; });
     if (old != history.old_sessions.end()) {
       // One that lives says hello with a later time.
       if (hello.wall_time_ms <= old->newest_wall_ms) return {.is_replay = true, .clone = {}};

@@ -25,9 +25,9 @@ struct AgentRecord {
   AgentState state = AgentState::kPending;
   std::string hostname;
   std::string machine_id_sha256;
-  std::string token_id;      // Enrolled with
-  std::string spki_sha256;   // Hex, of the current TLS key
-  std::string certificate_pem;   // The current one, returned again on a retry with the same key
+  std::string token_id;            // Enrolled with
+  std::string spki_sha256;         // Hex, of the current TLS key
+  std::string certificate_pem;     // The current one, returned again on a retry with the same key
   std::string certificate_serial;  // Hex
   std::int64_t certificate_not_after_ms = 0;
   std::array<std::uint8_t, 32> sealing_public_key{};  // X25519
@@ -41,8 +41,8 @@ struct AgentRecord {
 };
 
 struct TokenRecord {
-  std::string id;              // Public part
-  std::string secret_sha256;   // Hex; the secret itself is never stored
+  std::string id;             // Public part
+  std::string secret_sha256;  // Hex; the secret itself is never stored
   TenantId tenant;
   std::map<std::string, std::string> labels;  // Given to the agents enrolled with it
   std::vector<std::string> cidrs;             // Empty = from anywhere
@@ -121,14 +121,15 @@ struct LogPosition {
 };
 
 struct LogQuery {
-  AgentId agent;             // Empty = every agent of the tenant
-  wire::Target target;       // Empty = every target
+  AgentId agent;        // Empty = every agent of the tenant
+  wire::Target target;  // Empty = every target
   TimeRange range;
-  std::string grep;          // Substring, case-sensitive; "" = all
+  std::string grep;  // Substring, case-sensitive; "" = all
   std::optional<wire::LogStream> stream;
   std::optional<LogPosition> after;  // Only rows that arrived later than this
   std::size_t limit = 1000;
-  bool newest = true;  // Which end is kept when there are more than `limit`; order is always oldest first.
+  bool newest =
+      true;  // Which end is kept when there are more than `limit`; order is always oldest first.
 };
 struct LogRow {
   AgentId agent;
@@ -198,16 +199,20 @@ struct InventoryCounts {
 // What a person may call a target.
 struct TargetName {
   AgentId agent;
-  wire::Target target;   // "container/<id>", "process/<key>", "unit/<name>"
+  wire::Target target;  // "container/<id>", "process/<key>", "unit/<name>"
   std::string name;
-  std::string service;   // Of a container, else ""
+  std::string service;      // Of a container, else ""
   bool is_running = false;  // Of a container, else false
 };
 
-enum class LedgerVerdict { kPending, kBalanced, kGap };  // pending: lane not contiguous up to as_of_seq
+enum class LedgerVerdict {
+  kPending,
+  kBalanced,
+  kGap
+};  // pending: lane not contiguous up to as_of_seq
 struct LedgerRow {
   AgentId agent;
-  wire::LedgerEntry entry;      // What the agent says
+  wire::LedgerEntry entry;           // What the agent says
   std::uint64_t records_stored = 0;  // What the store holds, same epoch
   LedgerVerdict verdict = LedgerVerdict::kPending;
 };

@@ -20,10 +20,11 @@ class AgentRegistry {
   virtual Result<std::vector<AgentRecord>> list(const TenantId& tenant) = 0;  // Empty tenant = all
   virtual Result<void> confirm(const AgentId& id) = 0;  // pending -> active; no-op when active
   // kNotFound; no-op when revoked already.
-  virtual Result<void> revoke(const AgentId& id, const std::string& reason, std::int64_t now_ms) = 0;
+  virtual Result<void> revoke(const AgentId& id, const std::string& reason,
+                              std::int64_t now_ms) = 0;
   virtual Result<void> update_certificate(const AgentId& id, const std::string& spki_sha256,
-                                          const std::string& certificate_pem, const std::string& serial,
-                                          std::int64_t not_after_ms) = 0;
+                                          const std::string& certificate_pem,
+                                          const std::string& serial, std::int64_t not_after_ms) = 0;
   virtual Result<void> seen(const AgentId& id, std::int64_t now_ms,
                             const std::optional<wire::Hello>& hello) = 0;
 };
@@ -54,7 +55,8 @@ class AccessRepository {
   virtual Result<void> key_used(const std::string& id, std::int64_t now_ms) = 0;
   virtual Result<void> insert_login(const LoginCodeRecord& login) = 0;
   // Marks the code used and returns it; kDenied when unknown, used or expired. Atomic.
-  virtual Result<LoginCodeRecord> use_login(const std::string& code_sha256, std::int64_t now_ms) = 0;
+  virtual Result<LoginCodeRecord> use_login(const std::string& code_sha256,
+                                            std::int64_t now_ms) = 0;
 };
 
 class AuditLog {
@@ -68,7 +70,8 @@ class AlertRepository {
  public:
   virtual ~AlertRepository() = default;
   virtual Result<void> raise(const Alert& alert) = 0;  // Merges with the open one of the same key
-  virtual Result<void> clear(const std::string& kind, const AgentId& agent, const std::string& object) = 0;
+  virtual Result<void> clear(const std::string& kind, const AgentId& agent,
+                             const std::string& object) = 0;
   virtual Result<std::vector<Alert>> open() = 0;
 };
 
@@ -84,7 +87,8 @@ class TelemetryReader {
   virtual Result<std::vector<TargetName>> target_names(const TenantId& tenant,
                                                        const std::string& text) = 0;
   virtual Result<std::vector<LogRow>> logs(const LogQuery& query) = 0;
-  virtual Result<std::vector<SeriesInfo>> series(const AgentId& agent, const wire::Target& target) = 0;
+  virtual Result<std::vector<SeriesInfo>> series(const AgentId& agent,
+                                                 const wire::Target& target) = 0;
   virtual Result<std::vector<SeriesPoints>> points(const SeriesQuery& query) = 0;
   // The newest value of gauges and the rate of counters, for lists: series with one of `names` in the
   // newest epoch of the agent, each with at most its two newest samples in `points` (ascending). From
@@ -117,17 +121,19 @@ class TelemetryWriter {
   // does not decode.
   virtual Result<CommitOutcome> commit(const wire::Batch& batch) = 0;
   // Group commit: outcomes in the same order, one transaction where possible.
-  virtual Result<std::vector<Result<CommitOutcome>>> commit_all(const std::vector<wire::Batch>& batches) = 0;
+  virtual Result<std::vector<Result<CommitOutcome>>> commit_all(
+      const std::vector<wire::Batch>& batches) = 0;
   // For a batch that can never be committed (kCorrupt again and again) and would stop its lane for good:
   // its number counts as committed without content, and the ledger of the agent counts header.n records
   // of the source "unreadable" as dropped. kCorrupt when even the number cannot be stored.
   virtual Result<void> give_up(const wire::Batch& batch) = 0;
   virtual Result<std::array<std::uint64_t, wire::kLaneCount>> contiguous(const AgentId& agent,
-                                                                          const Epoch& epoch) = 0;
+                                                                         const Epoch& epoch) = 0;
   // Hex sha256 of the stored inventory, computed as wire::inventory_digest does; "" when there is none.
   virtual Result<std::string> inventory_digest(const AgentId& agent) = 0;
   virtual Result<std::uint64_t> series_known(const AgentId& agent, const Epoch& epoch) = 0;
-  virtual void on_committed(std::function<void(const Committed&)> listener) = 0;  // Before the first commit
+  virtual void on_committed(
+      std::function<void(const Committed&)> listener) = 0;  // Before the first commit
 };
 
 }  // namespace observeai::model

@@ -8,20 +8,25 @@ namespace {
 #define KEY_COLUMNS \
   "id, secret_sha256, user, tenant, role, created_ms, expires_ms, last_used_ms, revoked_ms"
 
-constexpr const char* kInsertKey = "INSERT INTO api_keys(" KEY_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?)";
+constexpr const char* kInsertKey =
+    "INSERT INTO api_keys(" KEY_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?)";
 constexpr const char* kFindKey = "SELECT " KEY_COLUMNS " FROM api_keys WHERE id=?";
 constexpr const char* kListKeys = "SELECT " KEY_COLUMNS " FROM api_keys ORDER BY created_ms, id";
 constexpr const char* kRevokeKey =
     "UPDATE api_keys SET revoked_ms=CASE WHEN revoked_ms=0 THEN ? ELSE revoked_ms END WHERE id=?";
 constexpr const char* kKeyUsed = "UPDATE api_keys SET last_used_ms=max(last_used_ms, ?) WHERE id=?";
 constexpr const char* kInsertLogin =
-    "INSERT INTO login_codes(code_sha256, user, tenant, role, expires_ms, used_ms) VALUES(?,?,?,?,?,?)";
+    "INSERT INTO login_codes(code_sha256, user, tenant, role, expires_ms, used_ms) "
+    "VALUES(?,?,?,?,?,?)";
 constexpr const char* kFindLogin =
-    "SELECT code_sha256, user, tenant, role, expires_ms, used_ms FROM login_codes WHERE code_sha256=?";
+    "SELECT code_sha256, user, tenant, role, expires_ms, used_ms FROM login_codes WHERE "
+    "code_sha256=?";
 constexpr const char* kUseLogin = "UPDATE login_codes SET used_ms=? WHERE code_sha256=?";
 constexpr const char* kForgetLogins = "DELETE FROM login_codes WHERE expires_ms<?";
 
-Error no_key(const std::string& id) { return Error(Errc::kNotFound, "no API key " + id); }
+Error no_key(const std::string& id) {
+  return Error(Errc::kNotFound, "no API key " + id);
+}
 
 Result<model::ApiKeyRecord> key_from(const sql::Statement& row) {
   model::ApiKeyRecord key;
@@ -45,7 +50,8 @@ Result<std::optional<model::ApiKeyRecord>> find_key_in(sql::Database& db, const 
   return std::optional<model::ApiKeyRecord>(std::move(key));
 }
 
-Result<std::optional<model::LoginCodeRecord>> find_login(sql::Database& db, const std::string& code) {
+Result<std::optional<model::LoginCodeRecord>> find_login(sql::Database& db,
+                                                         const std::string& code) {
   TRY(auto row, db.query(kFindLogin, code));
   TRY(const bool found, row.step());
   if (!found) return std::optional<model::LoginCodeRecord>();

@@ -15,7 +15,8 @@ class AccessStore final : public model::AccessRepository {
   Result<void> revoke_key(const std::string& id, std::int64_t now_ms) override;
   Result<void> key_used(const std::string& id, std::int64_t now_ms) override;
   Result<void> insert_login(const model::LoginCodeRecord& login) override;
-  Result<model::LoginCodeRecord> use_login(const std::string& code_sha256, std::int64_t now_ms) override;
+  Result<model::LoginCodeRecord> use_login(const std::string& code_sha256,
+                                           std::int64_t now_ms) override;
 
   // Codes that nobody can use any more.
   Result<void> forget_expired_logins(std::int64_t before_ms);

@@ -7,29 +7,34 @@
 namespace observeai::controlplane::store {
 namespace {
 
-#define AGENT_COLUMNS                                                                        \
-  "id, tenant, shard, state, hostname, machine_id_sha256, token_id, spki_sha256,"            \
-  " certificate_pem, certificate_serial, certificate_not_after_ms, sealing_public_key,"      \
+#define AGENT_COLUMNS                                                                   \
+  "id, tenant, shard, state, hostname, machine_id_sha256, token_id, spki_sha256,"       \
+  " certificate_pem, certificate_serial, certificate_not_after_ms, sealing_public_key," \
   " result_public_key, labels, enrolled_ms, revoked_ms, revoked_reason, last_seen_ms, last_hello"
 
 constexpr const char* kInsert =
     "INSERT INTO agents(" AGENT_COLUMNS ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 constexpr const char* kFind = "SELECT " AGENT_COLUMNS " FROM agents WHERE id=?";
-constexpr const char* kList = "SELECT " AGENT_COLUMNS " FROM agents WHERE ?1='' OR tenant=?1 ORDER BY id";
+constexpr const char* kList =
+    "SELECT " AGENT_COLUMNS " FROM agents WHERE ?1='' OR tenant=?1 ORDER BY id";
 constexpr const char* kStateOf = "SELECT state FROM agents WHERE id=?";
 constexpr const char* kSetState = "UPDATE agents SET state=? WHERE id=?";
-constexpr const char* kRevoke = "UPDATE agents SET state=?, revoked_ms=?, revoked_reason=? WHERE id=?";
+constexpr const char* kRevoke =
+    "UPDATE agents SET state=?, revoked_ms=?, revoked_reason=? WHERE id=?";
 constexpr const char* kSetCertificate =
     "UPDATE agents SET spki_sha256=?, certificate_pem=?, certificate_serial=?,"
     " certificate_not_after_ms=? WHERE id=?";
 constexpr const char* kSetSeen = "UPDATE agents SET last_seen_ms=max(last_seen_ms, ?) WHERE id=?";
 constexpr const char* kSetHello = "UPDATE agents SET last_hello=? WHERE id=?";
 
-Error missing(const AgentId& id) { return Error(Errc::kNotFound, "no agent " + id.value()); }
+Error missing(const AgentId& id) {
+  return Error(Errc::kNotFound, "no agent " + id.value());
+}
 
 Result<std::array<std::uint8_t, 32>> key_from(std::string_view blob) {
   std::array<std::uint8_t, 32> key{};
-  if (blob.size() != key.size()) return Error(Errc::kCorrupt, "state.db holds a key of a wrong length");
+  if (blob.size() != key.size())
+    return Error(Errc::kCorrupt, "state.db holds a key of a wrong length");
   std::memcpy(key.data(), blob.data(), key.size());
   return key;
 }
@@ -72,12 +77,12 @@ Result<void> insert_agent(sql::Database& db, const model::AgentRecord& agent) {
     hello_blob.emplace(std::string_view(hello));
   }
   TRY_VOID(db.run(kInsert, agent.id.value(), agent.tenant.value(), agent.shard,
-                  static_cast<int>(agent.state), agent.hostname, agent.machine_id_sha256, agent.token_id,
-                  agent.spki_sha256, agent.certificate_pem, agent.certificate_serial,
-                  agent.certificate_not_after_ms, sql::Blob(agent.sealing_public_key),
-                  sql::Blob(agent.result_public_key), sql::Blob(sql::pack(agent.labels)),
-                  agent.enrolled_ms, agent.revoked_ms, agent.revoked_reason, agent.last_seen_ms,
-                  hello_blob));
+                  static_cast<int>(agent.state), agent.hostname, agent.machine_id_sha256,
+                  agent.token_id, agent.spki_sha256, agent.certificate_pem,
+                  agent.certificate_serial, agent.certificate_not_after_ms,
+                  sql::Blob(agent.sealing_public_key), sql::Blob(agent.result_public_key),
+                  sql::Blob(sql::pack(agent.labels)), agent.enrolled_ms, agent.revoked_ms,
+                  agent.revoked_reason, agent.last_seen_ms, hello_blob));
   return {};
 }
 
@@ -105,15 +110,15 @@ Result<std::optional<model::AgentRecord>> AgentStore::find(const AgentId& id) {
 
 Result<std::vector<model::AgentRecord>> AgentStore::list(const TenantId& tenant) {
   TRY(auto agents, state_.read([&](sql::Database& db) -> Result<std::vector<model::AgentRecord>> {
-        TRY(auto row, db.query(kList, tenant.value()));
-        std::vector<model::AgentRecord> out;
-        for (;;) {
-          TRY(const bool more, row.step());
-          if (!more) return out;
-          TRY(auto agent, agent_from(row));
-          out.push_back(std::move(agent));
-        }
-      }));
+    TRY(auto row, db.query(kList, tenant.value()));
+    std::vector<model::AgentRecord> out;
+    for (;;) {
+      TRY(const bool more, row.step());
+      if (!more) return out;
+      TRY(auto agent, agent_from(row));
+      out.push_back(std::move(agent));
+    }
+  }));
   for (auto& agent : agents) overlay(agent);
   return agents;
 }
@@ -154,7 +159,8 @@ Result<void> AgentStore::update_certificate(const AgentId& id, const std::string
 
 Result<void> AgentStore::seen(const AgentId& id, std::int64_t now_ms,
                               const std::optional<wire::Hello>& hello) {
-  TRY(const auto known, state_.read([&](sql::Database& db) { return db.scalar(-1, kStateOf, id.value()); }));
+  TRY(const auto known,
+      state_.read([&](sql::Database& db) { return db.scalar(-1, kStateOf, id.value()); }));
   if (known < 0) return missing(id);
   {
     MutexLock lock(mutex_);
@@ -178,7 +184,8 @@ Result<void> AgentStore::flush() {
     for (const auto& [id, seen] : taken) {
       TRY_VOID(db.run(kSetSeen, seen.ms, id.value()));
       if (!seen.hello) continue;
-      TRY_VOID(db.run(kSetHello, sql::Blob(std::string_view(wire::encode_hello(*seen.hello))), id.value()));
+      TRY_VOID(db.run(kSetHello, sql::Blob(std::string_view(wire::encode_hello(*seen.hello))),
+                      id.value()));
     }
     return {};
   }));

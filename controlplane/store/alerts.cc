@@ -6,22 +6,24 @@ namespace observeai::controlplane::store {
 namespace {
 
 constexpr const char* kRaise =
-    "INSERT INTO alerts(kind, agent, object, message, first_ms, last_ms, count) VALUES(?,?,?,?,?,?,?)"
+    "INSERT INTO alerts(kind, agent, object, message, first_ms, last_ms, count) "
+    "VALUES(?,?,?,?,?,?,?)"
     " ON CONFLICT DO UPDATE SET message=excluded.message, last_ms=max(last_ms, excluded.last_ms),"
     " count=count + excluded.count";
 constexpr const char* kClear = "DELETE FROM alerts WHERE kind=? AND agent=? AND object=?";
 constexpr const char* kOpen =
     "SELECT kind, agent, object, message, first_ms, last_ms, count FROM alerts"
     " ORDER BY first_ms, kind, agent, object";
-constexpr const char* kAppend = "INSERT INTO audit(ts_ms, actor, action, object, detail) VALUES(?,?,?,?,?)";
+constexpr const char* kAppend =
+    "INSERT INTO audit(ts_ms, actor, action, object, detail) VALUES(?,?,?,?,?)";
 constexpr const char* kList =
     "SELECT seq, ts_ms, actor, action, object, detail FROM audit WHERE seq>? ORDER BY seq LIMIT ?";
 
 }  // namespace
 
 Result<void> raise_alert(sql::Database& db, const model::Alert& alert) {
-  TRY_VOID(db.run(kRaise, alert.kind, alert.agent.value(), alert.object, alert.message, alert.first_ms,
-                  alert.last_ms, std::max<std::uint64_t>(1, alert.count)));
+  TRY_VOID(db.run(kRaise, alert.kind, alert.agent.value(), alert.object, alert.message,
+                  alert.first_ms, alert.last_ms, std::max<std::uint64_t>(1, alert.count)));
   return {};
 }
 
@@ -29,7 +31,8 @@ Result<void> AlertStore::raise(const model::Alert& alert) {
   return state_.write([&](sql::Database& db) { return raise_alert(db, alert); });
 }
 
-Result<void> AlertStore::clear(const std::string& kind, const AgentId& agent, const std::string& object) {
+Result<void> AlertStore::clear(const std::string& kind, const AgentId& agent,
+                               const std::string& object) {
   return state_.write([&](sql::Database& db) -> Result<void> {
     TRY_VOID(db.run(kClear, kind, agent.value(), object));
     return {};
@@ -63,7 +66,8 @@ Result<void> AuditStore::append(const model::AuditEntry& entry) {
   });
 }
 
-Result<std::vector<model::AuditEntry>> AuditStore::list(std::uint64_t after_seq, std::size_t limit) {
+Result<std::vector<model::AuditEntry>> AuditStore::list(std::uint64_t after_seq,
+                                                        std::size_t limit) {
   return state_.read([&](sql::Database& db) -> Result<std::vector<model::AuditEntry>> {
     TRY(auto row, db.query(kList, after_seq, limit));
     std::vector<model::AuditEntry> entries;

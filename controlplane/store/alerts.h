@@ -13,7 +13,8 @@ class AlertStore final : public model::AlertRepository {
  public:
   explicit AlertStore(StateDb& state) : state_(state) {}
   Result<void> raise(const model::Alert& alert) override;
-  Result<void> clear(const std::string& kind, const AgentId& agent, const std::string& object) override;
+  Result<void> clear(const std::string& kind, const AgentId& agent,
+                     const std::string& object) override;
   Result<std::vector<model::Alert>> open() override;
 
  private:

@@ -37,7 +37,7 @@ struct LastValue {
   std::int64_t ts_ms = kNever;
   double value = std::numeric_limits<double>::quiet_NaN();
   double before = std::numeric_limits<double>::quiet_NaN();  // The sample before
-  std::uint32_t used_day = 0;       // Of arrival; see series_use.h
+  std::uint32_t used_day = 0;                                // Of arrival; see series_use.h
   std::uint32_t before_age_ms = 0;  // How much older that one is; 0 = none, or more than 49 days
 
   bool has_value() const { return ts_ms != kNever; }
@@ -70,7 +70,7 @@ class EpochBook {
 
   EpochState* find(const AgentId& agent, const Epoch& epoch) REQUIRES(mutex);
   EpochState* find(std::int64_t no) REQUIRES(mutex);
-  EpochState& at(std::int64_t no) REQUIRES(mutex);  // Must be there
+  EpochState& at(std::int64_t no) REQUIRES(mutex);              // Must be there
   EpochState* newest_of(const AgentId& agent) REQUIRES(mutex);  // nullptr: none
   bool has(std::int64_t no) REQUIRES(mutex) { return by_no_.contains(no); }
   // Oldest first; an empty id means every agent.

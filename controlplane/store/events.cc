@@ -14,9 +14,9 @@ constexpr std::size_t kMaxRows = 100'000;     // Of one answer, whatever the cal
 constexpr const char* kInsert =
     "INSERT INTO events(agent, received_ms, ts_ms, kind, target, severity, message, attributes)"
     " VALUES(?,?,?,?,?,?,?,?)";
-#define EVENT_QUERY                                                                             \
-  "SELECT id, agent, ts_ms, kind, target, severity, message, attributes FROM events"            \
-  " WHERE id>?1 AND ts_ms>=?2 AND ts_ms<?3 AND (?4='' OR target=?4)"                            \
+#define EVENT_QUERY                                                                  \
+  "SELECT id, agent, ts_ms, kind, target, severity, message, attributes FROM events" \
+  " WHERE id>?1 AND ts_ms>=?2 AND ts_ms<?3 AND (?4='' OR target=?4)"                 \
   " AND substr(kind, 1, length(?5))=?5"
 constexpr const char* kQuery = EVENT_QUERY " ORDER BY id DESC LIMIT ?6";
 constexpr const char* kQueryAgent = EVENT_QUERY " AND agent=?7 ORDER BY id DESC LIMIT ?6";
@@ -43,8 +43,8 @@ template <class... Values>
 Result<void> delete_in_chunks(StateDb& state, const char* sql, const Values&... values) {
   for (;;) {
     TRY(const auto deleted, state.write([&](sql::Database& db) -> Result<std::int64_t> {
-          return db.run(sql, values..., kForgetChunk);
-        }));
+      return db.run(sql, values..., kForgetChunk);
+    }));
     if (deleted < kForgetChunk) return {};
   }
 }
@@ -69,7 +69,8 @@ Result<std::vector<std::uint64_t>> insert_events(sql::Database& db, const AgentI
   return ids;
 }
 
-Result<std::vector<model::EventRow>> query_events(sql::Database& db, const model::EventQuery& query) {
+Result<std::vector<model::EventRow>> query_events(sql::Database& db,
+                                                  const model::EventQuery& query) {
   const std::size_t limit = std::min(query.limit, kMaxRows);
   TRY(auto row, db.prepare(query.agent.empty() ? kQuery : kQueryAgent));
   row.bind(1, query.after_id);

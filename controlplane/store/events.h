@@ -15,7 +15,8 @@ inline constexpr std::uint64_t kMaxEvents = 1'000'000;
 Result<std::vector<std::uint64_t>> insert_events(sql::Database& db, const AgentId& agent,
                                                  const std::vector<wire::Event>& events,
                                                  std::int64_t now_ms);
-Result<std::vector<model::EventRow>> query_events(sql::Database& db, const model::EventQuery& query);
+Result<std::vector<model::EventRow>> query_events(sql::Database& db,
+                                                  const model::EventQuery& query);
 // Deletes what arrived before `before_ms` and what is beyond the newest `most`; in small transactions.
 Result<void> forget_events(StateDb& state, std::int64_t before_ms, std::uint64_t most = kMaxEvents);
 

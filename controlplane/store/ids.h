@@ -12,7 +12,8 @@ template <class Id>
 Result<Id> id_from(std::string_view text) {
   if (text.empty()) return Id();
   auto id = Id::parse(text);
-  if (!id) return Error(Errc::kCorrupt, "state.db holds an id that is none: " + id.error().message());
+  if (!id)
+    return Error(Errc::kCorrupt, "state.db holds an id that is none: " + id.error().message());
   return id;
 }
 

@@ -17,11 +17,13 @@ constexpr const char* kUpsert =
     " VALUES(?,?,?,?,?,?,?)";
 constexpr const char* kCounts =
     "SELECT h.agent, h.updated_ms, i.section, count(*), sum(i.running) FROM inventory_hosts h"
-    " JOIN inventory i INDEXED BY inventory_names ON i.agent=h.agent LEFT JOIN agents a ON a.id=h.agent"
+    " JOIN inventory i INDEXED BY inventory_names ON i.agent=h.agent LEFT JOIN agents a ON "
+    "a.id=h.agent"
     " WHERE ?1='' OR a.tenant=?1 GROUP BY h.agent, i.section";
 constexpr const char* kNames =
     "SELECT i.agent, i.section, i.key, i.name, i.service, i.running FROM inventory_hosts h"
-    " JOIN inventory i INDEXED BY inventory_names ON i.agent=h.agent LEFT JOIN agents a ON a.id=h.agent"
+    " JOIN inventory i INDEXED BY inventory_names ON i.agent=h.agent LEFT JOIN agents a ON "
+    "a.id=h.agent"
     " WHERE (?1='' OR a.tenant=?1) AND i.section BETWEEN 1 AND 3"
     " AND (instr(i.key, ?2) OR instr(i.name, ?2) OR instr(i.service, ?2))"
     " ORDER BY i.agent, i.section, i.key";
@@ -31,7 +33,8 @@ constexpr const char* kName =
     "UPDATE inventory SET name=?, service=?, running=? WHERE agent=? AND section=? AND key=?";
 constexpr const char* kRemove = "DELETE FROM inventory WHERE agent=? AND section=? AND key=?";
 constexpr const char* kRemoveSection = "DELETE FROM inventory WHERE agent=? AND section=?";
-constexpr const char* kLoad = "SELECT section, value FROM inventory WHERE agent=? ORDER BY section, key";
+constexpr const char* kLoad =
+    "SELECT section, value FROM inventory WHERE agent=? ORDER BY section, key";
 constexpr const char* kAgents =
     "SELECT h.agent FROM inventory_hosts h LEFT JOIN agents a ON a.id=h.agent"
     " WHERE ?1='' OR a.tenant=?1 ORDER BY h.agent";
@@ -44,10 +47,18 @@ struct NameColumns {
   std::string service;
   bool running = false;
 };
-NameColumns columns_of(const wire::Container& c) { return {c.name, c.service, c.state == "running"}; }
-NameColumns columns_of(const wire::ProcessGroup& p) { return {p.name, "", false}; }
-NameColumns columns_of(const wire::SystemdUnit& u) { return {u.name, "", false}; }
-NameColumns columns_of(const wire::ListeningPort&) { return {}; }
+NameColumns columns_of(const wire::Container& c) {
+  return {c.name, c.service, c.state == "running"};
+}
+NameColumns columns_of(const wire::ProcessGroup& p) {
+  return {p.name, "", false};
+}
+NameColumns columns_of(const wire::SystemdUnit& u) {
+  return {u.name, "", false};
+}
+NameColumns columns_of(const wire::ListeningPort&) {
+  return {};
+}
 
 NameColumns columns_of(const wire::ControlBatch& entry) {
   for (const auto& update : entry.inventory) {
@@ -79,8 +90,8 @@ Result<void> apply_section(sql::Database& db, const AgentId& agent, Section sect
     (entry.*member).upserts.push_back(item);
     TRY(const auto value, encode_entry(std::move(entry)));
     const NameColumns columns = columns_of(item);
-    TRY_VOID(db.run(kUpsert, agent.value(), static_cast<int>(section), key_of(item), sql::Blob(value),
-                    columns.name, columns.service, columns.running ? 1 : 0));
+    TRY_VOID(db.run(kUpsert, agent.value(), static_cast<int>(section), key_of(item),
+                    sql::Blob(value), columns.name, columns.service, columns.running ? 1 : 0));
   }
   return {};
 }
@@ -110,21 +121,26 @@ Result<std::optional<wire::InventoryUpdate>> load_whole(sql::Database& db, const
 
 }  // namespace
 
-Result<void> apply_inventory(sql::Database& db, const AgentId& agent, const wire::InventoryUpdate& update) {
+Result<void> apply_inventory(sql::Database& db, const AgentId& agent,
+                             const wire::InventoryUpdate& update) {
   TRY_VOID(db.run(kSetUpdated, agent.value(), std::max<std::int64_t>(0, update.ts_ms)));
   if (update.host) {
     wire::InventoryUpdate entry;
     entry.host = update.host;
     TRY(const auto value, encode_entry(std::move(entry)));
-    TRY_VOID(db.run(kUpsert, agent.value(), static_cast<int>(kHost), "", sql::Blob(value), "", "", 0));
+    TRY_VOID(
+        db.run(kUpsert, agent.value(), static_cast<int>(kHost), "", sql::Blob(value), "", "", 0));
   }
-  TRY_VOID(apply_section(db, agent, kContainers, update.containers, &wire::InventoryUpdate::containers));
-  TRY_VOID(apply_section(db, agent, kProcesses, update.processes, &wire::InventoryUpdate::processes));
+  TRY_VOID(
+      apply_section(db, agent, kContainers, update.containers, &wire::InventoryUpdate::containers));
+  TRY_VOID(
+      apply_section(db, agent, kProcesses, update.processes, &wire::InventoryUpdate::processes));
   TRY_VOID(apply_section(db, agent, kUnits, update.units, &wire::InventoryUpdate::units));
   return apply_section(db, agent, kPorts, update.ports, &wire::InventoryUpdate::ports);
 }
 
-Result<std::optional<model::HostInventory>> load_inventory(sql::Database& db, const AgentId& agent) {
+Result<std::optional<model::HostInventory>> load_inventory(sql::Database& db,
+                                                           const AgentId& agent) {
   TRY(auto whole, load_whole(db, agent));
   if (!whole) return std::optional<model::HostInventory>();
   model::HostInventory inventory;
@@ -149,7 +165,8 @@ Result<std::vector<AgentId>> agents_with_inventory(sql::Database& db, const Tena
   }
 }
 
-Result<std::vector<model::InventoryCounts>> count_inventories(sql::Database& db, const TenantId& tenant) {
+Result<std::vector<model::InventoryCounts>> count_inventories(sql::Database& db,
+                                                              const TenantId& tenant) {
   TRY(auto row, db.query(kCounts, tenant.value()));
   std::vector<model::InventoryCounts> out;
   for (;;) {
@@ -165,10 +182,17 @@ Result<std::vector<model::InventoryCounts>> count_inventories(sql::Database& db,
         counts.containers = count;
         counts.containers_running = row.unsigned_integer(4);
         break;
-      case kProcesses: counts.processes = count; break;
-      case kUnits: counts.units = count; break;
-      case kPorts: counts.ports = count; break;
-      default: break;
+      case kProcesses:
+        counts.processes = count;
+        break;
+      case kUnits:
+        counts.units = count;
+        break;
+      case kPorts:
+        counts.ports = count;
+        break;
+      default:
+        break;
     }
   }
 }
@@ -211,8 +235,8 @@ Result<void> name_old_inventory(StateDb& state) {
       }
     }
     for (const auto& row : rows) {
-      TRY_VOID(db.run(kName, row.columns.name, row.columns.service, row.columns.running ? 1 : 0, row.agent,
-                      row.section, row.key));
+      TRY_VOID(db.run(kName, row.columns.name, row.columns.service, row.columns.running ? 1 : 0,
+                      row.agent, row.section, row.key));
     }
     return rows.size();
   };

@@ -11,11 +11,13 @@
 namespace observeai::controlplane::store {
 
 // Inside a transaction of the caller; updates of one host come in order.
-Result<void> apply_inventory(sql::Database& db, const AgentId& agent, const wire::InventoryUpdate& update);
+Result<void> apply_inventory(sql::Database& db, const AgentId& agent,
+                             const wire::InventoryUpdate& update);
 Result<std::optional<model::HostInventory>> load_inventory(sql::Database& db, const AgentId& agent);
 Result<std::vector<AgentId>> agents_with_inventory(sql::Database& db, const TenantId& tenant);
 // Both without reading the entries themselves. By agent; an empty tenant means all.
-Result<std::vector<model::InventoryCounts>> count_inventories(sql::Database& db, const TenantId& tenant);
+Result<std::vector<model::InventoryCounts>> count_inventories(sql::Database& db,
+                                                              const TenantId& tenant);
 Result<std::vector<model::TargetName>> find_target_names(sql::Database& db, const TenantId& tenant,
                                                          const std::string& text);
 // Fills the name columns of rows that were written before there were any.

@@ -69,7 +69,8 @@ Result<LaneCursor> LaneCursor::unpack(std::uint64_t contiguous, std::string_view
   for (sql::Unpacker unpacker(ahead); !unpacker.done();) {
     TRY(const auto first, unpacker.next_number());
     TRY(const auto last, unpacker.next_number());
-    if (first < least || last < first) return Error(Errc::kCorrupt, "state.db holds a broken cursor");
+    if (first < least || last < first)
+      return Error(Errc::kCorrupt, "state.db holds a broken cursor");
     cursor.ahead_[first] = last;
     least = last + 2;
   }

@@ -20,8 +20,10 @@ Result<void> read_newest(sql::Database& db, std::int64_t epoch_no, EpochState& i
   for (;;) {
     TRY(const bool more, row.step());
     if (!more) return {};
-    const auto samples = wire::decode_samples(row.blob(1), static_cast<wire::Codec>(row.integer(0)));
-    if (samples) take_values(into, *samples, 0);  // A damaged chunk is told by the queries that need it.
+    const auto samples =
+        wire::decode_samples(row.blob(1), static_cast<wire::Codec>(row.integer(0)));
+    if (samples)
+      take_values(into, *samples, 0);  // A damaged chunk is told by the queries that need it.
   }
 }
 
@@ -34,14 +36,17 @@ std::set<std::uint32_t> ids_of(const std::vector<DefinedSeries>& defined) {
 // Everything that is defined, with the newest values found.
 Result<EpochState> find_values(StateDb& state, Partitions& partitions, std::int64_t epoch_no) {
   EpochState found;
-  TRY(const auto defined, state.read([&](sql::Database& db) { return defined_series(db, epoch_no); }));
+  TRY(const auto defined,
+      state.read([&](sql::Database& db) { return defined_series(db, epoch_no); }));
   for (const auto& series : defined) found.values[series.id].used_day = day_of(series.used_ms);
   auto all = partitions.snapshot();
   std::reverse(all.begin(), all.end());
   if (all.size() > kPartitions) all.resize(kPartitions);
   for (const auto& partition : all) {
-    auto read = partition->read([&](sql::Database& db) { return read_newest(db, epoch_no, found); });
-    if (!read && read.error().code() == Errc::kCorrupt) partitions.quarantine(partition, read.error());
+    auto read =
+        partition->read([&](sql::Database& db) { return read_newest(db, epoch_no, found); });
+    if (!read && read.error().code() == Errc::kCorrupt)
+      partitions.quarantine(partition, read.error());
   }
   // Samples of a series that is forgotten are not shown any more.
   const std::set<std::uint32_t> ids = ids_of(defined);
@@ -63,7 +68,8 @@ void take_values(EpochState& epoch, const wire::SampleBatch& samples, std::uint3
   }
 }
 
-Result<void> load_values(StateDb& state, EpochBook& book, Partitions& partitions, std::int64_t epoch_no) {
+Result<void> load_values(StateDb& state, EpochBook& book, Partitions& partitions,
+                         std::int64_t epoch_no) {
   const Error forgotten(Errc::kNotFound, "the epoch is forgotten");
   for (;;) {
     std::uint64_t forgotten_series = 0;
@@ -78,7 +84,8 @@ Result<void> load_values(StateDb& state, EpochBook& book, Partitions& partitions
     MutexLock lock(book.mutex);
     auto* epoch = book.find(epoch_no);
     if (epoch == nullptr) return forgotten;
-    if (epoch->forgotten_series != forgotten_series) continue;  // Some of `found` may be among them.
+    if (epoch->forgotten_series != forgotten_series)
+      continue;  // Some of `found` may be among them.
     for (const auto& [id, value] : found.values) epoch->values[id].merge(value);
     epoch->values_loaded = true;
     return {};

@@ -8,7 +8,8 @@ namespace observeai::controlplane::store {
 
 // Fills EpochState::values once: every defined series, with the newest value found in the newest chunks
 // of the two newest partitions. Afterwards commits keep it. kNotFound: the epoch is forgotten. Thread-safe.
-Result<void> load_values(StateDb& state, EpochBook& book, Partitions& partitions, std::int64_t epoch_no);
+Result<void> load_values(StateDb& state, EpochBook& book, Partitions& partitions,
+                         std::int64_t epoch_no);
 
 // `day` is that of arrival.
 void take_values(EpochState& epoch, const wire::SampleBatch& samples, std::uint32_t day);

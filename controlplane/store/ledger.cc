@@ -11,7 +11,8 @@ namespace observeai::controlplane::store {
 namespace {
 
 constexpr const char* kUpsert =
-    "INSERT INTO ledger(epoch_no, source, lane, as_of_seq, records_read, bytes_read, records_spooled,"
+    "INSERT INTO ledger(epoch_no, source, lane, as_of_seq, records_read, bytes_read, "
+    "records_spooled,"
     " records_dropped, bytes_dropped, updated_ms) VALUES(?,?,?,?,?,?,?,?,?,?)"
     " ON CONFLICT DO UPDATE SET as_of_seq=excluded.as_of_seq, records_read=excluded.records_read,"
     " bytes_read=excluded.bytes_read, records_spooled=excluded.records_spooled,"
@@ -43,7 +44,8 @@ void judge(model::LedgerRow& row, EpochState& state) {
   const wire::LedgerEntry& entry = row.entry;
   const auto found = state.stored.find(SourceKey{entry.lane, entry.source});
   const bool any = found != state.stored.end();
-  const auto stored = any ? found->second.count.up_to(entry.as_of_seq) : std::optional<std::uint64_t>(0);
+  const auto stored =
+      any ? found->second.count.up_to(entry.as_of_seq) : std::optional<std::uint64_t>(0);
   row.records_stored = stored ? *stored : found->second.count.total();
   const auto lane = static_cast<std::size_t>(entry.lane);
   if (!stored || lane >= wire::kLaneCount || state.lanes[lane].contiguous() < entry.as_of_seq) {
@@ -72,8 +74,9 @@ std::map<AgentLane, model::Alert> gap_alerts(const std::vector<model::LedgerRow>
     alert.agent = row.agent;
     alert.object = lane;
     alert.first_ms = alert.last_ms = now_ms;
-    alert.message = row.entry.source + ": the host sent " + std::to_string(row.entry.records_spooled) +
-                    " records, " + std::to_string(row.records_stored) +
+    alert.message = row.entry.source + ": the host sent " +
+                    std::to_string(row.entry.records_spooled) + " records, " +
+                    std::to_string(row.records_stored) +
                     " are stored; `observeai ledger` lists every source";
   }
   return alerts;
@@ -91,14 +94,16 @@ Result<std::set<AgentLane>> open_gaps(sql::Database& db) {
 
 }  // namespace
 
-std::string log_source(const wire::Target& target) { return "log/" + target; }
+std::string log_source(const wire::Target& target) {
+  return "log/" + target;
+}
 
 Result<void> upsert_ledger(sql::Database& db, std::int64_t epoch_no, const wire::LedgerEntry& entry,
                            std::int64_t now_ms) {
   TRY_VOID(db.run(kUpsert, epoch_no, entry.source, static_cast<int>(entry.lane), entry.as_of_seq,
                   entry.records_read, entry.bytes_read, entry.records_spooled,
-                  sql::Blob(sql::pack(entry.records_dropped)), sql::Blob(sql::pack(entry.bytes_dropped)),
-                  now_ms));
+                  sql::Blob(sql::pack(entry.records_dropped)),
+                  sql::Blob(sql::pack(entry.bytes_dropped)), now_ms));
   return {};
 }
 

@@ -108,8 +108,9 @@ class LogCollector {
   bool cut_ = false;
 };
 
-Result<void> find_chunks(sql::Database& db, const model::LogQuery& query, const LogCollector& collector,
-                         std::uint64_t first_batch, std::int64_t epoch_no, const AgentId& agent,
+Result<void> find_chunks(sql::Database& db, const model::LogQuery& query,
+                         const LogCollector& collector, std::uint64_t first_batch,
+                         std::int64_t epoch_no, const AgentId& agent,
                          std::vector<ChunkRef>& chunks) {
   TRY(auto row, db.prepare(query.target.empty() ? kChunks : kChunksOfTarget));
   row.bind(1, epoch_no);
@@ -131,7 +132,8 @@ Result<std::vector<model::LogRow>> Reader::logs(const model::LogQuery& query) {
   LogCollector collector(query);
   const auto visit = [&](sql::Database& db, const Partition& partition) -> Result<void> {
     const auto bounds = partition.bounds();
-    if (!collector.may_hold(ns_from_ms(bounds.first_ms), ns_from_ms(bounds.last_ms) + kNsPerMs)) return {};
+    if (!collector.may_hold(ns_from_ms(bounds.first_ms), ns_from_ms(bounds.last_ms) + kNsPerMs))
+      return {};
     const auto first_batch = collector.first_batch(partition);
     if (!first_batch) return {};
     std::vector<ChunkRef> chunks;
@@ -153,7 +155,8 @@ Result<std::vector<model::LogRow>> Reader::logs(const model::LogQuery& query) {
       }
       for (std::size_t i = 0; i < logs->records.size(); ++i) {
         auto& record = logs->records[i];
-        const model::LogPosition position{partition.start_ms(), static_cast<std::uint64_t>(ref.chunk),
+        const model::LogPosition position{partition.start_ms(),
+                                          static_cast<std::uint64_t>(ref.chunk),
                                           static_cast<std::uint32_t>(i)};
         collector.offer({record.ts_ns, position}, *ref.agent, record);
       }

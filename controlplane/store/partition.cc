@@ -29,12 +29,14 @@ constexpr const char* kInsertSpan =
 constexpr const char* kFindTarget = "SELECT no FROM targets WHERE target=?";
 constexpr const char* kInsertTarget = "INSERT INTO targets(target) VALUES(?)";
 constexpr const char* kLoadBounds = "SELECT first_ms, last_ms FROM bounds WHERE id=1";
-constexpr const char* kSetBounds = "INSERT OR REPLACE INTO bounds(id, first_ms, last_ms) VALUES(1,?,?)";
+constexpr const char* kSetBounds =
+    "INSERT OR REPLACE INTO bounds(id, first_ms, last_ms) VALUES(1,?,?)";
 // Not waiting: the committing thread does this.
 constexpr const char* kEmptyLog = "PRAGMA busy_timeout=0; PRAGMA wal_checkpoint(TRUNCATE)";
 constexpr const char* kAllBatches = "SELECT epoch_no, lane, seq, n FROM batches ORDER BY no";
 constexpr const char* kAllSpans =
-    "SELECT b.epoch_no, b.lane, b.seq, i.n, t.target FROM log_index i JOIN batches b ON b.no=i.chunk"
+    "SELECT b.epoch_no, b.lane, b.seq, i.n, t.target FROM log_index i JOIN batches b ON "
+    "b.no=i.chunk"
     " JOIN targets t ON t.no=i.target_no";
 
 }  // namespace
@@ -46,8 +48,8 @@ Result<ContentHash> hash_from(std::string_view blob) {
   return hash;
 }
 
-Result<std::optional<ContentHash>> find_hash(sql::Database& db, std::int64_t epoch_no, wire::Lane lane,
-                                             std::uint64_t seq) {
+Result<std::optional<ContentHash>> find_hash(sql::Database& db, std::int64_t epoch_no,
+                                             wire::Lane lane, std::uint64_t seq) {
   TRY(auto row, db.query(kFindHash, epoch_no, static_cast<int>(lane), seq));
   TRY(const bool found, row.step());
   if (!found) return std::optional<ContentHash>();
@@ -106,8 +108,8 @@ Result<std::int64_t> Partition::insert_batch(const BatchRow& batch) {
   return writer_->last_insert_rowid();
 }
 
-Result<void> Partition::insert_samples(std::int64_t no, std::int64_t epoch_no, const TimeBounds& bounds,
-                                       const wire::Batch& batch) {
+Result<void> Partition::insert_samples(std::int64_t no, std::int64_t epoch_no,
+                                       const TimeBounds& bounds, const wire::Batch& batch) {
   TRY_VOID(writer_->run(kInsertSamples, no, epoch_no, bounds.first_ms, bounds.last_ms,
                         static_cast<int>(batch.header.codec), sql::Blob(batch.body)));
   return {};
@@ -115,7 +117,8 @@ Result<void> Partition::insert_samples(std::int64_t no, std::int64_t epoch_no, c
 
 Result<void> Partition::insert_logs(std::int64_t no, std::int64_t epoch_no,
                                     const std::vector<LogSpan>& spans, const wire::Batch& batch) {
-  TRY_VOID(writer_->run(kInsertLogs, no, static_cast<int>(batch.header.codec), sql::Blob(batch.body)));
+  TRY_VOID(
+      writer_->run(kInsertLogs, no, static_cast<int>(batch.header.codec), sql::Blob(batch.body)));
   for (const auto& span : spans) {
     TRY(const auto target, target_no(span.target));
     TRY_VOID(writer_->run(kInsertSpan, epoch_no, target, span.last_ns, no, span.first_ns, span.n));
@@ -136,7 +139,8 @@ Result<std::int64_t> Partition::target_no(const wire::Target& target) {
 }
 
 Result<void> Partition::widen_bounds(const TimeBounds& bounds) {
-  if (bounds.first_ms >= pending_bounds_.first_ms && bounds.last_ms <= pending_bounds_.last_ms) return {};
+  if (bounds.first_ms >= pending_bounds_.first_ms && bounds.last_ms <= pending_bounds_.last_ms)
+    return {};
   pending_bounds_.include(bounds.first_ms, bounds.last_ms);
   TRY_VOID(writer_->run(kSetBounds, pending_bounds_.first_ms, pending_bounds_.last_ms));
   return {};

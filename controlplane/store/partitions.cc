@@ -91,7 +91,8 @@ Result<void> Partitions::replay(Partition& partition) {
     state->unsealed = true;
     return state;
   };
-  const auto count = [](EpochState& state, const BatchRow& row, std::string source, std::uint64_t n) {
+  const auto count = [](EpochState& state, const BatchRow& row, std::string source,
+                        std::uint64_t n) {
     StoredSource& stored = state.stored[SourceKey{row.lane, std::move(source)}];
     stored.count.add(row.seq, n);
     stored.unsealed = true;
@@ -107,7 +108,8 @@ Result<void> Partitions::replay(Partition& partition) {
         EpochState* state = state_of(row);
         if (state != nullptr) count(*state, row, log_source(target), n);
       }));
-  if (foreign) log::warning(partition.path() + " holds batches of agents that state.db does not know");
+  if (foreign)
+    log::warning(partition.path() + " holds batches of agents that state.db does not know");
   return {};
 }
 
@@ -145,9 +147,8 @@ Result<std::shared_ptr<Partition>> Partitions::current() {
 
 Result<void> Partitions::seal(Partition& partition) {
   const std::int64_t now_ms = clock_.unix_ms();
-  TRY_VOID(state_.write([&](sql::Database& db) {
-    return book_.write_unsealed(db, partition.start_ms(), now_ms);
-  }));
+  TRY_VOID(state_.write(
+      [&](sql::Database& db) { return book_.write_unsealed(db, partition.start_ms(), now_ms); }));
   book_.mark_sealed(now_ms);
   sealed_through_ = partition.start_ms();
   partition.close_writer();
@@ -208,7 +209,8 @@ void Partitions::alert_low_disk(std::uint64_t free_bytes) {
   alert.first_ms = alert.last_ms = clock_.unix_ms();
   alert.count = 1;
   log::warning(directory_ + ": " + alert.message);
-  ignore(state_.write([&](sql::Database& db) { return raise_alert(db, alert); }), "it is in the log");
+  ignore(state_.write([&](sql::Database& db) { return raise_alert(db, alert); }),
+         "it is in the log");
 }
 
 void Partitions::drop(const std::shared_ptr<Partition>& partition) {
@@ -245,20 +247,23 @@ void Partitions::remove(const std::shared_ptr<Partition>& partition) {
 
 void Partitions::put_aside(const std::string& path, const Error& why) {
   std::string aside;
-  for (int n = 1; aside.empty() || files::exists(aside); ++n) aside = path + ".corrupt-" + std::to_string(n);
+  for (int n = 1; aside.empty() || files::exists(aside); ++n)
+    aside = path + ".corrupt-" + std::to_string(n);
   for (const auto* suffix : {"-wal", "-shm", ""}) {
     if (std::rename((path + suffix).c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT) {
       log::error("cannot move " + path + suffix + ": " + std::strerror(errno));
     }
   }
-  log::error("a telemetry partition is damaged and is put aside as " + aside + ": " + why.message());
+  log::error("a telemetry partition is damaged and is put aside as " + aside + ": " +
+             why.message());
   model::Alert alert;
   alert.kind = "store.corrupt_partition";
   alert.object = std::filesystem::path(aside).filename().string();
   alert.message = why.message();
   alert.first_ms = alert.last_ms = clock_.unix_ms();
   alert.count = 1;
-  ignore(state_.write([&](sql::Database& db) { return raise_alert(db, alert); }), "it is in the log");
+  ignore(state_.write([&](sql::Database& db) { return raise_alert(db, alert); }),
+         "it is in the log");
   MutexLock lock(mutex_);
   ++counters_.quarantined_partitions;
 }

@@ -37,7 +37,11 @@ class Partitions {
  public:
   Partitions(std::string directory, PartitionLimits limits, StateDb& state, EpochBook& book,
              const Clock& clock)
-      : directory_(std::move(directory)), limits_(limits), state_(state), book_(book), clock_(clock) {}
+      : directory_(std::move(directory)),
+        limits_(limits),
+        state_(state),
+        book_(book),
+        clock_(clock) {}
 
   // Opens what is there, puts damaged ones aside, adds what is younger than the last sealing to the
   // book. Call after book.load().

@@ -28,7 +28,9 @@ class PointCollector {
   PointCollector(const model::SeriesQuery& query, std::vector<model::SeriesPoints>& out)
       : query_(query), until_ms_(end_of(query.range)), out_(out), last_of_step_(out.size()) {}
 
-  bool wants(std::int64_t ts_ms) const { return ts_ms >= query_.range.since_ms && ts_ms < until_ms_; }
+  bool wants(std::int64_t ts_ms) const {
+    return ts_ms >= query_.range.since_ms && ts_ms < until_ms_;
+  }
 
   Result<void> add(std::size_t series, std::int64_t ts_ms, double value) {
     if (query_.step_ms <= 0) {
@@ -36,21 +38,24 @@ class PointCollector {
       ++count_;
     } else {
       const std::int64_t step = ts_ms / query_.step_ms - (ts_ms % query_.step_ms < 0 ? 1 : 0);
-      const auto [place, is_new] = last_of_step_[series].try_emplace(step, model::Point{ts_ms, value});
+      const auto [place, is_new] =
+          last_of_step_[series].try_emplace(step, model::Point{ts_ms, value});
       if (is_new) ++count_;
       if (ts_ms >= place->second.ts_ms) place->second = {ts_ms, value};
     }
     if (count_ <= kMaxPoints) return {};
-    return Error(Errc::kLimit, "more than " + std::to_string(kMaxPoints) +
-                                   " points: ask for a shorter time, fewer series or a larger step");
+    return Error(Errc::kLimit,
+                 "more than " + std::to_string(kMaxPoints) +
+                     " points: ask for a shorter time, fewer series or a larger step");
   }
 
   void finish() {
     for (std::size_t i = 0; i < out_.size(); ++i) {
       auto& points = out_[i].points;
       for (const auto& [step, point] : last_of_step_[i]) points.push_back(point);
-      std::stable_sort(points.begin(), points.end(),
-                       [](const model::Point& a, const model::Point& b) { return a.ts_ms < b.ts_ms; });
+      std::stable_sort(
+          points.begin(), points.end(),
+          [](const model::Point& a, const model::Point& b) { return a.ts_ms < b.ts_ms; });
     }
   }
 
@@ -62,7 +67,8 @@ class PointCollector {
   std::size_t count_ = 0;
 };
 
-Result<void> collect(const wire::SampleBatch& samples, const std::map<std::uint32_t, std::size_t>& wanted,
+Result<void> collect(const wire::SampleBatch& samples,
+                     const std::map<std::uint32_t, std::size_t>& wanted,
                      PointCollector& collector) {
   for (const auto& scrape : samples.scrapes) {
     if (!collector.wants(scrape.ts_ms)) continue;
@@ -82,13 +88,14 @@ Result<void> collect(const wire::SampleBatch& samples, const std::map<std::uint3
 }  // namespace
 
 Result<std::vector<model::SeriesPoints>> Reader::matching_series(
-    const model::SeriesQuery& query, std::map<std::int64_t, std::map<std::uint32_t, std::size_t>>& where) {
+    const model::SeriesQuery& query,
+    std::map<std::int64_t, std::map<std::uint32_t, std::size_t>>& where) {
   std::vector<model::SeriesPoints> out;
   std::map<Identity, std::size_t> known;
   for (const auto& epoch : epochs_of(query.agent)) {
     TRY(const auto matching, state_.read([&](sql::Database& db) {
-          return match_series(db, epoch.no, query.target, query.name, query.labels);
-        }));
+      return match_series(db, epoch.no, query.target, query.name, query.labels);
+    }));
     if (matching.empty()) continue;
     if (auto loaded = load_values(state_, book_, partitions_, epoch.no); !loaded) {
       if (loaded.error().code() == Errc::kNotFound) continue;
@@ -99,7 +106,8 @@ Result<std::vector<model::SeriesPoints>> Reader::matching_series(
     if (state == nullptr) continue;
     const auto& values = state->values;
     for (const auto& definition : matching) {
-      const auto [place, is_new] = known.try_emplace(identity_of(epoch.agent, definition), out.size());
+      const auto [place, is_new] =
+          known.try_emplace(identity_of(epoch.agent, definition), out.size());
       if (is_new) out.emplace_back();
       auto& info = out[place->second].info;
       info.agent = epoch.agent;
@@ -116,7 +124,8 @@ Result<std::vector<model::SeriesPoints>> Reader::matching_series(
   return out;
 }
 
-Result<std::vector<model::SeriesInfo>> Reader::series(const AgentId& agent, const wire::Target& target) {
+Result<std::vector<model::SeriesInfo>> Reader::series(const AgentId& agent,
+                                                      const wire::Target& target) {
   model::SeriesQuery query;
   query.agent = agent;
   query.target = target;
@@ -128,8 +137,9 @@ Result<std::vector<model::SeriesInfo>> Reader::series(const AgentId& agent, cons
   return out;
 }
 
-Result<std::vector<model::SeriesPoints>> Reader::latest(const AgentId& agent, const wire::Target& target,
-                                                       const std::vector<std::string>& names) {
+Result<std::vector<model::SeriesPoints>> Reader::latest(const AgentId& agent,
+                                                        const wire::Target& target,
+                                                        const std::vector<std::string>& names) {
   std::int64_t epoch_no = 0;
   {
     MutexLock lock(book_.mutex);
@@ -155,7 +165,8 @@ Result<std::vector<model::SeriesPoints>> Reader::latest(const AgentId& agent, co
     const LastValue& last = found->second;
     series.info.last_value = last.value;
     series.info.last_ts_ms = last.ts_ms;
-    if (last.before_age_ms != 0) series.points.push_back({last.ts_ms - last.before_age_ms, last.before});
+    if (last.before_age_ms != 0)
+      series.points.push_back({last.ts_ms - last.before_age_ms, last.before});
     series.points.push_back({last.ts_ms, last.value});
   }
   return out;

@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::int64_t kNsPerMs = 1'000'000;
 
-std::int64_t floor_ms(std::int64_t ns) { return ns / kNsPerMs - (ns % kNsPerMs < 0 ? 1 : 0); }
+std::int64_t floor_ms(std::int64_t ns) {
+  return ns / kNsPerMs - (ns % kNsPerMs < 0 ? 1 : 0);
+}
 
 void sum_up(Prepared& out, const wire::SampleBatch& samples) {
   for (const auto& scrape : samples.scrapes) {
@@ -44,7 +46,9 @@ Result<void> check_key(const wire::BatchHeader& header) {
   return {};
 }
 
-Error foreign_lane() { return Error(Errc::kInvalid, "this store takes lanes 0 to 2"); }
+Error foreign_lane() {
+  return Error(Errc::kInvalid, "this store takes lanes 0 to 2");
+}
 
 void set_hash(Prepared& out, const wire::Batch& batch) {
   const auto digest = signing::sha256(batch.body);
@@ -70,7 +74,8 @@ Result<void> decode(Prepared& out, const wire::Batch& batch) {
       sum_up(out, *out.logs);
       return {};
     }
-    default: return foreign_lane();
+    default:
+      return foreign_lane();
   }
 }
 
@@ -96,10 +101,17 @@ Prepared prepare_empty(const wire::Batch& batch) {
     return out;
   }
   switch (batch.header.lane) {
-    case wire::Lane::kControl: out.control.emplace(); break;
-    case wire::Lane::kMetrics: out.samples.emplace(); break;
-    case wire::Lane::kLogs: out.logs.emplace(); break;
-    default: out.outcome = Result<model::CommitOutcome>(foreign_lane());
+    case wire::Lane::kControl:
+      out.control.emplace();
+      break;
+    case wire::Lane::kMetrics:
+      out.samples.emplace();
+      break;
+    case wire::Lane::kLogs:
+      out.logs.emplace();
+      break;
+    default:
+      out.outcome = Result<model::CommitOutcome>(foreign_lane());
   }
   return out;
 }

@@ -24,8 +24,8 @@ struct Prepared {
   std::vector<LogSpan> spans;
   std::size_t memory_bytes = 0;  // About what the decoded form takes
 
-  std::vector<std::uint64_t> event_ids;            // Set by the commit
-  model::LogPosition first_log;                    // Set by the commit, of logs
+  std::vector<std::uint64_t> event_ids;                 // Set by the commit
+  model::LogPosition first_log;                         // Set by the commit, of logs
   std::optional<Result<model::CommitOutcome>> outcome;  // Empty until decided
 
   bool is_undecided_control() const { return control && !outcome; }

@@ -24,7 +24,8 @@ void Reader::unreadable_chunk(const Partition& partition, const Error& why) {
   alert.message = why.message();
   alert.first_ms = alert.last_ms = clock_.unix_ms();
   alert.count = 1;
-  ignore(state_.write([&](sql::Database& db) { return raise_alert(db, alert); }), "it is in the log");
+  ignore(state_.write([&](sql::Database& db) { return raise_alert(db, alert); }),
+         "it is in the log");
 }
 
 Result<std::vector<model::HostInventory>> Reader::inventories(const TenantId& tenant) {

@@ -25,7 +25,8 @@ class Reader final : public model::TelemetryReader {
   Result<std::vector<model::TargetName>> target_names(const TenantId& tenant,
                                                       const std::string& text) override;
   Result<std::vector<model::LogRow>> logs(const model::LogQuery& query) override;  // logs_query.cc
-  Result<std::vector<model::SeriesInfo>> series(const AgentId& agent, const wire::Target& target) override;
+  Result<std::vector<model::SeriesInfo>> series(const AgentId& agent,
+                                                const wire::Target& target) override;
   Result<std::vector<model::SeriesPoints>> points(const model::SeriesQuery& query) override;
   Result<std::vector<model::SeriesPoints>> latest(const AgentId& agent, const wire::Target& target,
                                                   const std::vector<std::string>& names) override;
@@ -46,7 +47,8 @@ class Reader final : public model::TelemetryReader {
   Result<void> each_partition(const model::TimeRange& range, bool newest_first, Visit&& visit);
   void unreadable_chunk(const Partition& partition, const Error& why);
   Result<std::vector<model::SeriesPoints>> matching_series(
-      const model::SeriesQuery& query, std::map<std::int64_t, std::map<std::uint32_t, std::size_t>>& where);
+      const model::SeriesQuery& query,
+      std::map<std::int64_t, std::map<std::uint32_t, std::size_t>>& where);
 
   StateDb& state_;
   EpochBook& book_;
@@ -56,14 +58,16 @@ class Reader final : public model::TelemetryReader {
 };
 
 template <class Visit>
-Result<void> Reader::each_partition(const model::TimeRange& range, bool newest_first, Visit&& visit) {
+Result<void> Reader::each_partition(const model::TimeRange& range, bool newest_first,
+                                    Visit&& visit) {
   auto all = partitions_.snapshot();
   if (newest_first) std::reverse(all.begin(), all.end());
   for (const auto& partition : all) {
     const auto bounds = partition->bounds();
     if (partition->is_damaged() || bounds.last_ms < range.since_ms) continue;
     if (range.until_ms != 0 && bounds.first_ms >= range.until_ms) continue;
-    auto visited = partition->read([&](sql::Database& db) -> Result<void> { return visit(db, *partition); });
+    auto visited =
+        partition->read([&](sql::Database& db) -> Result<void> { return visit(db, *partition); });
     if (visited) continue;
     if (visited.error().code() == Errc::kCorrupt) {
       partitions_.quarantine(partition, visited.error());

@@ -6,14 +6,18 @@ namespace observeai::controlplane::store {
 namespace {
 
 constexpr const char* kDefine =
-    "INSERT OR IGNORE INTO series(epoch_no, id, target, name, labels, kind, used_ms) VALUES(?,?,?,?,?,?,?)";
-constexpr const char* kRaiseHighest = "UPDATE epochs SET series_high=max(series_high, ?) WHERE no=?";
+    "INSERT OR IGNORE INTO series(epoch_no, id, target, name, labels, kind, used_ms) "
+    "VALUES(?,?,?,?,?,?,?)";
+constexpr const char* kRaiseHighest =
+    "UPDATE epochs SET series_high=max(series_high, ?) WHERE no=?";
 constexpr const char* kSame =
-    "SELECT target=?3 AND name=?4 AND labels=?5 AND kind=?6 FROM series WHERE epoch_no=?1 AND id=?2";
+    "SELECT target=?3 AND name=?4 AND labels=?5 AND kind=?6 FROM series WHERE epoch_no=?1 AND "
+    "id=?2";
 constexpr const char* kDefined = "SELECT id, used_ms FROM series WHERE epoch_no=?";
 constexpr const char* kHighest = "SELECT series_high FROM epochs WHERE no=?";
 constexpr const char* kAll =
-    "SELECT id, target, name, labels, kind FROM series WHERE epoch_no=?1 AND (?2='' OR name=?2) ORDER BY id";
+    "SELECT id, target, name, labels, kind FROM series WHERE epoch_no=?1 AND (?2='' OR name=?2) "
+    "ORDER BY id";
 constexpr const char* kOfTarget =
     "SELECT id, target, name, labels, kind FROM series WHERE epoch_no=?1 AND (?2='' OR name=?2)"
     " AND target=?3 ORDER BY id";
@@ -68,12 +72,12 @@ Result<std::vector<std::uint32_t>> define_series(sql::Database& db, std::int64_t
   for (const auto& definition : series) {
     const std::string labels = pack_labels(definition.labels);
     const auto kind = static_cast<int>(definition.kind);
-    TRY(const auto inserted, db.run(kDefine, epoch_no, definition.id, definition.target, definition.name,
-                                    sql::Blob(labels), kind, now_ms));
+    TRY(const auto inserted, db.run(kDefine, epoch_no, definition.id, definition.target,
+                                    definition.name, sql::Blob(labels), kind, now_ms));
     highest = std::max(highest, definition.id);
     if (inserted > 0) continue;
-    TRY(const auto same, db.scalar(0, kSame, epoch_no, definition.id, definition.target, definition.name,
-                                   sql::Blob(labels), kind));
+    TRY(const auto same, db.scalar(0, kSame, epoch_no, definition.id, definition.target,
+                                   definition.name, sql::Blob(labels), kind));
     if (same == 0) redefined.push_back(definition.id);
   }
   if (highest > 0) {

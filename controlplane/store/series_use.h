@@ -37,7 +37,7 @@ class SeriesUse {
   StateDb& state_;
   EpochBook& book_;
   Partitions& partitions_;
-  SeriesKey at_;                 // How far the search of this day has come
+  SeriesKey at_;  // How far the search of this day has come
   std::uint32_t done_day_ = 0;
 };
 

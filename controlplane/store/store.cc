@@ -16,15 +16,15 @@
 namespace observeai::controlplane {
 
 struct Store::Parts {
-  Parts(const StoreOptions& store_options, const Clock& store_clock, sql::DirectoryLock directory_lock,
-        std::unique_ptr<store::StateDb> state_db)
+  Parts(const StoreOptions& store_options, const Clock& store_clock,
+        sql::DirectoryLock directory_lock, std::unique_ptr<store::StateDb> state_db)
       : options(store_options),
         clock(store_clock),
         lock(std::move(directory_lock)),
         state(std::move(state_db)),
         partitions(options.directory + "/telemetry",
-                   {options.telemetry_max_bytes, options.telemetry_max_age_ms, options.partition_length_ms,
-                    options.min_free_bytes},
+                   {options.telemetry_max_bytes, options.telemetry_max_age_ms,
+                    options.partition_length_ms, options.min_free_bytes},
                    *state, book, clock),
         writer(*state, book, partitions, clock),
         reader(*state, book, partitions, clock),
@@ -78,13 +78,27 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, const Cl
   return std::unique_ptr<Store>(new Store(std::move(*parts)));
 }
 
-model::AgentRegistry& Store::agents() { return parts_->agents; }
-model::TokenRepository& Store::tokens() { return parts_->tokens; }
-model::AccessRepository& Store::access() { return parts_->access; }
-model::AuditLog& Store::audit() { return parts_->audit; }
-model::AlertRepository& Store::alerts() { return parts_->alerts; }
-model::TelemetryReader& Store::reader() { return parts_->reader; }
-model::TelemetryWriter& Store::writer() { return parts_->writer; }
+model::AgentRegistry& Store::agents() {
+  return parts_->agents;
+}
+model::TokenRepository& Store::tokens() {
+  return parts_->tokens;
+}
+model::AccessRepository& Store::access() {
+  return parts_->access;
+}
+model::AuditLog& Store::audit() {
+  return parts_->audit;
+}
+model::AlertRepository& Store::alerts() {
+  return parts_->alerts;
+}
+model::TelemetryReader& Store::reader() {
+  return parts_->reader;
+}
+model::TelemetryWriter& Store::writer() {
+  return parts_->writer;
+}
 
 Result<void> Store::maintenance() {
   const std::int64_t now_ms = parts_->clock.unix_ms();
@@ -104,9 +118,12 @@ Result<void> Store::maintenance() {
 
 StoreCounters Store::counters() {
   const auto partitions = parts_->partitions.counters();
-  return {partitions.partitions,    partitions.bytes,
-          partitions.dropped_partitions, partitions.dropped_bytes,
-          partitions.quarantined_partitions, parts_->reader.unreadable_chunks()};
+  return {partitions.partitions,
+          partitions.bytes,
+          partitions.dropped_partitions,
+          partitions.dropped_bytes,
+          partitions.quarantined_partitions,
+          parts_->reader.unreadable_chunks()};
 }
 
 }  // namespace observeai::controlplane

@@ -7,8 +7,8 @@
 namespace observeai::controlplane::store {
 namespace {
 
-#define TOKEN_COLUMNS                                                                      \
-  "id, secret_sha256, tenant, labels, cidrs, host_pattern, uses_allowed, uses,"            \
+#define TOKEN_COLUMNS                                                           \
+  "id, secret_sha256, tenant, labels, cidrs, host_pattern, uses_allowed, uses," \
   " needs_approval, created_ms, expires_ms, revoked_ms, created_by"
 
 constexpr const char* kInsert =
@@ -18,8 +18,10 @@ constexpr const char* kList =
     "SELECT " TOKEN_COLUMNS " FROM tokens WHERE ?1='' OR tenant=?1 ORDER BY created_ms, id";
 constexpr const char* kRevoke =
     "UPDATE tokens SET revoked_ms=CASE WHEN revoked_ms=0 THEN ? ELSE revoked_ms END WHERE id=?";
-constexpr const char* kEnrolledBefore = "SELECT agent FROM enrollments WHERE token_id=? AND spki_sha256=?";
-constexpr const char* kEnroll = "INSERT INTO enrollments(token_id, spki_sha256, agent) VALUES(?,?,?)";
+constexpr const char* kEnrolledBefore =
+    "SELECT agent FROM enrollments WHERE token_id=? AND spki_sha256=?";
+constexpr const char* kEnroll =
+    "INSERT INTO enrollments(token_id, spki_sha256, agent) VALUES(?,?,?)";
 constexpr const char* kCountUse = "UPDATE tokens SET uses=uses+1 WHERE id=?";
 
 Result<model::TokenRecord> token_from(const sql::Statement& row) {
@@ -48,7 +50,8 @@ Result<std::optional<model::TokenRecord>> find_token(sql::Database& db, const st
   return std::optional<model::TokenRecord>(std::move(token));
 }
 
-Result<std::optional<model::AgentRecord>> enrolled_before(sql::Database& db, const std::string& token_id,
+Result<std::optional<model::AgentRecord>> enrolled_before(sql::Database& db,
+                                                          const std::string& token_id,
                                                           const std::string& spki_sha256) {
   TRY(auto row, db.query(kEnrolledBefore, token_id, spki_sha256));
   TRY(const bool found, row.step());
@@ -96,7 +99,8 @@ Result<void> TokenStore::revoke(const std::string& id, std::int64_t now_ms) {
 }
 
 Result<model::AgentRecord> TokenStore::consume(const std::string& token_id,
-                                               const model::AgentRecord& agent, std::int64_t now_ms) {
+                                               const model::AgentRecord& agent,
+                                               std::int64_t now_ms) {
   return state_.write([&](sql::Database& db) -> Result<model::AgentRecord> {
     TRY(auto before, enrolled_before(db, token_id, agent.spki_sha256));
     if (before) return std::move(*before);

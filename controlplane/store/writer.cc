@@ -109,12 +109,13 @@ Result<void> Writer::name_epochs(std::vector<Prepared>& slice) {
 }
 
 Result<std::array<std::uint64_t, wire::kLaneCount>> Writer::contiguous(const AgentId& agent,
-                                                                        const Epoch& epoch) {
+                                                                       const Epoch& epoch) {
   std::array<std::uint64_t, wire::kLaneCount> out{};
   MutexLock lock(book_.mutex);
   const auto* state = book_.find(agent, epoch);
   if (state == nullptr) return out;
-  for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) out[lane] = state->lanes[lane].contiguous();
+  for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane)
+    out[lane] = state->lanes[lane].contiguous();
   return out;
 }
 
@@ -154,7 +155,8 @@ Result<void> Writer::pass_over_lost(const AgentId& agent, const wire::Hello& hel
   std::array<bool, wire::kLaneCount> moved{};
   for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
     const std::uint64_t oldest = hello.oldest_seq[lane];
-    if (oldest > static_cast<std::uint64_t>(INT64_MAX) || oldest <= lanes[lane].contiguous() + 1) continue;
+    if (oldest > static_cast<std::uint64_t>(INT64_MAX) || oldest <= lanes[lane].contiguous() + 1)
+      continue;
     const std::uint64_t missing = lanes[lane].skip_to(oldest - 1);
     moved[lane] = true;
     lost += missing;

@@ -21,14 +21,18 @@ namespace observeai::controlplane::store {
 class Writer final : public model::TelemetryWriter {
  public:
   Writer(StateDb& state, EpochBook& book, Partitions& partitions, const Clock& clock)
-      : state_(state), book_(book), partitions_(partitions), clock_(clock), use_(state, book, partitions) {}
+      : state_(state),
+        book_(book),
+        partitions_(partitions),
+        clock_(clock),
+        use_(state, book, partitions) {}
 
   Result<model::CommitOutcome> commit(const wire::Batch& batch) override;
   Result<std::vector<Result<model::CommitOutcome>>> commit_all(
       const std::vector<wire::Batch>& batches) override;
   Result<void> give_up(const wire::Batch& batch) override;
   Result<std::array<std::uint64_t, wire::kLaneCount>> contiguous(const AgentId& agent,
-                                                                  const Epoch& epoch) override;
+                                                                 const Epoch& epoch) override;
   Result<std::string> inventory_digest(const AgentId& agent) override;
   Result<std::uint64_t> series_known(const AgentId& agent, const Epoch& epoch) override;
   void on_committed(std::function<void(const model::Committed&)> listener) override {
@@ -38,7 +42,8 @@ class Writer final : public model::TelemetryWriter {
   // The agent says which batches it still has. What is missing below is gone for good (a damaged
   // partition, a state.db from a backup): the cursor passes over it, with an alert, or the agent's
   // spool would fill up waiting for it.
-  Result<void> pass_over_lost(const AgentId& agent, const wire::Hello& hello) EXCLUDES(commit_mutex_);
+  Result<void> pass_over_lost(const AgentId& agent, const wire::Hello& hello)
+      EXCLUDES(commit_mutex_);
   // Retention of partitions, and of sources, series and epochs that are gone since `before_ms`.
   Result<void> retain(std::int64_t before_ms) EXCLUDES(commit_mutex_);
 
@@ -50,9 +55,12 @@ class Writer final : public model::TelemetryWriter {
 
   // writer_control.cc
   void commit_control(std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
-  Result<void> store_control_group(sql::Database& db, std::vector<Prepared>& slice, Cursors& cursors);
-  Result<model::CommitOutcome> store_control(sql::Database& db, Prepared& prepared, LaneCursor& cursor);
-  Result<void> store_inventory(sql::Database& db, const Prepared& prepared, const LaneCursor& cursor);
+  Result<void> store_control_group(sql::Database& db, std::vector<Prepared>& slice,
+                                   Cursors& cursors);
+  Result<model::CommitOutcome> store_control(sql::Database& db, Prepared& prepared,
+                                             LaneCursor& cursor);
+  Result<void> store_inventory(sql::Database& db, const Prepared& prepared,
+                               const LaneCursor& cursor);
   Result<void> apply_waiting(sql::Database& db, const AgentId& agent, std::int64_t epoch_no,
                              std::uint64_t through);
   void publish_control(const std::vector<Prepared>& slice, const Cursors& cursors)
@@ -73,11 +81,13 @@ class Writer final : public model::TelemetryWriter {
   EpochBook& book_;
   Partitions& partitions_;
   const Clock& clock_;
-  std::vector<std::function<void(const model::Committed&)>> listeners_;  // Complete before the first commit
+  std::vector<std::function<void(const model::Committed&)>>
+      listeners_;  // Complete before the first commit
 
   Mutex commit_mutex_;
   SeriesUse use_ GUARDED_BY(commit_mutex_);
-  std::map<AgentId, std::string> digests_ GUARDED_BY(commit_mutex_);  // Erased when the inventory changes
+  std::map<AgentId, std::string> digests_
+      GUARDED_BY(commit_mutex_);  // Erased when the inventory changes
 };
 
 }  // namespace observeai::controlplane::store

@@ -16,7 +16,8 @@ constexpr std::uint64_t kKeptHashes = 1024;
 constexpr std::uint64_t kForgetEvery = 256;
 
 constexpr const char* kFindHash = "SELECT hash FROM control_batches WHERE epoch_no=? AND seq=?";
-constexpr const char* kInsertHash = "INSERT INTO control_batches(epoch_no, seq, hash) VALUES(?,?,?)";
+constexpr const char* kInsertHash =
+    "INSERT INTO control_batches(epoch_no, seq, hash) VALUES(?,?,?)";
 constexpr const char* kForgetHashes = "DELETE FROM control_batches WHERE epoch_no=? AND seq<=?";
 constexpr const char* kInsertWaiting =
     "INSERT INTO control_waiting(epoch_no, seq, codec, body) VALUES(?,?,?,?)";
@@ -63,7 +64,8 @@ void Writer::commit_control(std::vector<Prepared>& slice) {
   for (auto& prepared : slice) {
     if (prepared.is_undecided_control()) group.push_back(&prepared);
   }
-  auto written = state_.write([&](sql::Database& db) { return store_control_group(db, slice, cursors); });
+  auto written =
+      state_.write([&](sql::Database& db) { return store_control_group(db, slice, cursors); });
   if (written) {
     publish_control(slice, cursors);
     return;
@@ -78,7 +80,8 @@ Result<void> Writer::store_control_group(sql::Database& db, std::vector<Prepared
     LaneCursor cursor = cursors.at(prepared.epoch_no);
     if (!cursor.has_room_for(prepared.batch->header.seq)) {
       prepared.outcome = Result<model::CommitOutcome>(
-          Error(Errc::kLimit, "too many gaps in lane 0 of agent " + prepared.batch->header.agent.value()));
+          Error(Errc::kLimit,
+                "too many gaps in lane 0 of agent " + prepared.batch->header.agent.value()));
       continue;
     }
     TRY_VOID(db.run("SAVEPOINT batch"));
@@ -106,7 +109,8 @@ Result<model::CommitOutcome> Writer::store_control(sql::Database& db, Prepared& 
   const std::int64_t now_ms = clock_.unix_ms();
   TRY(const auto before, control_hash(db, prepared.epoch_no, header.seq));
   if (before) {
-    return *before == prepared.hash ? model::CommitOutcome::kDuplicate : model::CommitOutcome::kConflict;
+    return *before == prepared.hash ? model::CommitOutcome::kDuplicate
+                                    : model::CommitOutcome::kConflict;
   }
   if (cursor.contains(header.seq)) return model::CommitOutcome::kDuplicate;
   cursor.add(header.seq);
@@ -152,7 +156,8 @@ Result<void> Writer::apply_waiting(sql::Database& db, const AgentId& agent, std:
     for (;;) {
       TRY(const bool more, row.step());
       if (!more) break;
-      TRY(const auto control, wire::decode_control(row.blob(1), static_cast<wire::Codec>(row.integer(0))));
+      TRY(const auto control,
+          wire::decode_control(row.blob(1), static_cast<wire::Codec>(row.integer(0))));
       for (const auto& update : control.inventory) {
         TRY_VOID(apply_inventory(db, agent, update));
       }

@@ -20,7 +20,8 @@ void Writer::commit_data(std::vector<Prepared>& slice) {
   }
   if (group.empty()) return;
   const auto refuse_all = [&group](const Error& error) {
-    for (auto* prepared : group) prepared->outcome = Result<model::CommitOutcome>(as_store_error(error));
+    for (auto* prepared : group)
+      prepared->outcome = Result<model::CommitOutcome>(as_store_error(error));
   };
   const auto partition = partitions_.current();
   if (!partition) {
@@ -45,7 +46,8 @@ Result<void> Writer::store_data_group(Partition& partition, std::vector<Prepared
     if (!prepared.is_undecided_data()) continue;
     if (!has_room(prepared)) {
       prepared.outcome = Result<model::CommitOutcome>(
-          Error(Errc::kLimit, "too many gaps in a lane of agent " + prepared.batch->header.agent.value()));
+          Error(Errc::kLimit,
+                "too many gaps in a lane of agent " + prepared.batch->header.agent.value()));
       continue;
     }
     TRY(const auto outcome, store_data(partition, prepared));
@@ -61,20 +63,25 @@ Result<void> Writer::store_data_group(Partition& partition, std::vector<Prepared
 bool Writer::has_room(const Prepared& prepared) {
   const auto& header = prepared.batch->header;
   MutexLock lock(book_.mutex);
-  return book_.at(prepared.epoch_no).lanes[static_cast<std::size_t>(header.lane)].has_room_for(header.seq);
+  return book_.at(prepared.epoch_no)
+      .lanes[static_cast<std::size_t>(header.lane)]
+      .has_room_for(header.seq);
 }
 
 Result<model::CommitOutcome> Writer::store_data(Partition& partition, Prepared& prepared) {
   const auto& header = prepared.batch->header;
   const auto same_or_not = [&](const ContentHash& before) {
-    return before == prepared.hash ? model::CommitOutcome::kDuplicate : model::CommitOutcome::kConflict;
+    return before == prepared.hash ? model::CommitOutcome::kDuplicate
+                                   : model::CommitOutcome::kConflict;
   };
   TRY(const auto here, partition.hash_of(prepared.epoch_no, header.lane, header.seq));
   if (here) return same_or_not(*here);
   bool is_known = false;
   {
     MutexLock lock(book_.mutex);
-    is_known = book_.at(prepared.epoch_no).lanes[static_cast<std::size_t>(header.lane)].contains(header.seq);
+    is_known = book_.at(prepared.epoch_no)
+                   .lanes[static_cast<std::size_t>(header.lane)]
+                   .contains(header.seq);
   }
   if (is_known) {
     TRY(const auto sealed, find_sealed_hash(prepared));

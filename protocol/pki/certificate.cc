@@ -18,8 +18,7 @@ constexpr std::size_t kMaxBundle = 32;
 constexpr int kMaxAlternativeNames = 64;
 
 bool has_usage(X509* certificate, int usage) {
-  using Usages =
-      std::unique_ptr<EXTENDED_KEY_USAGE, Freer<EXTENDED_KEY_USAGE_free>>;
+  using Usages = std::unique_ptr<EXTENDED_KEY_USAGE, Freer<EXTENDED_KEY_USAGE_free>>;
   const Usages usages(static_cast<EXTENDED_KEY_USAGE*>(
       X509_get_ext_d2i(certificate, NID_ext_key_usage, nullptr, nullptr)));
   for (int i = 0; usages && i < sk_ASN1_OBJECT_num(usages.get()); ++i) {
@@ -105,7 +104,8 @@ struct Extension {
   std::string value;  // In the syntax of x509v3_config(5); never holds foreign text
 };
 
-Result<void> add_extensions(X509* certificate, X509* issuer, std::span<const Extension> extensions) {
+Result<void> add_extensions(X509* certificate, X509* issuer,
+                            std::span<const Extension> extensions) {
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
   X509V3_set_ctx_nodb(&context);
@@ -263,8 +263,7 @@ Result<Certificate> issue_client(const Authority& authority, std::string_view re
   TRY_VOID(parse_request(request_pem));
   TRY(const auto request, read_request(request_pem));
   TRY(const auto limits, within(authority, validity));
-  TRY(const auto leaf,
-      start_certificate(X509_REQ_get0_pubkey(request.get()), common_name, limits));
+  TRY(const auto leaf, start_certificate(X509_REQ_get0_pubkey(request.get()), common_name, limits));
   const std::array<Extension, 5> extensions{{
       {NID_basic_constraints, "critical,CA:FALSE"},
       {NID_key_usage, "critical,digitalSignature"},
@@ -284,7 +283,8 @@ Result<Certificate> issue_server(const Authority& authority, const PrivateKey& k
     alternatives.append(alternatives.empty() ? "" : ",").append(entry);
   }
   TRY(const auto limits, within(authority, validity));
-  TRY(const auto leaf, start_certificate(native(key), std::string_view(names[0]).substr(0, 64), limits));
+  TRY(const auto leaf,
+      start_certificate(native(key), std::string_view(names[0]).substr(0, 64), limits));
   const std::array<Extension, 6> extensions{{
       {NID_basic_constraints, "critical,CA:FALSE"},
       {NID_key_usage, "critical,digitalSignature"},

@@ -1,7 +1,7 @@
 #include "protocol/pki/enroll_messages.h"
 
-#include <boost/json.hpp>
 #include <openssl/sha.h>
+#include <boost/json.hpp>
 
 #include "protocol/base/text.h"
 
@@ -117,7 +117,9 @@ std::string encode_bytes(std::string_view bytes) {
   return text::to_base64url(text::as_bytes(bytes));
 }
 
-std::string to_text(const json::object& object) { return json::serialize(object); }
+std::string to_text(const json::object& object) {
+  return json::serialize(object);
+}
 
 }  // namespace
 
@@ -206,8 +208,8 @@ Result<ConfirmRequest> decode_confirm_request(std::string_view body) {
 }
 
 std::string encode(const ConfirmResponse& value) {
-  return to_text({{"state", value.active ? "active" : "pending"},
-                  {"server_time_ms", value.server_time_ms}});
+  return to_text(
+      {{"state", value.active ? "active" : "pending"}, {"server_time_ms", value.server_time_ms}});
 }
 
 Result<ConfirmResponse> decode_confirm_response(std::string_view body) {

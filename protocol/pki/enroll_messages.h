@@ -27,7 +27,7 @@ struct EnrollRequest {
   std::array<std::uint8_t, 32> secret{};
   std::string csr_pem;
   std::string hostname;
-  std::string machine_id_sha256;  // Hex, "" when the host has none
+  std::string machine_id_sha256;                      // Hex, "" when the host has none
   std::array<std::uint8_t, 32> sealing_public_key{};  // X25519
   std::array<std::uint8_t, 32> result_public_key{};   // Ed25519
   std::string agent_version;
@@ -45,11 +45,11 @@ struct EnrollResponse {
   std::string tenant;
   std::uint32_t shard = 0;
   std::string certificate_pem;
-  std::string agent_ca_pem;   // Bundle that the host checks its own certificate against
-  std::string server_ca_pem;  // Bundle that the broker's certificate is checked against
+  std::string agent_ca_pem;            // Bundle that the host checks its own certificate against
+  std::string server_ca_pem;           // Bundle that the broker's certificate is checked against
   std::vector<BrokerAddress> brokers;  // At least one; tried in order
   std::array<std::uint8_t, 32> controlplane_public_key{};  // X25519
-  std::string root_metadata;  // Envelope bytes, exactly as signed
+  std::string root_metadata;                               // Envelope bytes, exactly as signed
   std::int64_t server_time_ms = 0;
 };
 

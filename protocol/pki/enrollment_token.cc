@@ -47,7 +47,8 @@ Result<EnrollmentToken> parse_token(std::string_view text) {
   if (text.size() > kMaxLength) return Error(Errc::kInvalid, "the token is too long to be one");
   const auto parts = text::split(text, '.');
   if (parts[0] != kVersion) {
-    return Error(Errc::kInvalid, "the token must start with \"oai1.\"; is this an ObserveAI token?");
+    return Error(Errc::kInvalid,
+                 "the token must start with \"oai1.\"; is this an ObserveAI token?");
   }
   if (parts.size() != 5) {
     return Error(Errc::kInvalid, "the token must have 5 parts separated by '.', this one has " +

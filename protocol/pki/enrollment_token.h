@@ -17,10 +17,10 @@ namespace observeai::pki {
 inline constexpr std::size_t kTokenIdLength = 10;
 
 struct EnrollmentToken {
-  std::string id;                       // Public: names the token in lists and audit entries
+  std::string id;                         // Public: names the token in lists and audit entries
   std::array<std::uint8_t, 32> secret{};  // Never printed, logged or stored by the control plane
-  std::string server_spki_sha256;       // Hex: the public key the control plane must show
-  std::string root_metadata_sha256;     // Hex: of the root metadata the host will pin
+  std::string server_spki_sha256;         // Hex: the public key the control plane must show
+  std::string root_metadata_sha256;       // Hex: of the root metadata the host will pin
 };
 
 // kInvalid, naming the part that is wrong but never repeating the secret. Surrounding white space is

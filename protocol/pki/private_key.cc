@@ -22,7 +22,9 @@ struct PrivateKey::Impl {
 
 namespace {
 // Without one OpenSSL would ask on the terminal for the passphrase of an encrypted key.
-int no_passphrase(char*, int, int, void*) { return -1; }
+int no_passphrase(char*, int, int, void*) {
+  return -1;
+}
 }  // namespace
 
 Result<PrivateKey> PrivateKey::generate() {
@@ -63,7 +65,9 @@ std::string PrivateKey::to_pem() const {
   return bio_text(bio.get());
 }
 
-std::string PrivateKey::spki_sha256() const { return internal::spki_sha256(impl_->key.get()); }
+std::string PrivateKey::spki_sha256() const {
+  return internal::spki_sha256(impl_->key.get());
+}
 
 Result<std::string> PrivateKey::sign(std::string_view bytes) const {
   const DigestContextPtr context(EVP_MD_CTX_new());
@@ -90,7 +94,7 @@ Result<PrivateKey> load_or_create_key(const std::string& path) {
 }
 
 Result<void> require_private_file(const std::string& path) {
-  struct stat info{};
+  struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return files::from_errno("cannot open " + path, errno);
   if ((info.st_mode & 077) != 0) {
     return Error(Errc::kDenied, path + " holds a secret but others than its owner have access to " +
@@ -103,6 +107,8 @@ void random_bytes(std::span<std::uint8_t> out) {
   CHECK(RAND_bytes(out.data(), static_cast<int>(out.size())) == 1);
 }
 
-EVP_PKEY* internal::native(const PrivateKey& key) { return key.impl().key.get(); }
+EVP_PKEY* internal::native(const PrivateKey& key) {
+  return key.impl().key.get();
+}
 
 }  // namespace observeai::pki

@@ -22,7 +22,7 @@ class PrivateKey {
 
   Result<void> save(const std::string& path) const;  // PKCS#8 PEM, mode 0600, atomic
   std::string to_pem() const;
-  std::string spki_sha256() const;                          // Hex; names the public key
+  std::string spki_sha256() const;                         // Hex; names the public key
   Result<std::string> sign(std::string_view bytes) const;  // ECDSA with SHA-256, DER
 
   struct Impl;  // Holds the OpenSSL key; private to this folder.

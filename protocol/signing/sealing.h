@@ -42,7 +42,8 @@ struct SessionKeys {
 
 KeyAgreementPair generate_key_agreement_pair();
 // kInvalid for a public key of small order.
-Result<SessionKeys> agent_session_keys(const KeyAgreementPair& agent, const PublicKey32& controlplane);
+Result<SessionKeys> agent_session_keys(const KeyAgreementPair& agent,
+                                       const PublicKey32& controlplane);
 Result<SessionKeys> controlplane_session_keys(const KeyAgreementPair& controlplane,
                                               const PublicKey32& agent);
 
@@ -50,7 +51,8 @@ inline constexpr std::size_t kSealOverheadBytes = 40;
 // nonce(24) || ciphertext || tag(16)
 std::string seal(std::string_view plain, std::string_view associated_data, const SealingKey& key);
 // kDenied when anything was changed, cut, or sealed for another key or associated data.
-Result<std::string> open(std::string_view sealed, std::string_view associated_data, const SealingKey& key);
+Result<std::string> open(std::string_view sealed, std::string_view associated_data,
+                         const SealingKey& key);
 
 std::array<std::uint8_t, 32> sha256(std::string_view bytes);
 std::string sha256_hex(std::string_view bytes);

@@ -28,10 +28,11 @@ struct OpenOptions {
   bool exclusive = false;  // No other connection, of any process; needs no shared memory file
   Synchronous synchronous = Synchronous::kFull;
   std::chrono::milliseconds busy_timeout{5'000};
-  std::uint32_t page_bytes = 4096;      // Of a new database
+  std::uint32_t page_bytes = 4096;  // Of a new database
   std::uint32_t cache_kib = 2048;
   std::uint32_t checkpoint_pages = 1000;  // The log is copied back when it is this long
-  std::int64_t keep_log_bytes = -1;       // A longer log file is cut to this when it starts over; -1 never
+  std::int64_t keep_log_bytes =
+      -1;  // A longer log file is cut to this when it starts over; -1 never
 };
 
 // WAL mode always; a database that was made in another mode is changed to it. Not moved while it has
@@ -65,7 +66,8 @@ class Database {
   }
   // The first column of the first row, `otherwise` when there is no row or it is NULL.
   template <class... Values>
-  Result<std::int64_t> scalar(std::int64_t otherwise, std::string_view sql, const Values&... values) {
+  Result<std::int64_t> scalar(std::int64_t otherwise, std::string_view sql,
+                              const Values&... values) {
     TRY(auto statement, query(sql, values...));
     TRY(const bool found, statement.step());
     return found && !statement.is_null(0) ? statement.integer(0) : otherwise;
@@ -108,7 +110,9 @@ class Transaction {
  public:
   static Result<Transaction> begin(Database& database);       // Takes the write lock at once
   static Result<Transaction> begin_read(Database& database);  // One snapshot for several queries
-  Transaction(Transaction&& other) noexcept : database_(other.database_) { other.database_ = nullptr; }
+  Transaction(Transaction&& other) noexcept : database_(other.database_) {
+    other.database_ = nullptr;
+  }
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
   // After a failure nothing of the transaction is stored.

@@ -27,8 +27,8 @@ Result<DirectoryLock> DirectoryLock::acquire(const std::string& directory) {
   }
   const std::string owner = std::to_string(::getpid()) + "\n";
   // For the message above only: the lock holds without it, on a full disk for example.
-  const bool noted = ::ftruncate(descriptor, 0) == 0 &&
-                     ::pwrite(descriptor, owner.data(), owner.size(), 0) > 0;
+  const bool noted =
+      ::ftruncate(descriptor, 0) == 0 && ::pwrite(descriptor, owner.data(), owner.size(), 0) > 0;
   static_cast<void>(noted);
   return lock;
 }

@@ -10,7 +10,9 @@ std::string four_digits(std::size_t number) {
   return std::string(text.size() < 4 ? 4 - text.size() : 0, '0') + text;
 }
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '"'; }
+bool is_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '"';
+}
 
 // One blank between words, none elsewhere, no comments: ALTER TABLE leaves other spacing than CREATE.
 std::string normalised(std::string_view sql) {
@@ -73,7 +75,8 @@ Result<void> Migrator::apply(Database& database) const {
     if (version >= newest()) break;
     const EmbeddedFile& migration = migrations_[version];
     auto applied = database.execute(std::string(migration.bytes));
-    if (!applied) return std::move(applied).error().with_context("migration " + std::string(migration.name));
+    if (!applied)
+      return std::move(applied).error().with_context("migration " + std::string(migration.name));
     ++version;
     TRY_VOID(database.execute("PRAGMA user_version=" + std::to_string(version) +
                               ";PRAGMA application_id=" + std::to_string(application_id_)));
@@ -83,8 +86,9 @@ Result<void> Migrator::apply(Database& database) const {
 }
 
 Result<std::string> describe_schema(Database& database) {
-  TRY(auto rows, database.query("SELECT type, name, sql FROM sqlite_schema "
-                                "WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type, name"));
+  TRY(auto rows,
+      database.query("SELECT type, name, sql FROM sqlite_schema "
+                     "WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type, name"));
   std::string out;
   for (;;) {
     TRY(const bool more, rows.step());

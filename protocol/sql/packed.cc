@@ -3,7 +3,9 @@
 namespace observeai::sql {
 namespace {
 
-Error cut() { return Error(Errc::kCorrupt, "a packed list is cut short"); }
+Error cut() {
+  return Error(Errc::kCorrupt, "a packed list is cut short");
+}
 
 }  // namespace
 
@@ -20,7 +22,8 @@ void Packer::add_number(std::uint64_t value) {
 Result<std::string> Unpacker::next() {
   if (rest_.size() < 4) return cut();
   std::uint32_t length = 0;
-  for (int i = 0; i < 4; ++i) length |= std::uint32_t{static_cast<std::uint8_t>(rest_[i])} << (8 * i);
+  for (int i = 0; i < 4; ++i)
+    length |= std::uint32_t{static_cast<std::uint8_t>(rest_[i])} << (8 * i);
   rest_.remove_prefix(4);
   if (rest_.size() < length) return cut();
   std::string item(rest_.substr(0, length));
@@ -31,7 +34,8 @@ Result<std::string> Unpacker::next() {
 Result<std::uint64_t> Unpacker::next_number() {
   if (rest_.size() < 8) return cut();
   std::uint64_t value = 0;
-  for (int i = 0; i < 8; ++i) value |= std::uint64_t{static_cast<std::uint8_t>(rest_[i])} << (8 * i);
+  for (int i = 0; i < 8; ++i)
+    value |= std::uint64_t{static_cast<std::uint8_t>(rest_[i])} << (8 * i);
   rest_.remove_prefix(8);
   return value;
 }

@@ -46,13 +46,15 @@ void Statement::bind(int index, std::uint64_t value) {
   bind(index, static_cast<std::int64_t>(value));
 }
 
-void Statement::bind(int index, double value) { note(sqlite3_bind_double(statement_, index, value)); }
+void Statement::bind(int index, double value) {
+  note(sqlite3_bind_double(statement_, index, value));
+}
 
 void Statement::bind(int index, std::string_view text) {
   // A null pointer would be stored as NULL.
   const char* data = text.data() != nullptr ? text.data() : "";
-  note(sqlite3_bind_text64(statement_, index, data, text.size(), copy_ ? SQLITE_TRANSIENT : SQLITE_STATIC,
-                           SQLITE_UTF8));
+  note(sqlite3_bind_text64(statement_, index, data, text.size(),
+                           copy_ ? SQLITE_TRANSIENT : SQLITE_STATIC, SQLITE_UTF8));
 }
 
 void Statement::bind(int index, const Blob& blob) {
@@ -61,7 +63,9 @@ void Statement::bind(int index, const Blob& blob) {
                            copy_ ? SQLITE_TRANSIENT : SQLITE_STATIC));
 }
 
-void Statement::bind(int index, std::nullptr_t) { note(sqlite3_bind_null(statement_, index)); }
+void Statement::bind(int index, std::nullptr_t) {
+  note(sqlite3_bind_null(statement_, index));
+}
 
 Result<bool> Statement::step() {
   if (bind_error_) {
@@ -86,9 +90,13 @@ void Statement::reset() {
   bind_error_.reset();
 }
 
-std::int64_t Statement::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+std::int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_, column);
+}
 
-double Statement::real(int column) const { return sqlite3_column_double(statement_, column); }
+double Statement::real(int column) const {
+  return sqlite3_column_double(statement_, column);
+}
 
 std::string_view Statement::text(int column) const {
   const auto* data = sqlite3_column_text(statement_, column);

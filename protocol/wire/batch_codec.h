@@ -13,8 +13,9 @@
 
 namespace observeai::wire {
 
-inline constexpr std::size_t kMaxBodyBytes = 8U << 20;     // Decompressed body
-inline constexpr std::size_t kMaxSealedBytes = 1U << 20;   // One MQTT message: the broker's limit too
+inline constexpr std::size_t kMaxBodyBytes = 8U << 20;  // Decompressed body
+inline constexpr std::size_t kMaxSealedBytes = 1U
+                                               << 20;  // One MQTT message: the broker's limit too
 inline constexpr std::size_t kMaxDecodedBytes = 32U << 20;  // Plain values of a body, without text
 inline constexpr std::size_t kMaxHeaderBytes = 512;         // An encoded BatchHeader: about 150
 // What encode_* return: leaves room for header, seal and framing in kMaxSealedBytes.

@@ -45,8 +45,8 @@ struct Hello {
   std::string boot_id;
   std::string machine_id_sha256;
   std::int64_t wall_time_ms = 0;
-  std::uint64_t series_known = 0;       // Highest series id defined in this epoch
-  std::string inventory_digest;         // Hex sha256 of the agent's whole inventory
+  std::uint64_t series_known = 0;                      // Highest series id defined in this epoch
+  std::string inventory_digest;                        // Hex sha256 of the agent's whole inventory
   std::array<std::uint64_t, kLaneCount> next_seq{};    // Next to be written, per lane
   std::array<std::uint64_t, kLaneCount> oldest_seq{};  // Oldest kept, = next_seq when empty
   std::uint64_t spool_bytes = 0;
@@ -63,7 +63,7 @@ struct Ack {
   std::array<std::uint64_t, kLaneCount> contiguous{};  // All seq <= this are committed
   std::uint64_t credit_bytes = 0;  // May be sent beyond `contiguous` before the next ack
   std::int64_t server_time_ms = 0;
-  Nonce16 session_nonce{};  // Echo of the hello it answers, zero otherwise
+  Nonce16 session_nonce{};      // Echo of the hello it answers, zero otherwise
   bool need_series = false;     // Send all series definitions of the epoch again, on lane 0
   bool need_inventory = false;  // Send the whole inventory again, on lane 0
 };

@@ -15,11 +15,13 @@ namespace observeai::wire {
 std::string seal_batch(const Batch& batch, const signing::SealingKey& key);
 // Reads the header without trusting it: to find the agent whose key opens the rest.
 Result<BatchHeader> peek_batch_header(std::string_view sealed);
-Result<Batch> open_batch(std::string_view sealed, const signing::SealingKey& key);  // kDenied: forged
+Result<Batch> open_batch(std::string_view sealed,
+                         const signing::SealingKey& key);  // kDenied: forged
 
 // up/hello and down/ack; `agent` is bound as associated data.
 std::string seal_hello(const Hello& hello, const signing::SealingKey& key);
-Result<Hello> open_hello(std::string_view sealed, const AgentId& agent, const signing::SealingKey& key);
+Result<Hello> open_hello(std::string_view sealed, const AgentId& agent,
+                         const signing::SealingKey& key);
 std::string seal_ack(const Ack& ack, const signing::SealingKey& key);
 Result<Ack> open_ack(std::string_view sealed, const AgentId& agent, const signing::SealingKey& key);
 

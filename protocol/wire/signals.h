@@ -58,10 +58,10 @@ struct SampleBatch {
 enum class LogStream : std::uint8_t { kStdout = 1, kStderr = 2, kOther = 3 };
 
 namespace log_flags {
-inline constexpr std::uint32_t kTruncated = 1;    // Cut at the line limit; original_bytes tells.
-inline constexpr std::uint32_t kRedacted = 2;     // A secret was replaced.
-inline constexpr std::uint32_t kMalformed = 4;    // The container log entry did not parse; raw text.
-inline constexpr std::uint32_t kUnterminated = 8; // Sent without its newline: idle or end of file.
+inline constexpr std::uint32_t kTruncated = 1;  // Cut at the line limit; original_bytes tells.
+inline constexpr std::uint32_t kRedacted = 2;   // A secret was replaced.
+inline constexpr std::uint32_t kMalformed = 4;  // The container log entry did not parse; raw text.
+inline constexpr std::uint32_t kUnterminated = 8;  // Sent without its newline: idle or end of file.
 }  // namespace log_flags
 
 struct LogRecord {
@@ -136,7 +136,7 @@ struct Container {
   std::int32_t exit_code = 0;  // Of the last run; meaningful when finished_ms > 0.
   bool oom_killed = false;
   std::uint32_t restart_count = 0;
-  std::uint32_t pid = 0;  // In the host's pid namespace; 0 = not running
+  std::uint32_t pid = 0;                 // In the host's pid namespace; 0 = not running
   std::uint64_t memory_limit_bytes = 0;  // 0 = none
   double cpu_limit_cores = 0;            // 0 = none
   std::uint64_t pids_limit = 0;          // 0 = none
@@ -148,8 +148,8 @@ struct Container {
 
 // Processes that do one job: same owner (container, unit or user slice), same program.
 struct ProcessGroup {
-  std::string key;   // Stable across restarts of its processes; [A-Za-z0-9._:@/-]+
-  std::string name;  // comm of the oldest process
+  std::string key;      // Stable across restarts of its processes; [A-Za-z0-9._:@/-]+
+  std::string name;     // comm of the oldest process
   std::string command;  // Command line of the oldest process, redacted, at most 512 bytes
   std::string user;
   std::string container_id;  // Or ""
@@ -181,10 +181,18 @@ struct ListeningPort {
   bool operator==(const ListeningPort&) const = default;
 };
 
-inline const std::string& key_of(const Container& c) { return c.id; }
-inline const std::string& key_of(const ProcessGroup& p) { return p.key; }
-inline const std::string& key_of(const SystemdUnit& u) { return u.name; }
-inline const std::string& key_of(const ListeningPort& p) { return p.key; }
+inline const std::string& key_of(const Container& c) {
+  return c.id;
+}
+inline const std::string& key_of(const ProcessGroup& p) {
+  return p.key;
+}
+inline const std::string& key_of(const SystemdUnit& u) {
+  return u.name;
+}
+inline const std::string& key_of(const ListeningPort& p) {
+  return p.key;
+}
 
 // full: upserts are the whole section, everything else in it is gone.
 template <class T>
@@ -220,7 +228,7 @@ struct LedgerEntry {
   std::uint64_t bytes_read = 0;
   std::uint64_t records_spooled = 0;
   std::map<std::string, std::uint64_t> records_dropped;  // By reason
-  std::map<std::string, std::uint64_t> bytes_dropped;    // By reason, where records cannot be counted
+  std::map<std::string, std::uint64_t> bytes_dropped;  // By reason, where records cannot be counted
   bool operator==(const LedgerEntry&) const = default;
 };
 

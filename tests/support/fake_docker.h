@@ -136,8 +136,9 @@ class FakeDocker {
            R"(,"Pid":)" + (container.state == "running" ? "4711" : "0") + R"(,"ExitCode":)" +
            std::to_string(container.exit_code) + R"(,"StartedAt":")" + container.started +
            R"(","FinishedAt":")" + container.finished +
-           R"("},"Image":"sha256:1","LogPath":"/logs/containers/)" + id + "/" + id + R"(-json.log","Name":"/)" +
-           container.name + R"(","RestartCount":)" + std::to_string(container.restart_count) +
+           R"("},"Image":"sha256:1","LogPath":"/logs/containers/)" + id + "/" + id +
+           R"(-json.log","Name":"/)" + container.name + R"(","RestartCount":)" +
+           std::to_string(container.restart_count) +
            R"(,"HostConfig":{"LogConfig":{"Type":"json-file"},"Memory":)" +
            std::to_string(container.memory) + R"(},"Config":{"Image":")" + container.image +
            R"(","Labels":)" + container.labels + R"(},"NetworkSettings":{"Ports":{}}})";

@@ -133,8 +133,9 @@ TEST_CASE("a stream ends soon after its key was revoked or has expired") {
       CAPTURE(key.record.user);
       CAPTURE(busy);
       RawClient client(f.server->port());
-      REQUIRE(client.send("GET /v1/logs/follow?tail=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
-                          key.text + "\r\n\r\n"));
+      REQUIRE(
+          client.send("GET /v1/logs/follow?tail=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " +
+                      key.text + "\r\n\r\n"));
       if (key.record.user == "a" || !busy) client.receive("event: live");
       std::atomic<bool> stop = false;
       std::thread writer([&] {

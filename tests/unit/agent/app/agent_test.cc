@@ -43,7 +43,7 @@ std::unique_ptr<Agent> agent_in(const test::TempDir& dir, const std::string& id 
 
 // SIGTERM for this process as soon as somebody waits for it.
 void terminate_when_running() {
-  struct sigaction now{};
+  struct sigaction now {};
   do {
     std::this_thread::yield();
     ::sigaction(SIGTERM, nullptr, &now);

@@ -20,11 +20,11 @@ struct Fixture {
   Outbox outbox = Outbox::create(spool, clock, [] {}).value();
   int told = 0;
   std::vector<ObservedContainer> containers;
-  InventoryLoop inventory{loop, clock, pool, outbox, options(), nullptr,
-                          [this](std::vector<ObservedContainer> all) {
-                            ++told;
-                            containers = std::move(all);
-                          }};
+  InventoryLoop inventory{
+      loop, clock, pool, outbox, options(), nullptr, [this](std::vector<ObservedContainer> all) {
+        ++told;
+        containers = std::move(all);
+      }};
 
   Fixture() { spawn(loop, "news", inventory.report_news()); }
   ~Fixture() { loop.shutdown(); }

@@ -25,7 +25,9 @@ struct Fixture {
     wire::ControlBatch all;
     for (const auto& batch : batches(wire::Lane::kControl)) {
       auto part = wire::decode_control(batch.body, wire::Codec::kZstd).value();
-      const auto append = [](auto& to, auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+      const auto append = [](auto& to, auto& from) {
+        to.insert(to.end(), from.begin(), from.end());
+      };
       append(all.series, part.series);
       append(all.inventory, part.inventory);
       append(all.events, part.events);

@@ -214,7 +214,8 @@ TEST_CASE("an answer that does not fit this host is not stored") {
               r.certificate_pem = plane.authorities->issue_agent(request, id, kDayMs)->pem;
             }),
             "certificate: the certificate received is not for this host's key"));
-  CHECK(has(failure([](auto& r) { r.agent_id = "web-2"; }), "certificate: the certificate received"));
+  CHECK(
+      has(failure([](auto& r) { r.agent_id = "web-2"; }), "certificate: the certificate received"));
   CHECK(has(failure([&](auto& r) { r.agent_ca_pem = other.authorities->agent_ca_pem(); }),
             "certificate: certificate is not valid"));
   CHECK(has(failure([](auto& r) { r.server_ca_pem = "none"; }), "certificate: not a bundle"));

@@ -37,8 +37,8 @@ class FakeHttpClient final : public http::HttpClient {
     if (!network_.up) return Error(Errc::kUnavailable, "connection refused");
     const auto& key = network_.plane.authorities->https_spki_sha256();
     if (endpoint_.spki_sha256 != key) {
-      return Error(Errc::kDenied, "the server's key is " + key + ", expected " +
-                                      endpoint_.spki_sha256);
+      return Error(Errc::kDenied,
+                   "the server's key is " + key + ", expected " + endpoint_.spki_sha256);
     }
     if (network_.lose_request.count(request.path) != 0) return Error(Errc::kTimeout, "no answer");
     network_.requests.push_back(request.path + " " + request.body);

@@ -27,7 +27,7 @@ TEST_CASE("a host that is not enrolled says so and what to do") {
 
 TEST_CASE("every file is for its owner alone") {
   EnrolledHost enrolled;
-  struct stat info{};
+  struct stat info {};
   for (const auto& entry :
        std::filesystem::recursive_directory_iterator(enrolled.host.store.folder())) {
     REQUIRE(::stat(entry.path().c_str(), &info) == 0);
@@ -37,8 +37,8 @@ TEST_CASE("every file is for its owner alone") {
 }
 
 TEST_CASE("each part that is missing or damaged is named, with what to do") {
-  for (const std::string name : {"tls.pem", "server-ca.pem", "sealing.key", "result.key",
-                                 "root.metadata"}) {
+  for (const std::string name :
+       {"tls.pem", "server-ca.pem", "sealing.key", "result.key", "root.metadata"}) {
     EnrolledHost enrolled;
     CAPTURE(name);
     const auto path = enrolled.file(name);
@@ -106,7 +106,7 @@ TEST_CASE("a key from elsewhere does not pass beside the certificate") {
   EnrolledHost enrolled;
   const auto identity = enrolled.host.store.load().value();
   const auto other = pki::PrivateKey::generate().value();
-  REQUIRE(files::write_atomic(enrolled.file("tls.pem"),
-                              other.to_pem() + identity.certificate.pem, 0600));
+  REQUIRE(files::write_atomic(enrolled.file("tls.pem"), other.to_pem() + identity.certificate.pem,
+                              0600));
   CHECK(has(why(enrolled.host.store.load()), "key and certificate do not belong together"));
 }

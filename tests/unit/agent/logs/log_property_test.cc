@@ -32,7 +32,8 @@ struct Store {
   void commit(LogRead read) {
     for (auto& record : read.records) records.push_back(std::move(record));
     for (auto& event : read.events) events.push_back(std::move(event));
-    for (const auto& checkpoint : read.checkpoints) checkpoints[checkpoint.source] = checkpoint.state;
+    for (const auto& checkpoint : read.checkpoints)
+      checkpoints[checkpoint.source] = checkpoint.state;
     for (const auto& source : read.forgotten) checkpoints.erase(source);
     for (const auto& counts : read.counts) {
       counted_records += counts.records_read;
@@ -45,7 +46,8 @@ struct Store {
     return out;
   }
   bool has_event(const std::string& kind) const {
-    return std::any_of(events.begin(), events.end(), [&](const auto& event) { return event.kind == kind; });
+    return std::any_of(events.begin(), events.end(),
+                       [&](const auto& event) { return event.kind == kind; });
   }
 };
 
@@ -192,9 +194,15 @@ TEST_CASE("rename rotation, three and five files") {
   check_all(Rotation::kRename, 3, 40);
   check_all(Rotation::kRename, 5, 40);
 }
-TEST_CASE("unlink rotation (max-file=1)") { check_all(Rotation::kUnlink, 1, 60); }
-TEST_CASE("copytruncate, copies are kept") { check_all(Rotation::kCopyTruncate, 100, 60); }
-TEST_CASE("copytruncate, copies are deleted") { check_all(Rotation::kCopyTruncate, 4, 60); }
+TEST_CASE("unlink rotation (max-file=1)") {
+  check_all(Rotation::kUnlink, 1, 60);
+}
+TEST_CASE("copytruncate, copies are kept") {
+  check_all(Rotation::kCopyTruncate, 100, 60);
+}
+TEST_CASE("copytruncate, copies are deleted") {
+  check_all(Rotation::kCopyTruncate, 4, 60);
+}
 
 TEST_CASE("the oracle notices a checkpoint that is one line late or early") {
   // The place of stdout is moved by one entry between commit and restart.
@@ -215,8 +223,9 @@ TEST_CASE("the oracle notices a checkpoint that is one line late or early") {
       REQUIRE(parsed);
       std::ifstream file(path, std::ios::binary);
       const std::string content((std::istreambuf_iterator<char>(file)), {});
-      const auto lowest = std::min({parsed->streams[0].position.offset, parsed->streams[1].position.offset,
-                                    parsed->streams[2].position.offset});
+      const auto lowest =
+          std::min({parsed->streams[0].position.offset, parsed->streams[1].position.offset,
+                    parsed->streams[2].position.offset});
       REQUIRE(lowest > 0);
       REQUIRE(lowest < content.size());
       for (auto& stream : parsed->streams) {

@@ -190,7 +190,8 @@ struct Module {
 
 }  // namespace
 
-TEST_CASE("after shutdown no frame and nothing posted is left, and modules may go before the loop") {
+TEST_CASE(
+    "after shutdown no frame and nothing posted is left, and modules may go before the loop") {
   Loop loop;
   ManualAsyncClock clock(loop);
   auto module = std::make_unique<Module>(loop);

@@ -7,7 +7,7 @@ using namespace observeai;
 using namespace observeai::agent;
 
 TEST_CASE("the limit on open files is raised as far as allowed, and never lowered") {
-  struct rlimit before{};
+  struct rlimit before {};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
   struct rlimit low = before;
   low.rlim_cur = 100;
@@ -15,7 +15,7 @@ TEST_CASE("the limit on open files is raised as far as allowed, and never lowere
   CHECK(raise_open_files(200).value() == 200);
   CHECK(raise_open_files(150).value() == 200);
   CHECK(raise_open_files(UINT64_MAX).value() == before.rlim_max);
-  struct rlimit now{};
+  struct rlimit now {};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &now) == 0);
   CHECK(now.rlim_cur == before.rlim_max);
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &before) == 0);

@@ -18,7 +18,9 @@ namespace {
 constexpr int kKills = 30;
 constexpr std::uint64_t kRecordsOfBatch = 3;
 
-std::uint64_t number(std::string_view text) { return text::parse_u64(text).value_or(0); }
+std::uint64_t number(std::string_view text) {
+  return text::parse_u64(text).value_or(0);
+}
 
 // Commits numbered records until killed; a byte into `progress` after each unit. Every body is
 // "<first record>-<last record>" and a filler that spans several pages.
@@ -34,8 +36,9 @@ std::uint64_t number(std::string_view text) { return text::parse_u64(text).value
     for (std::uint64_t i = 0; i <= round % 2; ++i) {
       const std::uint64_t first = record + 1;
       record += kRecordsOfBatch;
-      unit.batches.push_back(batch_of(
-          Lane::kLogs, std::to_string(first) + "-" + std::to_string(record) + std::string(9000, '.')));
+      unit.batches.push_back(
+          batch_of(Lane::kLogs,
+                   std::to_string(first) + "-" + std::to_string(record) + std::string(9000, '.')));
     }
     unit.checkpoints = {{"source", std::to_string(record)}};
     if (!(*spool)->commit(unit)) ::_exit(3);

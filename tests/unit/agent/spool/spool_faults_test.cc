@@ -58,12 +58,14 @@ TEST_CASE("at the quota: kLimit, then an acknowledgement, then room again") {
   CHECK(before.bytes > kQuota / 2);
 
   // What must go on while full: facts, checkpoints, the loss ledger.
-  REQUIRE(spool->set_fact("command_seq", std::string(40'000, '1')));  // More pages than were left over
+  REQUIRE(
+      spool->set_fact("command_seq", std::string(40'000, '1')));  // More pages than were left over
   CommitUnit counts;
   counts.checkpoints = {{"source", "state"}};
   counts.ledger.push_back({});
   REQUIRE(spool->commit(counts));
-  CHECK(spool->commit(unit_of(Lane::kLogs, std::string(10'000, 'x'))).error().code() == Errc::kLimit);
+  CHECK(spool->commit(unit_of(Lane::kLogs, std::string(10'000, 'x'))).error().code() ==
+        Errc::kLimit);
   CHECK(spool->state().next_seq == before.next_seq);  // A refused unit takes no number.
 
   REQUIRE(spool->acknowledge({0, 0, 20, 0}));
@@ -74,7 +76,8 @@ TEST_CASE("at the quota: kLimit, then an acknowledgement, then room again") {
   CHECK(spool->state().bytes == 0);
 }
 
-TEST_CASE("a spool full of samples still takes what the control plane asks for, within the reserve") {
+TEST_CASE(
+    "a spool full of samples still takes what the control plane asks for, within the reserve") {
   test::TempDir dir;
   auto spool = open_spool(dir.path(), limits_of(4U << 20));
   for (bool room = true; room;) {
@@ -115,7 +118,8 @@ TEST_CASE("the floor on the file system refuses before anything is written") {
 TEST_CASE("a disk filled by others to the last byte: nothing breaks, acknowledging frees it") {
   test::TempDir dir;
   // A mount namespace of our own: the mount goes with this process.
-  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+  if (::unshare(CLONE_NEWNS) != 0 ||
+      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
       ::mount("tmpfs", dir.path().c_str(), "tmpfs", 0, "size=16m") != 0) {
     MESSAGE("skipped: mounting a file system is not permitted here");
     return;
@@ -189,7 +193,8 @@ TEST_CASE("a spool of a newer version is refused with both versions, and left al
   const auto refused = Spool::open(dir.path(), limits_of(64U << 20), kClock);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code() == Errc::kInvalid);
-  CHECK(refused.error().message().find("database has 99, this program knows 1") != std::string::npos);
+  CHECK(refused.error().message().find("database has 99, this program knows 1") !=
+        std::string::npos);
   set_version(1);
   CHECK(open_spool(dir.path())->state().epoch == epoch);
 }
@@ -247,7 +252,8 @@ TEST_CASE("damage met while running is told once, and the next start puts the da
   }
   {
     auto database = sql::Database::open(dir / "spool.db", {}).value();
-    body_page = database.scalar(0, "SELECT rootpage FROM sqlite_schema WHERE name='batches'").value();
+    body_page =
+        database.scalar(0, "SELECT rootpage FROM sqlite_schema WHERE name='batches'").value();
     body_page = std::max(body_page, static_cast<std::int64_t>(database.page_count().value()) - 3);
   }
   overwrite(dir / "spool.db", (body_page - 1) * 4096, 4096);

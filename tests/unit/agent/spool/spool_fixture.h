@@ -13,7 +13,9 @@ namespace observeai::agent::spool_test {
 inline constexpr std::array<std::uint64_t, wire::kLaneCount> kNothing{};
 
 // No floor: the machine that runs the tests may have a full disk.
-inline SpoolLimits limits_of(std::uint64_t max_bytes) { return SpoolLimits{max_bytes, 0}; }
+inline SpoolLimits limits_of(std::uint64_t max_bytes) {
+  return SpoolLimits{max_bytes, 0};
+}
 
 inline std::unique_ptr<Spool> open_spool(const std::string& directory,
                                          const SpoolLimits& limits = limits_of(64U << 20)) {

@@ -110,8 +110,8 @@ TEST_CASE("an acknowledgement of what was never written deletes nothing") {
 
 TEST_CASE("checkpoints, series, ledger and facts survive a restart and are replaced by their key") {
   test::TempDir dir;
-  const wire::SeriesDefinition first{7, "host", "node_load1", {{"a", "1"}, {"b", ""}},
-                                     wire::MetricKind::kGauge};
+  const wire::SeriesDefinition first{
+      7, "host", "node_load1", {{"a", "1"}, {"b", ""}}, wire::MetricKind::kGauge};
   const wire::SeriesDefinition second{9, "container/x", "cpu", {}, wire::MetricKind::kCounter};
   wire::LedgerEntry entry;
   entry.source = "log/container/x";

@@ -127,8 +127,7 @@ TEST_CASE("the queue is bounded in frames, and before the past is known") {
   Logs f;
   f.begin({});
   f.all();
-  for (std::size_t i = 0; i < Follower::kMaxQueuedFrames; ++i)
-    f.live({row(i + 1, "")});
+  for (std::size_t i = 0; i < Follower::kMaxQueuedFrames; ++i) f.live({row(i + 1, "")});
   CHECK_FALSE(f.follower.lagged());
   f.live({row(Follower::kMaxQueuedFrames + 1, "")});
   CHECK(f.follower.lagged());
@@ -178,7 +177,8 @@ TEST_CASE("what was held before the past counts until it is delivered") {
   Follower follower(kTenant, LogFilter{}, at(0), all);
   follower.offer({row(1, "a")}, kLog);
   CHECK(all->load() > 0);
-  REQUIRE(follower.begin({}, "", [](std::size_t, const model::LogPosition&) { return ""; }, kLog));
+  REQUIRE(follower.begin(
+      {}, "", [](std::size_t, const model::LogPosition&) { return ""; }, kLog));
   CHECK(all->load() == 2);  // "a;"
   CHECK(follower.take(10) == "a;");
   CHECK(all->load() == 0);

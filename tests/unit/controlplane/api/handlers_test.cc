@@ -446,11 +446,16 @@ TEST_CASE("lists come in pages, each row once and in order") {
     inventory.containers[i].id = std::string(62, '0') + std::to_string(99 - i);
   f.telemetry.put_inventory(inventory, f.home);
   const std::vector<std::pair<std::string, std::string>> lists = {
-      {"/v1/hosts?", "hosts"},          {"/v1/containers?all=true&", "containers"},
-      {"/v1/processes?", "processes"},  {"/v1/services?", "services"},
-      {"/v1/ports?", "ports"},          {"/v1/metrics?host=web1&", "series"},
-      {"/v1/alerts?", "alerts"},        {"/v1/ledger?", "rows"},
-      {"/v1/agents?", "agents"},        {"/v1/tokens?", "tokens"},
+      {"/v1/hosts?", "hosts"},
+      {"/v1/containers?all=true&", "containers"},
+      {"/v1/processes?", "processes"},
+      {"/v1/services?", "services"},
+      {"/v1/ports?", "ports"},
+      {"/v1/metrics?host=web1&", "series"},
+      {"/v1/alerts?", "alerts"},
+      {"/v1/ledger?", "rows"},
+      {"/v1/agents?", "agents"},
+      {"/v1/tokens?", "tokens"},
       {"/v1/keys?", "keys"}};
   for (const auto& [path, list] : lists) {
     CAPTURE(path);
@@ -514,7 +519,9 @@ TEST_CASE("points are bounded in bytes and written as they are") {
   series.info.agent = f.db1;
   series.info.definition.target = "host";
   series.info.definition.name = "exact";
-  series.points = {{f.now_ms - 3, 1e300}, {f.now_ms - 2, 0.1}, {f.now_ms - 1, -5},
+  series.points = {{f.now_ms - 3, 1e300},
+                   {f.now_ms - 2, 0.1},
+                   {f.now_ms - 1, -5},
                    {f.now_ms, std::numeric_limits<double>::infinity()}};
   f.telemetry.put_series(series);
   const auto reply = f.get("/v1/metrics/query?host=db1&name=exact");

@@ -180,9 +180,9 @@ TEST_CASE("whoever breaks and resumes under concurrent commits gets each row onc
       // Two hosts whose clocks disagree, several rows of one time.
       wire::LogBatch batch;
       for (int r = 0; r < 3; ++r) {
-        batch.records.push_back(
-            {"host", wire::LogStream::kStdout, f.now_ms * 1'000'000 - (c % 5) * 1'000'000'000LL,
-             "row-" + std::to_string(c) + "-" + std::to_string(r), 0, 0});
+        batch.records.push_back({"host", wire::LogStream::kStdout,
+                                 f.now_ms * 1'000'000 - (c % 5) * 1'000'000'000LL,
+                                 "row-" + std::to_string(c) + "-" + std::to_string(r), 0, 0});
       }
       f.telemetry.commit_logs(c % 2 == 0 ? f.web1 : f.db1, batch);
       std::this_thread::yield();
@@ -196,7 +196,8 @@ TEST_CASE("whoever breaks and resumes under concurrent commits gets each row onc
     // A few frames, then the connection breaks.
     REQUIRE(reader.read_until([&](const std::string& text) {
       return text.find("event: live") != std::string::npos &&
-             (reader.events("log").size() >= 10 || before + reader.events("log").size() >= kCommits * 3);
+             (reader.events("log").size() >= 10 ||
+              before + reader.events("log").size() >= kCommits * 3);
     }));
     for (const auto& row : reader.events("log")) seen.emplace(row.at("text").as_string());
     id = last_id(reader.text);
@@ -209,7 +210,8 @@ TEST_CASE("whoever breaks and resumes under concurrent commits gets each row onc
 TEST_CASE("positions as ids") {
   const model::LogPosition position{1'763'700'000'000, 18'446'744'073'709'551'615U, 4'294'967'295U};
   CHECK(parse_position(format_position(position)) == position);
-  for (const std::string bad : {"", "1", "1.2", "1.2.3.4", "a.2.3", "1.-2.3", "1.2.4294967296", "1..3"})
+  for (const std::string bad :
+       {"", "1", "1.2", "1.2.3.4", "a.2.3", "1.-2.3", "1.2.4294967296", "1..3"})
     CHECK_FALSE(parse_position(bad));
   Fixture f;
   auto request = f.request("GET", "/v1/logs/follow");

@@ -297,10 +297,13 @@ TEST_CASE("query parameters are taken up to the described limits and not beyond"
 
 // A value of this schema that is as large as allowed, or by one larger.
 json::value largest(const json::object& schema, bool beyond) {
-  const auto limit = [&](const char* name) { return schema.at(name).as_int64() + (beyond ? 1 : 0); };
+  const auto limit = [&](const char* name) {
+    return schema.at(name).as_int64() + (beyond ? 1 : 0);
+  };
   const std::string type(schema.at("type").as_string());
   if (type == "integer") return limit("maximum");
-  if (type == "string") return json::value(std::string(static_cast<std::size_t>(limit("maxLength")), 'a'));
+  if (type == "string")
+    return json::value(std::string(static_cast<std::size_t>(limit("maxLength")), 'a'));
   if (type == "array") {
     json::array out;
     for (std::int64_t i = 0; i < limit("maxItems"); ++i) out.emplace_back("10.0.0.0/8");

@@ -61,7 +61,8 @@ TEST_CASE("a new key works and carries user, tenant and role; its secret is nowh
   CHECK(f.key().text != f.key().text);
 }
 
-TEST_CASE("what outlives its request asks again: revoked at once, elsewhere within seconds, expired") {
+TEST_CASE(
+    "what outlives its request asks again: revoked at once, elsewhere within seconds, expired") {
   Fixture f;
   const auto key = f.key();
   CHECK(f.service.still_valid(key.record.id));
@@ -148,7 +149,8 @@ TEST_CASE("the store is asked once in the recheck time") {
   CHECK(f.access.finds() == before + 2);
 }
 
-TEST_CASE("failed attempts are limited for each source; right keys and codes come in all the same") {
+TEST_CASE(
+    "failed attempts are limited for each source; right keys and codes come in all the same") {
   Fixture f;
   const auto in_use = f.key();
   const auto fresh = f.key();
@@ -161,7 +163,8 @@ TEST_CASE("failed attempts are limited for each source; right keys and codes com
   CHECK(f.service.authenticate(in_use.text, "10.0.0.9"));
   CHECK(f.service.authenticate(fresh.text, "10.0.0.9"));
   const auto login =
-      f.service.create_login("system", "ann", f.tenant, Role::kViewer, "cp.local", 1, f.pin).value();
+      f.service.create_login("system", "ann", f.tenant, Role::kViewer, "cp.local", 1, f.pin)
+          .value();
   CHECK(f.service.exchange_login(login, "10.0.0.9"));
   CHECK(f.service.exchange_login(login, "10.0.0.9").error().code() == Errc::kLimit);  // Used
   CHECK(f.service.authenticate(fresh.text, "10.0.0.8"));

@@ -49,7 +49,8 @@ TEST_CASE("a refusal cannot steer the terminal, and names what an ambiguous word
       409,
       {},
       "{\"error\":{\"code\":\"invalid\",\"message\":\"\\u001b]0;x\\u0007 names 1 target\","
-      "\"hint\":\"mean \\u009b2J\\nweb?\",\"candidates\":[{\"agent_id\":\"a-1\",\"hostname\":\"\\u001bh\","
+      "\"hint\":\"mean "
+      "\\u009b2J\\nweb?\",\"candidates\":[{\"agent_id\":\"a-1\",\"hostname\":\"\\u001bh\","
       "\"target\":\"container/c\",\"name\":\"n\\u001b\"}]}}"};
   CHECK(f.api.get("/v1/logs").error().message() ==
         "\\x1b]0;x\\x07 names 1 target\n  mean \\xc2\\x9b2J\\x0aweb?\n"

@@ -26,9 +26,8 @@ struct Fixture {
 };
 
 bool has_control(const std::string& text) {
-  return std::any_of(text.begin(), text.end(), [](unsigned char c) {
-    return (c < 0x20 && c != '\n') || c == 0x7F;
-  });
+  return std::any_of(text.begin(), text.end(),
+                     [](unsigned char c) { return (c < 0x20 && c != '\n') || c == 0x7F; });
 }
 
 TEST_CASE("a reason of dropping is foreign text") {
@@ -58,15 +57,17 @@ TEST_CASE("no command prints a control character that came from the server") {
       "\"detail\":B,\"message\":B,\"object\":B,\"verdict\":B,\"text\":B,"
       "\"stream\":B,\"severity\":B,\"actor\":B,\"action\":B,\"role\":B,\"tenant\":B,\"key_id\":B,"
       "\"token_id\":B,"
-      "\"certificate_serial\":B,\"spki_sha256\":B,\"revoked_reason\":B,\"revoked_ms\":5,\"created_by\":B,"
+      "\"certificate_serial\":B,\"spki_sha256\":B,\"revoked_reason\":B,\"revoked_ms\":5,\"created_"
+      "by\":B,"
       "\"host_pattern\":B,\"cidrs\":[B],\"hosts\":[B],\"labels\":{B:B},\"records_dropped\":{B:1},"
       "\"ports\":[{\"protocol\":B}],\"points\":[[1000,1],[2000,2]],\"needs_approval\":true}";
   std::string body = "{\"now_ms\":1000";
-  for (const char* list : {"hosts", "containers", "processes", "services", "ports", "rows", "alerts",
-                           "agents", "tokens", "keys", "series", "events", "ledger"})
+  for (const char* list : {"hosts", "containers", "processes", "services", "ports", "rows",
+                           "alerts", "agents", "tokens", "keys", "series", "events", "ledger"})
     body += ",\"" + std::string(list) + "\":[" + row + "]";
   body += ",\"entries\":[" + row + "],\"host\":" + row + ",\"agent\":" + row + ",\"facts\":" + row;
-  for (const char* own : {"agent_id", "hostname", "state", "user", "role", "tenant", "key_id", "text"})
+  for (const char* own :
+       {"agent_id", "hostname", "state", "user", "role", "tenant", "key_id", "text"})
     body += ",\"" + std::string(own) + "\":B";
   body += "}";
   for (auto at = body.find('B'); at != std::string::npos; at = body.find('B', at + bad.size()))
@@ -183,11 +184,11 @@ TEST_CASE("status asks for a page of each list, once, and says that there is mor
 
 TEST_CASE("a list is read to its end, page by page") {
   Fixture f;
-  f.http->bodies["/v1/containers?limit=2000"] =
-      R"({"containers":[{"name":"one"}],"next":"n1"})";
+  f.http->bodies["/v1/containers?limit=2000"] = R"({"containers":[{"name":"one"}],"next":"n1"})";
   f.http->bodies["/v1/containers?limit=2000&after=n1"] =
       R"({"containers":[{"name":"two"}],"next":"n2"})";
-  f.http->bodies["/v1/containers?limit=2000&after=n2"] = R"({"containers":[{"name":"three"}],"next":""})";
+  f.http->bodies["/v1/containers?limit=2000&after=n2"] =
+      R"({"containers":[{"name":"three"}],"next":""})";
   REQUIRE(show_containers(f.context, "", false));
   for (const char* name : {"one", "two", "three"})
     CHECK(f.out.str().find(name) != std::string::npos);

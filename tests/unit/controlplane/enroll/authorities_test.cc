@@ -39,7 +39,7 @@ TEST_CASE("a first start makes everything, a second finds it") {
   CHECK(again->server_ca_pem() == first->server_ca_pem());
   CHECK_FALSE(again->refresh().value());
 
-  struct stat info{};
+  struct stat info {};
   for (const auto& entry : std::filesystem::directory_iterator(folder.dir / "pki")) {
     if (entry.path().extension() != ".key") continue;
     REQUIRE(::stat(entry.path().c_str(), &info) == 0);

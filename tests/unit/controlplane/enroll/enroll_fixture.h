@@ -55,8 +55,8 @@ struct ControlPlane {
   ManualClock clock;
   MemoryRepositories store;
   std::unique_ptr<controlplane::CertificateAuthorities> authorities =
-      controlplane::CertificateAuthorities::open(
-          {dir / "pki", "cp.example.com", {"10.0.0.5"}}, clock)
+      controlplane::CertificateAuthorities::open({dir / "pki", "cp.example.com", {"10.0.0.5"}},
+                                                 clock)
           .value();
   std::unique_ptr<controlplane::EnrollmentService> service;
 };

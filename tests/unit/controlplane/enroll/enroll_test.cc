@@ -95,7 +95,8 @@ TEST_CASE("an expired token is refused with its time") {
   Host host;
   const auto token = plane.token();
   plane.clock.advance(std::chrono::minutes(60));
-  CHECK(has(why(host.enroll(plane, token)), "token " + token.id + " expired at 2023-11-14T23:13:20"));
+  CHECK(
+      has(why(host.enroll(plane, token)), "token " + token.id + " expired at 2023-11-14T23:13:20"));
   CHECK(plane.store.tokens.find(token.id)->value().uses == 0);
 }
 
@@ -235,8 +236,8 @@ TEST_CASE("bad fields are named, and cost no use") {
   CHECK(has(with([](auto& r) { r.token_id = "../etc"; }), "\"token_id\""));
   CHECK(has(with([](auto& r) { r.hostname = "\xFF"; }), "\"hostname\""));
   CHECK(has(with([](auto& r) { r.hostname = std::string(254, 'a'); }), "\"hostname\""));
-  const std::vector<std::string> controls{"web\x1b[2Jbad", "web\n1", std::string("web\0", 4), "web\x7f",
-                                          "web\xc2\x9b"};
+  const std::vector<std::string> controls{"web\x1b[2Jbad", "web\n1", std::string("web\0", 4),
+                                          "web\x7f", "web\xc2\x9b"};
   for (const auto& bad : controls) {
     const auto words = with([&](auto& r) { r.hostname = bad; });
     CHECK(has(words, "\"hostname\" must be UTF-8 of at most 253 bytes without control characters"));
@@ -385,7 +386,8 @@ TEST_CASE("refusals of strangers cannot fill the audit log; the gap is counted")
   CHECK(has(rows[11], "\"left_out_before\":\"59\""));
 }
 
-TEST_CASE("a flood of strangers hides no refusal of who holds a secret, and the log says who is who") {
+TEST_CASE(
+    "a flood of strangers hides no refusal of who holds a secret, and the log says who is who") {
   ControlPlane plane;
   const auto stranger = Host().request(pki::generate_token(), plane.clock.unix_ms());
   for (int i = 0; i < 100; ++i) CHECK_FALSE(plane.service->enroll(stranger, kRemote));

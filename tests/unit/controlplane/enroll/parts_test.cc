@@ -68,7 +68,7 @@ TEST_CASE("host patterns") {
 TEST_CASE("agent ids fit the grammar whatever the host is called") {
   const auto id = make_agent_id("Web_01.Example.com").value();
   CHECK(id.substr(0, id.size() - 8) == "web-01-example-com-");
-  const std::vector<std::string> names{"",         "---",      "cp",     "CP-1",
+  const std::vector<std::string> names{"",         "---",      "cp",      "CP-1",
                                        "\xFF\xFE", "\xC3\xA4", "a b/c+#", std::string(500, 'x')};
   for (const auto& name : names) {
     const auto made = make_agent_id(name).value();

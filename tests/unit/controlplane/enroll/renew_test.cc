@@ -14,7 +14,9 @@ namespace {
 void pass_days(ControlPlane& plane, int days) {
   plane.clock.advance(std::chrono::hours(24 * days));
 }
-pki::PrivateKey new_key() { return pki::PrivateKey::generate().value(); }
+pki::PrivateKey new_key() {
+  return pki::PrivateKey::generate().value();
+}
 }  // namespace
 
 TEST_CASE("at half-life a new key gets a new certificate for the same agent") {
@@ -77,10 +79,10 @@ TEST_CASE("a revoked agent never renews, nor does an unknown one") {
   // Its certificate is genuine, but the registry has no row: a database restored from before.
   Host ghost = host;
   ghost.id = AgentId::parse("ghost").value();
-  ghost.certificate = plane.authorities
-                          ->issue_agent(pki::make_request(ghost.key, "x").value(), ghost.id,
-                                        30 * kDayMs)
-                          .value();
+  ghost.certificate =
+      plane.authorities
+          ->issue_agent(pki::make_request(ghost.key, "x").value(), ghost.id, 30 * kDayMs)
+          .value();
   CHECK(has(why(ghost.renew(plane, new_key())), "agent ghost is not known here"));
   CHECK(plane.audited("agent.renew.refused").size() == 3);
 }

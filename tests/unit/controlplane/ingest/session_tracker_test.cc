@@ -21,7 +21,8 @@ wire::Hello hello(std::uint8_t nonce, std::uint8_t epoch, const char* agent = "w
 
 TEST_CASE("restarts and a new spool are no clone") {
   SessionTracker tracker;
-  for (std::uint8_t nonce = 1; nonce < 100; ++nonce) CHECK_FALSE(tracker.observe(hello(nonce, 1)).clone);
+  for (std::uint8_t nonce = 1; nonce < 100; ++nonce)
+    CHECK_FALSE(tracker.observe(hello(nonce, 1)).clone);
   CHECK_FALSE(tracker.observe(hello(99, 1)).clone);
   CHECK_FALSE(tracker.observe(hello(100, 2)).clone);
   CHECK_FALSE(tracker.observe(hello(100, 2)).clone);

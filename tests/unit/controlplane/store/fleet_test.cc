@@ -1,8 +1,8 @@
 #include <atomic>
 #include <thread>
 
-#include "protocol/sql/database.h"
 #include "controlplane/store/agents.h"
+#include "protocol/sql/database.h"
 #include "tests/unit/controlplane/store/store_fixture.h"
 
 using namespace observeai;
@@ -280,7 +280,8 @@ TEST_CASE("a hello that comes while others are written is written the next time"
   controlplane::store::AgentStore agents(*state, [](const AgentId&, const wire::Hello&) {});
   model::AgentRecord record;
   record.id = agent_id("a");
-  REQUIRE(state->write([&](sql::Database& db) { return controlplane::store::insert_agent(db, record); }));
+  REQUIRE(state->write(
+      [&](sql::Database& db) { return controlplane::store::insert_agent(db, record); }));
   wire::Hello hello;
   hello.agent = record.id;
   for (std::uint64_t round = 1; round <= 50; ++round) {

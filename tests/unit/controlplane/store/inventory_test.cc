@@ -166,7 +166,8 @@ TEST_CASE("the inventories of a tenant") {
   CHECK(of_tenant[0].agent == agent_id("a"));
 }
 
-TEST_CASE("counts and names of targets come from the index; rows from before it are named at the start") {
+TEST_CASE(
+    "counts and names of targets come from the index; rows from before it are named at the start") {
   StoreFixture f;
   const Origin origin;
   REQUIRE(f.store->tokens().insert({"t", "", TenantId(), {}, {}, "", 9, 0, false, 0, 1000, 0, ""}));

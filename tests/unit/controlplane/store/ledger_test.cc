@@ -194,14 +194,16 @@ TEST_CASE(
 TEST_CASE("a batch that is given up counts as committed; the ledger shows its records as dropped") {
   StoreFixture f;
   const Origin origin;
-  REQUIRE(f.commit(logs_batch(origin, 2, {record_of("t", 1, "after it")})) == CommitOutcome::kStored);
+  REQUIRE(f.commit(logs_batch(origin, 2, {record_of("t", 1, "after it")})) ==
+          CommitOutcome::kStored);
   const auto poison = batch_of(origin, Lane::kLogs, 1, 7, "not a body");
   CHECK(f.store->writer().commit(poison).error().code() == Errc::kCorrupt);
   REQUIRE(f.store->writer().give_up(poison));
   REQUIRE(f.store->writer().give_up(poison));  // Counts once
   REQUIRE(f.store->writer().give_up(batch_of(origin, Lane::kLogs, 3, 2, "nor this")));
   REQUIRE(f.store->writer().give_up(batch_of(origin, Lane::kControl, 1, 1, "nor this")));
-  CHECK(f.store->writer().give_up(batch_of(origin, Lane::kLogs, 0, 1, "x")).error().code() == Errc::kCorrupt);
+  CHECK(f.store->writer().give_up(batch_of(origin, Lane::kLogs, 0, 1, "x")).error().code() ==
+        Errc::kCorrupt);
   for (int restart = 0; restart < 2; ++restart) {
     const auto contiguous = f.store->writer().contiguous(origin.agent, origin.epoch).value();
     CHECK(contiguous[0] == 1);

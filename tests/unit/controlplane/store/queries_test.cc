@@ -289,7 +289,8 @@ TEST_CASE("events: filters, order of arrival, the newest at the limit, following
   CHECK(reader.events(query).value().size() == 2);
 }
 
-TEST_CASE("the latest samples by name: two of each series, in any order of arrival, after a restart") {
+TEST_CASE(
+    "the latest samples by name: two of each series, in any order of arrival, after a restart") {
   StoreFixture f;
   const Origin origin;
   REQUIRE(f.commit(series_batch(origin, 1, 1, 3)) == CommitOutcome::kStored);

@@ -93,8 +93,9 @@ TEST_CASE("on a full disk partitions still go: a failing write to state.db comes
   REQUIRE(f.store->access().insert_login({"code", "admin", TenantId(), model::Role::kAdmin, 1, 0}));
   {
     auto database = sql::Database::open(f.dir / "state.db", {}).value();
-    REQUIRE(database.execute("CREATE TRIGGER full BEFORE DELETE ON login_codes"
-                             " BEGIN SELECT RAISE(ABORT, 'no room'); END"));
+    REQUIRE(
+        database.execute("CREATE TRIGGER full BEFORE DELETE ON login_codes"
+                         " BEGIN SELECT RAISE(ABORT, 'no room'); END"));
   }
   CHECK_FALSE(f.store->maintenance());
   CHECK(f.store->counters().partitions == 1);
@@ -132,8 +133,8 @@ TEST_CASE("a partition put aside while retention runs is not dropped in another'
   auto state = controlplane::store::StateDb::open(dir / "state.db").value();
   REQUIRE(files::make_directories(dir / "telemetry", 0700));
   controlplane::store::EpochBook book;
-  controlplane::store::Partitions partitions(dir / "telemetry", {UINT64_MAX, 3'600'000, 3'600'000}, *state,
-                                             book, clock);
+  controlplane::store::Partitions partitions(dir / "telemetry", {UINT64_MAX, 3'600'000, 3'600'000},
+                                             *state, book, clock);
   REQUIRE(partitions.load());
   for (int i = 0; i < 2; ++i) {
     REQUIRE(partitions.current());
@@ -144,7 +145,8 @@ TEST_CASE("a partition put aside while retention runs is not dropped in another'
   clock.manual.advance(std::chrono::hours(5));
   bool once = true;
   clock.hook = [&] {
-    if (std::exchange(once, false)) partitions.quarantine(all[0], Error(Errc::kCorrupt, "found by a reader"));
+    if (std::exchange(once, false))
+      partitions.quarantine(all[0], Error(Errc::kCorrupt, "found by a reader"));
   };
   REQUIRE(partitions.retain());
   CHECK_FALSE(once);
@@ -253,7 +255,8 @@ TEST_CASE("the ledger of sources that are long gone is forgotten as a whole") {
   }
 }
 
-TEST_CASE("series that nobody sends any more are forgotten; a later sample asks for the definition") {
+TEST_CASE(
+    "series that nobody sends any more are forgotten; a later sample asks for the definition") {
   StoreFixture f;
   f.options.telemetry_max_age_ms = 2 * 86'400'000;
   f.reopen();
@@ -282,11 +285,13 @@ TEST_CASE("series that nobody sends any more are forgotten; a later sample asks 
     f.reopen();
   }
   REQUIRE(f.commit(series_batch(origin, 2, 3, 1)) == CommitOutcome::kStored);
-  CHECK(f.commit(samples_batch(origin, 100, f.clock.unix_ms(), {1, 3}, 1)) == CommitOutcome::kStored);
+  CHECK(f.commit(samples_batch(origin, 100, f.clock.unix_ms(), {1, 3}, 1)) ==
+        CommitOutcome::kStored);
   CHECK(left() == 2);
 }
 
-TEST_CASE("epochs of old spools are forgotten with their last partition, the newest of an agent never") {
+TEST_CASE(
+    "epochs of old spools are forgotten with their last partition, the newest of an agent never") {
   StoreFixture f;
   f.options.telemetry_max_age_ms = 2 * 86'400'000;
   f.reopen();
@@ -295,7 +300,8 @@ TEST_CASE("epochs of old spools are forgotten with their last partition, the new
   const Origin other{agent_id("other"), epoch_of(3)};
   for (const auto& origin : {old, young, other}) {
     REQUIRE(f.commit(series_batch(origin, 1, 1, 1)) == CommitOutcome::kStored);
-    REQUIRE(f.commit(samples_batch(origin, 1, f.clock.unix_ms(), {1}, 1)) == CommitOutcome::kStored);
+    REQUIRE(f.commit(samples_batch(origin, 1, f.clock.unix_ms(), {1}, 1)) ==
+            CommitOutcome::kStored);
   }
   const auto rows = [&](const char* table) {
     auto database = sql::Database::open(f.dir / "state.db", {}).value();

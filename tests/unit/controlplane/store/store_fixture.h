@@ -17,7 +17,9 @@ namespace observeai::controlplane::store_test {
 using model::CommitOutcome;
 using wire::Lane;
 
-inline AgentId agent_id(const std::string& name) { return AgentId::parse(name).value(); }
+inline AgentId agent_id(const std::string& name) {
+  return AgentId::parse(name).value();
+}
 inline Epoch epoch_of(std::uint8_t number) {
   Epoch epoch;
   epoch.bytes.fill(number);
@@ -64,7 +66,8 @@ inline wire::Batch batch_of(const Origin& origin, Lane lane, std::uint64_t seq, 
   return batch;
 }
 
-inline wire::Batch control_batch(const Origin& origin, std::uint64_t seq, const wire::ControlBatch& control) {
+inline wire::Batch control_batch(const Origin& origin, std::uint64_t seq,
+                                 const wire::ControlBatch& control) {
   return batch_of(origin, Lane::kControl, seq, 1, wire::encode_control(control).value());
 }
 
@@ -72,7 +75,10 @@ inline wire::Batch series_batch(const Origin& origin, std::uint64_t seq, std::ui
                                 std::uint32_t count, const std::string& target = "host") {
   wire::ControlBatch control;
   for (std::uint32_t id = first_id; id < first_id + count; ++id) {
-    control.series.push_back({id, target, "metric_" + std::to_string(id), {{"cpu", std::to_string(id)}},
+    control.series.push_back({id,
+                              target,
+                              "metric_" + std::to_string(id),
+                              {{"cpu", std::to_string(id)}},
                               wire::MetricKind::kGauge});
   }
   return control_batch(origin, seq, control);
@@ -86,7 +92,8 @@ inline wire::Batch samples_batch(const Origin& origin, std::uint64_t seq, std::i
                   wire::encode_samples(samples).value());
 }
 
-inline wire::LogRecord record_of(const std::string& target, std::int64_t ts_ms, const std::string& text) {
+inline wire::LogRecord record_of(const std::string& target, std::int64_t ts_ms,
+                                 const std::string& text) {
   wire::LogRecord record;
   record.target = target;
   record.ts_ns = ts_ms * 1'000'000;

@@ -1,7 +1,7 @@
 #include "protocol/mqtt/paho_session.h"
 
-#include <doctest/doctest.h>
 #include <arpa/inet.h>
+#include <doctest/doctest.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>

@@ -13,14 +13,16 @@ using namespace observeai::pki;
 using namespace observeai::test;
 
 namespace {
-std::array<Certificate, 1> only(const Authority& authority) { return {authority.certificate}; }
+std::array<Certificate, 1> only(const Authority& authority) {
+  return {authority.certificate};
+}
 }  // namespace
 
 TEST_CASE("a key survives its file, which only the owner may read") {
   const TempDir dir;
   const auto path = dir / "tls.key";
   const auto key = load_or_create_key(path).value();
-  struct stat info{};
+  struct stat info {};
   REQUIRE(::stat(path.c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
   CHECK(load_or_create_key(path)->spki_sha256() == key.spki_sha256());

@@ -27,8 +27,9 @@ TEST_CASE("a token comes back as it was written and is one shell-safe word") {
   const auto token = sample();
   const auto text = format_token(token);
   CHECK(text.size() == 4 + 10 + 3 * 43 + 4);
-  CHECK(text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
-        std::string::npos);
+  CHECK(
+      text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+      std::string::npos);
   const auto parsed = parse_token(" " + text + "\n").value();
   CHECK(parsed.id == token.id);
   CHECK(parsed.secret == token.secret);

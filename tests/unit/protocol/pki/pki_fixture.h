@@ -10,7 +10,9 @@ namespace observeai::test {
 inline constexpr std::int64_t kNow = 1'700'000'000'000;
 inline constexpr std::int64_t kDay = 86'400'000;
 
-inline pki::PrivateKey new_key() { return pki::PrivateKey::generate().value(); }
+inline pki::PrivateKey new_key() {
+  return pki::PrivateKey::generate().value();
+}
 
 inline pki::Authority new_authority(const std::string& name, std::int64_t lifetime = 3650 * kDay) {
   auto key = new_key();

@@ -28,7 +28,9 @@ Database open_with_table(const std::string& path, const OpenOptions& options = {
   return std::move(*database);
 }
 
-std::int64_t count(Database& database) { return database.scalar(-1, "SELECT count(*) FROM t").value(); }
+std::int64_t count(Database& database) {
+  return database.scalar(-1, "SELECT count(*) FROM t").value();
+}
 
 }  // namespace
 
@@ -169,7 +171,7 @@ TEST_CASE("an exclusive database is refused to others, who are told that it is b
 TEST_CASE("a new database is for its owner alone") {
   test::TempDir dir;
   open_with_table(dir / "a.db");
-  struct stat info{};
+  struct stat info {};
   REQUIRE(::stat((dir / "a.db").c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
 }

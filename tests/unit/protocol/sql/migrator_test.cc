@@ -10,14 +10,18 @@ using sql::Migrator;
 namespace {
 
 constexpr EmbeddedFile kFiles[] = {
-    {"0001_first.sql", "CREATE TABLE a(k INTEGER PRIMARY KEY);\n-- a comment\nINSERT INTO a VALUES(1);"},
+    {"0001_first.sql",
+     "CREATE TABLE a(k INTEGER PRIMARY KEY);\n-- a comment\nINSERT INTO a VALUES(1);"},
     {"0002_second.sql", "ALTER TABLE a ADD COLUMN v TEXT;"},
 };
-constexpr EmbeddedFile kBroken[] = {kFiles[0], {"0002_broken.sql", "CREATE TABLE b(k); CREATE nonsense;"}};
+constexpr EmbeddedFile kBroken[] = {kFiles[0],
+                                    {"0002_broken.sql", "CREATE TABLE b(k); CREATE nonsense;"}};
 constexpr EmbeddedFile kUnordered[] = {kFiles[1]};
 constexpr std::uint32_t kId = 0x4F414931;
 
-Database open(const std::string& path) { return std::move(Database::open(path, {}).value()); }
+Database open(const std::string& path) {
+  return std::move(Database::open(path, {}).value());
+}
 
 }  // namespace
 
@@ -39,8 +43,8 @@ TEST_CASE("a newer database is refused and both versions are named") {
   const auto refused = Migrator({kFiles, 1}, kId).apply(database);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code() == Errc::kInvalid);
-  CHECK(refused.error().message().find("made by a newer version: database has 2, this program knows 1") !=
-        std::string::npos);
+  CHECK(refused.error().message().find(
+            "made by a newer version: database has 2, this program knows 1") != std::string::npos);
 }
 
 TEST_CASE("a broken migration leaves the version before it") {
