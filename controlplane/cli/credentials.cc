@@ -20,9 +20,13 @@ namespace json = boost::json;
 
 constexpr std::size_t kMaxLoginBytes = 4096;  // Far longer than any login text
 
+// Also for root, when sudo says that it stands in for the owner.
 bool is_mine(const std::string& path) {
   struct stat info {};
-  return ::stat(path.c_str(), &info) == 0 && info.st_uid == ::geteuid();
+  if (::stat(path.c_str(), &info) != 0) return false;
+  const char* sudo_uid = ::geteuid() == 0 ? std::getenv("SUDO_UID") : nullptr;
+  return info.st_uid == ::geteuid() ||
+         (sudo_uid != nullptr && text::parse_u64(sudo_uid) == std::uint64_t{info.st_uid});
 }
 
 std::string text_field(const json::object& object, const char* name) {

@@ -80,9 +80,9 @@ TEST_CASE("ordinary labels stay as they are") {
       {"token.required", "true"},
       {"traefik.http.routers.web.rule", "Host(`a.example.com`)"},
       {"note", "a line of ordinary prose, with a colon: here"}};
-  for (const auto& [name, value] : labels) {
-    CAPTURE(name);
-    CHECK(label(name, value) == value);
+  for (const auto& one : labels) {
+    CAPTURE(one.first);
+    CHECK(label(one.first, one.second) == one.second);
   }
 }
 
