@@ -117,7 +117,9 @@ TEST_CASE("containers that nobody sees now are unknown, and up until their host 
       {"missing", "unknown"},    {"stopped", "unknown"},  {"hanging", "unknown"},
       {"error: odd", "unknown"},
   };
-  for (const auto& [docker, state] : engines) {
+  for (const auto& one : engines) {
+    const auto& docker = one.first;
+    const auto& state = one.second;
     CAPTURE(docker);
     inventory.host.docker = docker;
     f.telemetry.put_inventory(inventory, f.home);
@@ -457,7 +459,9 @@ TEST_CASE("lists come in pages, each row once and in order") {
       {"/v1/agents?", "agents"},
       {"/v1/tokens?", "tokens"},
       {"/v1/keys?", "keys"}};
-  for (const auto& [path, list] : lists) {
+  for (const auto& one : lists) {
+    const auto& path = one.first;
+    const auto& list = one.second;
     CAPTURE(path);
     const auto whole = f.get(path.substr(0, path.size() - 1));
     CHECK(whole.at("next").as_string() == "");

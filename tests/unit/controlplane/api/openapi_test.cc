@@ -322,7 +322,9 @@ TEST_CASE("bodies are taken up to the described limits and not beyond") {
       {"/v1/tokens", "{}"},
       {"/v1/keys", R"({"user":"u","role":"viewer"})"}};
   std::size_t checked = 0;
-  for (const auto& [pattern, base] : rest) {
+  for (const auto& one : rest) {
+    const auto& pattern = one.first;
+    const auto& base = one.second;
     std::string path = pattern;
     if (const auto open = path.find("{agent_id}"); open != std::string::npos)
       path.replace(open, 10, "db1-bbbbbbbb");

@@ -97,7 +97,9 @@ TEST_CASE("no command prints a control character that came from the server") {
       {"keys", [](Context& c) { return list_keys(c); }},
       {"whoami", [](Context& c) { return show_whoami(c); }},
   };
-  for (const auto& [name, command] : commands) {
+  for (const auto& one : commands) {
+    const auto& name = one.first;
+    const auto& command = one.second;
     for (const bool json : {false, true}) {
       CAPTURE(name);
       CAPTURE(json);
