@@ -235,9 +235,10 @@ TEST_CASE("at 100 columns three containers can be told apart") {
   }
   f.answer(body + "]}");
   REQUIRE(show_containers(f.context, "", false));
+  const std::string shown = f.out.str();
   for (const char* name : {"frontend", "backend", "worker"})
-    CHECK(f.out.str().find("observeai-demo-" + std::string(name) + "-1 ") != std::string::npos);
-  for (const auto line : text::split(f.out.str(), '\n')) CHECK(display_width(line) <= 100);
+    CHECK(shown.find("observeai-demo-" + std::string(name) + "-1 ") != std::string::npos);
+  for (const auto line : text::split(shown, '\n')) CHECK(display_width(line) <= 100);
 }
 
 TEST_CASE("an alert shows the id that resolves it") {
