@@ -322,13 +322,14 @@ class Cluster:
         stream.open()
         return stream.close
 
-    def all_logs(self, target, host=None):
-        """Every stored row of a target (of one host) of the last hour, oldest first, whatever the page size is.
+    def all_logs(self, target, host=None, since_ms=None):
+        """Every stored row of a target (of one host), oldest first, whatever the page size is: of the last hour
+        or since a time.
 
         A full page may have cut its last millisecond, and `since` counts in milliseconds: that one is
         left to the next page, so that each row comes from one page and a doubled one stays doubled.
         """
-        rows, since_ms = [], int(time.time() * 1000) - 3_600_000
+        rows, since_ms = [], since_ms or int(time.time() * 1000) - 3_600_000
         while True:
             page = self.api("GET", "/v1/logs", target=target, host=host, since=since_ms, limit=self.page_rows, order="oldest")
             if not page["truncated"]:
