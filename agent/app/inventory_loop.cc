@@ -24,7 +24,7 @@ InventoryLoop::InventoryLoop(Loop& loop, AsyncClock& clock, BlockingPool& pool, 
       options_(std::move(options)),
       on_containers_(std::move(on_containers)),
       processes_(std::make_shared<ProcScanner>(options_.paths, std::move(redact))),
-      ports_(std::make_shared<PortScanner>(options_.paths)),
+      ports_(std::make_shared<PortScanner>(options_.paths, own_namespace())),
       facts_(host_facts(options_.paths, signing::sha256_hex)),
       news_(loop) {
   facts_.agent_version = options_.agent_version;
@@ -65,11 +65,11 @@ boost::asio::awaitable<void> InventoryLoop::report_news() {
 }
 
 boost::asio::awaitable<void> InventoryLoop::scan_processes() {
-  std::function<Result<HostScan>()> work = [processes = processes_,
-                                            ports = ports_]() -> Result<HostScan> {
+  std::function<Result<HostScan>()> work = [processes = processes_, ports = ports_,
+                                            now = clock_.steady_now()]() -> Result<HostScan> {
     HostScan scan;
     scan.processes = processes->scan();
-    scan.ports = ports->scan(scan.processes.processes);
+    scan.ports = ports->scan(scan.processes.processes, now);
     return scan;
   };
   auto scan = co_await pool_.run<HostScan>("/proc", kScanDeadline, std::move(work));

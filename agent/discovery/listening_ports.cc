@@ -1,12 +1,13 @@
 #include "agent/discovery/listening_ports.h"
 
-#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstdio>
+#include <memory>
+#include <set>
 
 #include "protocol/base/text.h"
 
@@ -18,102 +19,58 @@ constexpr std::uint32_t kDefaultFirstEphemeral = 32'768;
 // A socket without a known owner (a kernel thread's, or one we may not see) is looked for again
 // only after so many scans.
 constexpr std::uint64_t kRetryOwnerScans = 10;
-constexpr const char* kProtocols[] = {"tcp", "tcp6", "udp", "udp6"};
+// A process seldom changes its namespace, except in its first moments: it is looked at in each of its
+// first scans, afterwards by turns.
+constexpr std::uint32_t kFirstLooks = 3;
+constexpr std::uint64_t kLookTurns = 12;
+constexpr std::size_t kMaxSockstatBytes = 4096;
 
-std::optional<std::uint64_t> parse_hex(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, 16);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
+std::chrono::nanoseconds thread_time() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
 }
 
-// "0100007F" -> "127.0.0.1": words as the kernel holds them in memory, printed on this host.
-std::optional<std::string> parse_address(std::string_view hex) {
-  std::array<std::uint32_t, 4> words{};
-  if (hex.size() != 8 && hex.size() != 32) return std::nullopt;
-  for (std::size_t i = 0; i < hex.size() / 8; ++i) {
-    const auto word = parse_hex(hex.substr(i * 8, 8));
-    if (!word) return std::nullopt;
-    words[i] = static_cast<std::uint32_t>(*word);
-  }
-  std::array<char, INET6_ADDRSTRLEN> out;
-  ::inet_ntop(hex.size() == 8 ? AF_INET : AF_INET6, words.data(), out.data(), out.size());
-  return std::string(out.data());
-}
-
-// The next field of a line; fields are separated by runs of spaces.
-std::string_view take_field(std::string_view& line) {
-  const std::size_t begin = std::min(line.find_first_not_of(' '), line.size());
-  line.remove_prefix(begin);
-  const std::size_t end = std::min(line.find(' '), line.size());
-  const std::string_view field = line.substr(0, end);
-  line.remove_prefix(end);
-  return field;
+// FNV-1a, a word at a time: only to notice that something changed.
+std::uint64_t mixed(std::uint64_t hash, std::uint64_t value) {
+  return (hash ^ value) * 0x0000'0100'0000'01B3ULL;
 }
 
 }  // namespace
 
-std::vector<ListeningSocket> parse_listening(std::string_view text, std::string_view protocol,
-                                             std::uint32_t first_ephemeral_port) {
-  constexpr std::uint64_t kTcpListen = 0x0A;
-  constexpr std::uint64_t kUdpUnconnected = 0x07;
-  const bool is_udp = protocol.substr(0, 3) == "udp";
-  std::vector<ListeningSocket> out;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    // sl local_address rem_address st tx:rx tr:tm->when retrnsmt uid timeout inode
-    std::array<std::string_view, 10> field;
-    for (auto& value : field) value = take_field(line);
-    const auto state = parse_hex(field[3]);
-    const std::size_t colon = field[1].find(':');
-    if (!state || colon == std::string_view::npos) continue;
-    if (*state != (is_udp ? kUdpUnconnected : kTcpListen)) continue;
-    const auto address = parse_address(field[1].substr(0, colon));
-    const auto port = parse_hex(field[1].substr(colon + 1));
-    const auto inode = text::parse_u64(field[9]);
-    if (!address || !port || *port == 0 || *port > 65'535 || !inode) continue;
-    if (is_udp && *port >= first_ephemeral_port) continue;
-    out.push_back({*address, static_cast<std::uint32_t>(*port), *inode});
-  }
-  return out;
+OwnNamespace own_namespace() {
+  auto opened = SocketDump::open();
+  const ProcDirectory proc("/proc");
+  std::string link;
+  const auto inode =
+      proc.read_link("self/ns/net", link) ? bracketed_number(link, "net") : std::nullopt;
+  if (!opened || !inode) return {};
+  auto dump = std::make_shared<SocketDump>(std::move(*opened));
+  return {*inode, [dump](std::string_view protocol, std::uint32_t first_ephemeral_port) {
+            return dump->listening(protocol, first_ephemeral_port);
+          }};
 }
 
-PortScanner::PortScanner(Paths paths) : paths_(std::move(paths)), proc_(paths_.proc) {}
+PortScanner::PortScanner(Paths paths, OwnNamespace own)
+    : paths_(std::move(paths)), own_(std::move(own)), proc_(paths_.proc) {}
 
-PortScan PortScanner::scan(const std::vector<ProcessRef>& processes) {
+PortScan PortScanner::scan(const std::vector<ProcessRef>& processes, SteadyTime now) {
   ++scan_;
   PortScan out;
-  running_.clear();
-  for (const auto& process : processes) running_.emplace(process.pid, process.start_ticks);
-
-  const auto namespaces = group_by_namespace(processes, out);
   std::uint64_t host = 0;
   if (proc_.read_link("1/ns/net", buffer_) || proc_.read_link("self/ns/net", buffer_)) {
     host = bracketed_number(buffer_, "net").value_or(0);
   }
+  group_by_namespace(processes, host, out);
+  read_tables(now, out);
+
   std::unordered_map<std::uint64_t, Owner> still_there;
-  const auto read = [&](const std::string& net, const Namespace& where, bool is_host) {
-    const auto found = read_namespace(net);
-    find_owners(where, found);
-    add_ports(where, is_host, found, out);
-    for (const auto& item : found)
+  for (const auto& [inode, where] : namespaces_) {
+    find_owners(where);
+    add_ports(where, inode == host, out);
+    for (const auto& item : where.found)
       still_there.insert_or_assign(item.socket.inode, owners_[item.socket.inode]);
     ++out.namespaces;
-  };
-  if (!namespaces.contains(host)) {
-    // Not even pid 1 may be looked into: our own namespace, whose sockets have no known owner.
-    Namespace everyone;
-    for (const auto& process : processes) everyone.members.push_back(&process);
-    read("net", everyone, true);
-  }
-  for (const auto& [inode, where] : namespaces) {
-    if (out.namespaces >= kMaxNamespaces) {
-      ++out.over_limit;
-      continue;
-    }
-    read(std::to_string(where.members.front()->pid) + "/net", where, inode == host);
   }
   owners_ = std::move(still_there);
   std::sort(out.ports.begin(), out.ports.end(),
@@ -121,45 +78,126 @@ PortScan PortScanner::scan(const std::vector<ProcessRef>& processes) {
   return out;
 }
 
-std::map<std::uint64_t, PortScanner::Namespace> PortScanner::group_by_namespace(
-    const std::vector<ProcessRef>& processes, PortScan& out) {
-  std::map<std::uint64_t, Namespace> namespaces;
+void PortScanner::group_by_namespace(const std::vector<ProcessRef>& processes, std::uint64_t host,
+                                     PortScan& out) {
+  for (auto& [inode, where] : namespaces_) where.members.clear();
+  std::set<std::uint64_t> beyond;
   for (const auto& process : processes) {
-    const std::string link = std::to_string(process.pid) + "/ns/net";
-    const auto inode =
-        proc_.read_link(link.c_str(), buffer_) ? bracketed_number(buffer_, "net") : std::nullopt;
-    if (inode) {
-      namespaces[*inode].members.push_back(&process);
-    } else {
+    const auto inode = namespace_of(process);
+    if (!inode) {
       ++out.unreadable_processes;
+    } else if (namespaces_.contains(*inode) || namespaces_.size() < kMaxNamespaces) {
+      namespaces_[*inode].members.push_back(&process);
+    } else {
+      beyond.insert(*inode);
     }
   }
-  return namespaces;
+  out.over_limit += static_cast<std::uint32_t>(beyond.size());
+  std::erase_if(members_, [this](const auto& item) { return item.second.scan != scan_; });
+  std::erase_if(namespaces_, [host](const auto& item) {
+    return item.first != host && item.second.members.empty();
+  });
+  // Not even pid 1 may be looked into: our own namespace, whose sockets have no known owner.
+  auto& ours = namespaces_[host];
+  ours.unreadable = ours.members.empty();
+  if (!ours.unreadable) return;
+  for (const auto& process : processes) ours.members.push_back(&process);
 }
 
-std::vector<PortScanner::Found> PortScanner::read_namespace(const std::string& net) {
-  std::uint32_t first_ephemeral = kDefaultFirstEphemeral;
-  if (proc_.read("sys/net/ipv4/ip_local_port_range", buffer_, 64)) {
-    const std::string_view first = std::string_view(buffer_).substr(0, buffer_.find('\t'));
-    first_ephemeral = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(text::parse_u64(first).value_or(kDefaultFirstEphemeral), 65'536));
+std::optional<std::uint64_t> PortScanner::namespace_of(const ProcessRef& process) {
+  Member& member = members_[process.pid];
+  if (member.start_ticks != process.start_ticks) {
+    member = Member();
+    member.start_ticks = process.start_ticks;
   }
+  member.scan = scan_;
+  const bool settled = member.looks >= kFirstLooks;
+  if (settled && process.pid % kLookTurns != scan_ % kLookTurns) return member.net;
+  if (!settled) ++member.looks;
+  const std::string link = std::to_string(process.pid) + "/ns/net";
+  member.net =
+      proc_.read_link(link.c_str(), buffer_) ? bracketed_number(buffer_, "net") : std::nullopt;
+  return member.net;
+}
+
+void PortScanner::read_tables(SteadyTime now, PortScan& out) {
+  const std::uint32_t first_ephemeral = first_ephemeral_port();
+  std::vector<NamespaceTurns::Look> looks;
+  std::vector<std::pair<Namespace*, std::string>> places;
+  for (auto& [inode, where] : namespaces_) {
+    const bool is_ours = inode != 0 && inode == own_.inode;
+    if (is_ours && dump_own(where, first_ephemeral)) {
+      ++out.tables_read;
+      continue;
+    }
+    std::string net =
+        where.unreadable ? "net" : std::to_string(where.members.front()->pid) + "/net";
+    looks.push_back(look_at(inode, where, net));
+    places.emplace_back(&where, std::move(net));
+  }
+  for (const std::size_t i : turns_.due(looks, now)) {
+    if (!turns_.admits(looks[i])) continue;
+    const auto before = thread_time();
+    read_namespace(*places[i].first, places[i].second, first_ephemeral);
+    turns_.was_read(looks[i], now, thread_time() - before);
+    ++out.tables_read;
+  }
+}
+
+NamespaceTurns::Look PortScanner::look_at(std::uint64_t inode, const Namespace& where,
+                                          const std::string& net) {
+  NamespaceTurns::Look look;
+  look.inode = inode;
+  for (const ProcessRef* process : where.members) {
+    look.members = mixed(mixed(look.members, process->pid), process->start_ticks);
+  }
+  for (const char* name : {"/sockstat", "/sockstat6"}) {
+    if (proc_.read((net + name).c_str(), buffer_, kMaxSockstatBytes)) {
+      add_socket_counts(buffer_, look.counts);
+    }
+  }
+  return look;
+}
+
+bool PortScanner::dump_own(Namespace& where, std::uint32_t first_ephemeral) {
   std::vector<Found> found;
-  for (const char* protocol : kProtocols) {
+  for (const char* protocol : kSocketProtocols) {
+    auto sockets = own_.listening(protocol, first_ephemeral);
+    if (!sockets) return false;
+    for (auto& socket : *sockets) found.push_back({protocol, std::move(socket)});
+  }
+  where.found = std::move(found);
+  return true;
+}
+
+void PortScanner::read_namespace(Namespace& where, const std::string& net,
+                                 std::uint32_t first_ephemeral) {
+  where.found.clear();
+  for (const char* protocol : kSocketProtocols) {
     if (!proc_.read((net + "/" + protocol).c_str(), buffer_, kMaxFileBytes)) continue;
     for (auto& socket : parse_listening(buffer_, protocol, first_ephemeral)) {
-      found.push_back({protocol, std::move(socket)});
+      where.found.push_back({protocol, std::move(socket)});
     }
   }
-  return found;
 }
 
-void PortScanner::find_owners(const Namespace& where, const std::vector<Found>& found) {
+std::uint32_t PortScanner::first_ephemeral_port() {
+  if (!proc_.read("sys/net/ipv4/ip_local_port_range", buffer_, 64)) return kDefaultFirstEphemeral;
+  const std::string_view first = std::string_view(buffer_).substr(0, buffer_.find('\t'));
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(text::parse_u64(first).value_or(kDefaultFirstEphemeral), 65'536));
+}
+
+bool PortScanner::is_running(const Owner& owner) const {
+  const auto member = members_.find(owner.pid);
+  return member != members_.end() && member->second.start_ticks == owner.start_ticks;
+}
+
+void PortScanner::find_owners(const Namespace& where) {
   std::map<std::uint64_t, Owner*> missing;
-  for (const auto& item : found) {
+  for (const auto& item : where.found) {
     Owner& owner = owners_[item.socket.inode];
-    const auto process = running_.find(owner.pid);
-    if (process != running_.end() && process->second == owner.start_ticks) continue;
+    if (is_running(owner)) continue;
     const bool just_tried =
         owner.scan > 0 && owner.pid == 0 && owner.scan + kRetryOwnerScans > scan_;
     if (just_tried) continue;
@@ -206,14 +244,13 @@ void PortScanner::look_into(const ProcessRef& process, std::map<std::uint64_t, O
   ::closedir(directory);
 }
 
-void PortScanner::add_ports(const Namespace& where, bool is_host, const std::vector<Found>& found,
-                            PortScan& out) {
+void PortScanner::add_ports(const Namespace& where, bool is_host, PortScan& out) {
   std::string container_of_namespace;
   for (const ProcessRef* process : where.members) {
     if (!is_host && container_of_namespace.empty()) container_of_namespace = process->container_id;
   }
   std::map<std::string, wire::ListeningPort> by_key;
-  for (const auto& [protocol, socket] : found) {
+  for (const auto& [protocol, socket] : where.found) {
     wire::ListeningPort port;
     port.protocol = protocol;
     port.address = socket.address;

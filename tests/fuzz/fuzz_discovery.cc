@@ -1,5 +1,5 @@
 // The parsers of what other programs on the host say: the first byte chooses one. Docker's answers
-// in pieces and as values, cgroup paths, /proc texts, os-release.
+// in pieces and as values, cgroup paths, /proc texts, netlink, os-release.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -14,6 +14,7 @@
 #include "protocol/base/text.h"
 
 using namespace observeai::agent;
+using observeai::ignore;
 
 namespace {
 
@@ -60,7 +61,7 @@ std::string split_in(std::size_t piece, std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
-  switch (data[0] % 8) {
+  switch (data[0] % 16) {
     case 0: {
       const auto container = parse_inspect(text, as_is);
       if (container) check_container(container->facts);
@@ -97,6 +98,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       (void)os_release_value(text, "PRETTY_NAME");
       (void)key_part(text);
       break;
+    case 8: {
+      std::vector<ListeningSocket> sockets;
+      const char* protocol = kSocketProtocols[size % 4];
+      ignore(parse_socket_dump(text, protocol, 1, 32'768, sockets), "bytes of anybody");
+      for (const auto& socket : sockets) require(socket.port > 0 && socket.port <= 65'535);
+      SocketCounts counts;
+      (void)add_socket_counts(text, counts);
+      break;
+    }
     default:
       for (const auto& socket : parse_listening(text, size % 2 == 0 ? "tcp6" : "udp", 32'768)) {
         require(socket.port > 0 && socket.port <= 65'535);

@@ -9,10 +9,11 @@
 #include "agent/discovery/listening_ports.h"
 #include "agent/discovery/proc_files.h"
 #include "agent/discovery/proc_scanner.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/agent/discovery/proc_tree.h"
 
 using namespace observeai;
 using namespace observeai::agent;
+using Tree = observeai::test::ProcTree;
 
 namespace {
 
@@ -22,42 +23,6 @@ const std::string kB = std::string(32, 'b') + std::string(32, '1');
 std::string same(std::string_view text) {
   return std::string(text);
 }
-
-// A /proc, /sys and / of files that the test writes.
-struct Tree {
-  test::TempDir dir;
-  Paths paths{dir / "proc", dir / "sys", dir / "root"};
-
-  Tree() {
-    write("proc/stat", "cpu  1 2 3\ncpu0 1 2\ncpu1 1 2\nintr 5\nbtime 1700000000\n");
-    write("root/etc/passwd", "root:x:0:0:root:/root:/bin/bash\nbroken\nwww-data:x:" +
-                                 std::to_string(::getuid()) + ":33::/:\n");
-  }
-  void write(const std::string& name, const std::string& text) const {
-    const std::filesystem::path path = dir / name;
-    std::filesystem::create_directories(path.parent_path());
-    std::ofstream(path, std::ios::binary) << text;
-  }
-  void link(const std::string& name, const std::string& target) const {
-    const std::filesystem::path path = dir / name;
-    std::filesystem::create_directories(path.parent_path());
-    std::filesystem::remove(path);
-    std::filesystem::create_symlink(target, path);
-  }
-  void process(int pid, const std::string& comm, std::uint64_t start, std::uint64_t ticks = 0,
-               const std::string& cgroup = "0::/system.slice/nginx.service\n",
-               const std::string& state = "S", unsigned flags = 0x400000) const {
-    const std::string base = "proc/" + std::to_string(pid) + "/";
-    write(base + "stat", std::to_string(pid) + " (" + comm + ") " + state + " 1 1 1 0 -1 " +
-                             std::to_string(flags) + " 0 0 0 0 " + std::to_string(ticks) +
-                             " 0 0 0 20 0 3 0 " + std::to_string(start) +
-                             " 1000 10 18446744073709551615\n");
-    write(base + "cgroup", cgroup);
-    write(base + "cmdline", comm + std::string("\0--flag\0value\0", 14));
-    std::filesystem::create_directories(dir / (base + "fd"));
-  }
-  void end(int pid) const { std::filesystem::remove_all(dir / ("proc/" + std::to_string(pid))); }
-};
 
 }  // namespace
 
@@ -306,107 +271,6 @@ TEST_CASE("the cost of a scan of this host") {
   CHECK(cost < 250);  // Ten times the budget: a loaded machine may be slow.
 }
 
-TEST_CASE("the kernel's socket tables") {
-  const std::string header =
-      "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout "
-      "inode\n";
-  const std::string tcp = header +
-                          "   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 "
-                          "00000000     0        0 111 1 0 100\n"
-                          "   1: 00000000:01BB 00000000:0000 0A 00000000:00000000 00:00000000 "
-                          "00000000  1000        0 222 1 0\n"
-                          "   2: 0100007F:1F90 0100007F:C350 01 00000000:00000000 00:00000000 "
-                          "00000000     0        0 333 1 0\n"
-                          "   3: 0100007F:XXXX 00000000:0000 0A 0 0 0 0 0 444\n"
-                          "   4: 0100007F:0000 00000000:0000 0A 00000000:00000000 00:00000000 "
-                          "00000000     0        0 555 1 0\n"
-                          "   5: short\n";
-  const auto found = parse_listening(tcp, "tcp", 32'768);
-  REQUIRE(found.size() == 2);
-  CHECK(found[0].address == "127.0.0.1");
-  CHECK(found[0].port == 8080);
-  CHECK(found[0].inode == 111);
-  CHECK(found[1].address == "0.0.0.0");
-  CHECK(found[1].port == 443);
-  const auto six = parse_listening(
-      header +
-          "   0: 00000000000000000000000001000000:0016 00000000000000000000000000000000:0000 0A "
-          "00000000:00000000 00:00000000 00000000     0        0 9 1 0\n",
-      "tcp6", 32'768);
-  REQUIRE(six.size() == 1);
-  CHECK(six[0].address == "::1");
-  const auto udp = parse_listening(header +
-                                       "  1: 00000000:0035 00000000:0000 07 00000000:00000000 "
-                                       "00:00000000 00000000     0        0 7 2 0\n"
-                                       "  2: 00000000:C350 00000000:0000 07 00000000:00000000 "
-                                       "00:00000000 00000000     0        0 8 2 0\n"
-                                       "  3: 00000000:0036 0100007F:0035 01 00000000:00000000 "
-                                       "00:00000000 00000000     0        0 9 2 0\n",
-                                   "udp", 32'768);
-  REQUIRE(udp.size() == 1);  // A client's ephemeral port and a connected socket are no services.
-  CHECK(udp[0].port == 53);
-}
-
-TEST_CASE_FIXTURE(Tree, "ports have owners, in the host's namespace and in a container's") {
-  const auto row = [](const std::string& address, const std::string& inode) {
-    return "   0: " + address +
-           " 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 " + inode +
-           " 1 0\n";
-  };
-  const std::string header = "  sl  local_address ...\n";
-  for (const int pid : {1, 20, 21, 30}) {
-    write("proc/" + std::to_string(pid) + "/net/tcp",
-          header + (pid == 30 ? row("00000000:1F90", "300")
-                              : row("00000000:0050", "200") + row("00000000:0016", "100") +
-                                    row("0100007F:0019", "999")));
-    link("proc/" + std::to_string(pid) + "/ns/net", pid == 30 ? "net:[5002]" : "net:[5001]");
-    std::filesystem::create_directories(dir / ("proc/" + std::to_string(pid) + "/fd"));
-  }
-  link("proc/1/fd/3", "socket:[100]");  // Held by init for a service that has not started, and
-  link("proc/1/fd/4", "socket:[200]");  // one that it passed on.
-  link("proc/20/fd/6", "socket:[200]");
-  link("proc/20/fd/0", "/dev/null");
-  link("proc/21/fd/6", "socket:[200]");  // A worker that shares it
-  link("proc/30/fd/5", "socket:[300]");
-  std::vector<ProcessRef> processes = {
-      {1, 1, "systemd", ""}, {20, 5, "nginx", ""}, {21, 6, "nginx", ""}, {30, 7, "app", kA}};
-  PortScanner scanner(paths);
-  auto scan = scanner.scan(processes);
-  CHECK(scan.namespaces == 2);
-  CHECK(scan.unknown_owners == 1);
-  REQUIRE(scan.ports.size() == 4);
-  CHECK(scan.ports[0].key == "tcp/0.0.0.0/22");
-  CHECK(scan.ports[0].pid == 1);
-  CHECK(scan.ports[1].key == "tcp/0.0.0.0/80");
-  CHECK(scan.ports[1].pid == 20);
-  CHECK(scan.ports[1].process == "nginx");
-  CHECK(scan.ports[2].key == "tcp/0.0.0.0/8080@" + kA);
-  CHECK(scan.ports[2].pid == 30);
-  CHECK(scan.ports[2].container_id == kA);
-  CHECK(scan.ports[3].key == "tcp/127.0.0.1/25");
-  CHECK(scan.ports[3].pid == 0);
-
-  // The owner ends and a sibling keeps the socket.
-  processes.erase(processes.begin() + 1);
-  scan = scanner.scan(processes);
-  CHECK(scan.ports[1].pid == 21);
-  // A process without a readable namespace is counted and does no harm.
-  std::filesystem::remove(dir / "proc/30/ns/net");
-  scan = scanner.scan(processes);
-  CHECK(scan.unreadable_processes == 1);
-  CHECK(scan.ports.size() == 3);
-}
-
-TEST_CASE_FIXTURE(Tree, "without any privilege our own namespace is still read") {
-  write("proc/net/tcp",
-        "head\n   0: 00000000:0050 00000000:0000 0A 0:0 00:0 0     0        0 200 1 0\n");
-  PortScanner scanner(paths);
-  const auto scan = scanner.scan({{20, 5, "nginx", ""}});
-  CHECK(scan.unreadable_processes == 1);
-  REQUIRE(scan.ports.size() == 1);
-  CHECK(scan.ports[0].key == "tcp/0.0.0.0/80");
-}
-
 TEST_CASE_FIXTURE(Tree, "the facts of a host") {
   write("proc/sys/kernel/hostname", "web-1\n");
   write("proc/sys/kernel/osrelease", "6.1.0-13-amd64\n");
@@ -447,5 +311,5 @@ TEST_CASE("a host without anything to read gives empty facts") {
   CHECK(facts.machine_id_sha256.empty());
   CHECK(facts.cpus == 0);
   CHECK(ProcScanner(nowhere, same).scan().groups.empty());
-  CHECK(PortScanner(nowhere).scan({}).ports.empty());
+  CHECK(PortScanner(nowhere).scan({}, SteadyTime{}).ports.empty());
 }
