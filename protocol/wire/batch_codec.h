@@ -18,6 +18,10 @@ inline constexpr std::size_t kMaxSealedBytes = 1U
                                                << 20;  // One MQTT message: the broker's limit too
 inline constexpr std::size_t kMaxDecodedBytes = 32U << 20;  // Plain values of a body, without text
 inline constexpr std::size_t kMaxHeaderBytes = 512;         // An encoded BatchHeader: about 150
+inline constexpr std::size_t kMaxAckRuns = 64;              // For each lane
+inline constexpr std::size_t kMaxPendingTags = 128;         // For each lane and end
+inline constexpr std::size_t kMaxLossSources = 2048;        // A notice of so many fits a message
+inline constexpr std::size_t kMaxLossSourceBytes = 256;     // A source's name
 // What encode_* return: leaves room for header, seal and framing in kMaxSealedBytes.
 inline constexpr std::size_t kMaxPackedBytes = kMaxSealedBytes - 1024;
 
@@ -32,7 +36,16 @@ Result<ControlBatch> decode_control(std::string_view body, Codec codec);
 Result<SampleBatch> decode_samples(std::string_view body, Codec codec);
 Result<LogBatch> decode_logs(std::string_view body, Codec codec);
 
-// Unsealed forms for storage, hello and ack.
+// The body of a batch with Codec::kLost. Encoding refuses with kLimit what is above the bounds and
+// with kInvalid a bad reason or names that do not ascend strictly; decoding refuses both as kCorrupt.
+Result<std::string> encode_loss(const LossNotice& notice);
+Result<LossNotice> decode_loss(std::string_view body);
+
+// Of the packed body; never all zeros.
+ContentTag content_tag(std::string_view body);
+SessionTag session_tag(const Nonce16& nonce);
+
+// Unsealed forms for storage, hello and ack. encode_ack keeps the lowest kMaxAckRuns runs.
 std::string encode_header(const BatchHeader& header);
 Result<BatchHeader> decode_header(std::string_view bytes);
 std::string encode_hello(const Hello& hello);

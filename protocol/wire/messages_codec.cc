@@ -2,6 +2,7 @@
 
 #include "observeai/v1/batch.pb.h"
 #include "protocol/base/text.h"
+#include "protocol/signing/sealing.h"
 #include "protocol/wire/batch_codec.h"
 #include "protocol/wire/detail/shape.h"
 
@@ -62,7 +63,132 @@ Result<std::map<std::string, std::int64_t>> read_counters(const v1::Hello& hello
   return out;
 }
 
+Result<std::optional<BatchOrigin>> read_origin(const v1::BatchHeader& in) {
+  constexpr std::string_view kWhat = "batch header";
+  if (!in.has_origin()) return std::optional<BatchOrigin>();
+  BatchOrigin origin;
+  TRY(origin.epoch.bytes, read_sixteen(in.origin().epoch(), kWhat));
+  origin.seq = in.origin().seq();
+  if (origin.seq == 0) return corrupt(kWhat, "the origin's number is 0");
+  if (in.origin().epoch() == in.epoch()) return corrupt(kWhat, "its origin is its own epoch");
+  return std::optional<BatchOrigin>(origin);
+}
+
+using Eight = std::array<std::uint8_t, 8>;
+static_assert(std::is_same_v<Eight, ContentTag> && std::is_same_v<Eight, SessionTag>);
+
+// Absent is all zeros, and only that: one value has one form.
+Result<Eight> read_eight(const std::string& bytes, std::string_view what) {
+  Eight out{};
+  if (bytes.empty()) return out;
+  if (bytes.size() != out.size()) return corrupt(what, "a tag is not 8 bytes");
+  std::copy(bytes.begin(), bytes.end(), out.begin());
+  if (out == Eight{}) return corrupt(what, "a tag is all zeros");
+  return out;
+}
+
+std::string join_tags(const std::vector<ContentTag>& tags) {
+  std::string out;
+  out.reserve(tags.size() * sizeof(ContentTag));
+  for (const auto& tag : tags) out.append(text::as_text(tag));
+  return out;
+}
+
+Result<std::vector<ContentTag>> split_tags(std::string_view bytes) {
+  if (bytes.size() % sizeof(ContentTag) != 0) return corrupt("hello", "a tag is not 8 bytes");
+  std::vector<ContentTag> out(bytes.size() / sizeof(ContentTag));
+  if (out.size() > kMaxPendingTags) return corrupt("hello", "too many tags");
+  for (auto& tag : out) {
+    std::copy_n(bytes.begin(), tag.size(), tag.begin());
+    bytes.remove_prefix(tag.size());
+  }
+  return out;
+}
+
+Result<std::array<PendingTags, kLaneCount>> read_pending(const v1::Hello& hello) {
+  std::array<PendingTags, kLaneCount> out;
+  if (hello.pending().empty()) return out;
+  if (hello.pending_size() != static_cast<int>(kLaneCount))
+    return corrupt("hello", "not the tags of each lane");
+  for (std::size_t lane = 0; lane < kLaneCount; ++lane) {
+    TRY(out[lane].oldest, split_tags(hello.pending(static_cast<int>(lane)).oldest()));
+    TRY(out[lane].newest, split_tags(hello.pending(static_cast<int>(lane)).newest()));
+    const auto next = hello.next_seq(static_cast<int>(lane));
+    const auto oldest = hello.oldest_seq(static_cast<int>(lane));
+    const std::uint64_t kept = next > oldest ? next - oldest : 0;
+    if (out[lane].oldest.size() + out[lane].newest.size() > kept)
+      return corrupt("hello", "more tags than batches");
+  }
+  return out;
+}
+
+// Written as steps, so that order and gaps cannot be stated wrongly.
+void put_runs(std::uint64_t contiguous, const std::vector<Run>& runs, v1::Ack::Runs& out) {
+  std::uint64_t last = contiguous;
+  for (const auto& run : runs) {
+    if (out.steps_size() >= static_cast<int>(2 * kMaxAckRuns)) return;
+    out.add_steps(run.first - last);
+    out.add_steps(run.last - run.first);
+    last = run.last;
+  }
+}
+
+Result<std::vector<Run>> read_runs(std::uint64_t contiguous, const v1::Ack::Runs& in) {
+  if (in.steps_size() % 2 != 0 || in.steps_size() > static_cast<int>(2 * kMaxAckRuns))
+    return corrupt("ack", "half a run, or too many");
+  std::vector<Run> out;
+  std::uint64_t last = contiguous;
+  for (int i = 0; i < in.steps_size(); i += 2) {
+    if (in.steps(i) < 2 || in.steps(i) > UINT64_MAX - last) return corrupt("ack", "runs overlap");
+    const std::uint64_t first = last + in.steps(i);
+    if (in.steps(i + 1) > UINT64_MAX - first) return corrupt("ack", "a run without end");
+    last = first + in.steps(i + 1);
+    out.push_back({first, last});
+  }
+  return out;
+}
+
+Result<std::array<std::vector<Run>, kLaneCount>> read_all_runs(const Ack& ack, const v1::Ack& in) {
+  std::array<std::vector<Run>, kLaneCount> out;
+  if (in.runs().empty()) return out;
+  if (in.runs_size() != static_cast<int>(kLaneCount))
+    return corrupt("ack", "not the runs of each lane");
+  for (std::size_t lane = 0; lane < kLaneCount; ++lane) {
+    TRY(out[lane], read_runs(ack.contiguous[lane], in.runs(static_cast<int>(lane))));
+  }
+  return out;
+}
+
+Result<std::array<CommittedContent, kLaneCount>> read_newest(const v1::Ack& in) {
+  std::array<CommittedContent, kLaneCount> out;
+  if (in.newest().empty()) return out;
+  if (in.newest_size() != static_cast<int>(kLaneCount))
+    return corrupt("ack", "not the newest of each lane");
+  for (std::size_t lane = 0; lane < kLaneCount; ++lane) {
+    const auto& content = in.newest(static_cast<int>(lane));
+    out[lane].seq = content.seq();
+    TRY(out[lane].tag, read_eight(content.hash(), "ack"));
+    if ((out[lane].seq == 0) != (out[lane].tag == ContentTag{}))
+      return corrupt("ack", "a number without content, or content without a number");
+  }
+  return out;
+}
+
 }  // namespace
+
+SessionTag session_tag(const Nonce16& nonce) {
+  SessionTag tag{};
+  std::copy_n(nonce.begin(), tag.size(), tag.begin());
+  return tag;
+}
+
+ContentTag content_tag(std::string_view body) {
+  ContentTag tag{};
+  const auto hash = signing::sha256(body);
+  std::copy_n(hash.begin(), tag.size(), tag.begin());
+  if (tag == ContentTag{}) tag.back() = 1;
+  return tag;
+}
 
 std::string encode_header(const BatchHeader& header) {
   v1::BatchHeader out;
@@ -74,6 +200,11 @@ std::string encode_header(const BatchHeader& header) {
   out.set_first_ts_ms(header.first_ts_ms);
   out.set_last_ts_ms(header.last_ts_ms);
   out.set_codec(static_cast<v1::Codec>(header.codec));
+  if (header.origin) {
+    out.mutable_origin()->set_epoch(sixteen(header.origin->epoch.bytes));
+    out.mutable_origin()->set_seq(header.origin->seq);
+  }
+  if (header.session != SessionTag{}) out.set_session(std::string(text::as_text(header.session)));
   return out.SerializeAsString();
 }
 
@@ -86,13 +217,17 @@ Result<BatchHeader> decode_header(std::string_view bytes) {
   if (in.lane() < 0 || in.lane() >= static_cast<int>(kLaneCount))
     return corrupt(kWhat, "unknown lane");
   if (in.seq() == 0) return corrupt(kWhat, "sequence numbers count from 1");
-  if (in.codec() != v1::CODEC_ZSTD) return corrupt(kWhat, "unknown codec");
+  if (in.codec() != v1::CODEC_ZSTD && in.codec() != v1::CODEC_LOST)
+    return corrupt(kWhat, "unknown codec");
+  if (in.codec() == v1::CODEC_LOST && in.n() != 0) return corrupt(kWhat, "a loss with signals");
   header.lane = static_cast<Lane>(in.lane());
   header.seq = in.seq();
   header.n = in.n();
   header.first_ts_ms = in.first_ts_ms();
   header.last_ts_ms = in.last_ts_ms();
-  header.codec = Codec::kZstd;
+  header.codec = static_cast<Codec>(in.codec());
+  TRY(header.origin, read_origin(in));
+  TRY(header.session, read_eight(in.session(), kWhat));
   return header;
 }
 
@@ -118,6 +253,13 @@ std::string encode_hello(const Hello& hello) {
     auto& counter = *out.add_counters();
     counter.set_name(name);
     counter.set_value(value);
+  }
+  if (hello.pending != decltype(hello.pending){}) {
+    for (const auto& tags : hello.pending) {
+      auto& added = *out.add_pending();
+      added.set_oldest(join_tags(tags.oldest));
+      added.set_newest(join_tags(tags.newest));
+    }
   }
   return out.SerializeAsString();
 }
@@ -146,6 +288,7 @@ Result<Hello> decode_hello(std::string_view bytes) {
   hello.root_version = in.root_version();
   hello.policy_hash = in.policy_hash();
   TRY(hello.counters, read_counters(in));
+  TRY(hello.pending, read_pending(in));
   return hello;
 }
 
@@ -159,12 +302,24 @@ std::string encode_ack(const Ack& ack) {
   out.set_session_nonce(sixteen(ack.session_nonce));
   out.set_need_series(ack.need_series);
   out.set_need_inventory(ack.need_inventory);
+  if (ack.runs != decltype(ack.runs){}) {
+    for (std::size_t lane = 0; lane < kLaneCount; ++lane)
+      put_runs(ack.contiguous[lane], ack.runs[lane], *out.add_runs());
+  }
+  out.set_forked(ack.forked);
+  if (ack.newest != decltype(ack.newest){}) {
+    for (const auto& content : ack.newest) {
+      auto& added = *out.add_newest();
+      added.set_seq(content.seq);
+      if (content.seq != 0) added.set_hash(std::string(text::as_text(content.tag)));
+    }
+  }
   return out.SerializeAsString();
 }
 
 Result<Ack> decode_ack(std::string_view bytes) {
   constexpr std::string_view kWhat = "ack";
-  constexpr std::size_t kMaxAckBytes = 4096;  // At most about 200 today
+  constexpr std::size_t kMaxAckBytes = 8192;  // 64 runs of 4 lanes, 10 bytes a number, and the rest
   TRY(const auto in, parse_message<v1::Ack>(bytes, kMaxAckBytes, kWhat));
   Ack ack;
   TRY(ack.agent, read_agent(in.agent_id(), kWhat));
@@ -175,6 +330,9 @@ Result<Ack> decode_ack(std::string_view bytes) {
   TRY(ack.session_nonce, read_sixteen(in.session_nonce(), kWhat));
   ack.need_series = in.need_series();
   ack.need_inventory = in.need_inventory();
+  TRY(ack.runs, read_all_runs(ack, in));
+  ack.forked = in.forked();
+  TRY(ack.newest, read_newest(in));
   return ack;
 }
 

@@ -28,5 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (hello && !decode_hello(encode_hello(*hello))) std::abort();
   const auto ack = decode_ack(bytes);
   if (ack && !decode_ack(encode_ack(*ack))) std::abort();
+  const auto loss = decode_loss(bytes);
+  if (loss && decode_loss(encode_loss(*loss).value()).value() != *loss) std::abort();
   return 0;
 }

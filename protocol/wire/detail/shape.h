@@ -28,6 +28,7 @@ Result<std::size_t> structure_bytes(std::string_view message, const Shape& shape
 
 extern const Shape kControlShape;
 extern const Shape kHelloShape;
+extern const Shape kLossShape;
 extern const Shape kEnvelopeShape;
 extern const Shape kRootShape;
 

@@ -6,8 +6,10 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <string>
 
+#include "protocol/wire/batch_codec.h"
 #include "protocol/wire/messages.h"
 #include "protocol/wire/signals.h"
 
@@ -209,7 +211,23 @@ class Generator {
     for (auto& b : out) b = static_cast<std::uint8_t>(bits());
     return out;
   }
+  std::array<std::uint8_t, 8> eight() {
+    std::array<std::uint8_t, 8> out{};
+    for (auto& b : out) b = static_cast<std::uint8_t>(bits());
+    out[0] |= 1;
+    return out;
+  }
   wire::BatchHeader header() {
+    wire::BatchHeader out = plain_header();
+    if (coin()) out.origin = wire::BatchOrigin{{sixteen()}, 1 + (bits() >> below(60) >> 1)};
+    if (coin()) out.session = eight();
+    if (coin()) {
+      out.codec = wire::Codec::kLost;
+      out.n = 0;
+    }
+    return out;
+  }
+  wire::BatchHeader plain_header() {
     return {.agent = AgentId::parse("agent-" + std::to_string(below(1000))).value(),
             .epoch = {sixteen()},
             .lane = static_cast<wire::Lane>(below(4)),
@@ -217,7 +235,9 @@ class Generator {
             .n = number32(),
             .first_ts_ms = time_ms(),
             .last_ts_ms = -time_ms(),
-            .codec = wire::Codec::kZstd};
+            .codec = wire::Codec::kZstd,
+            .origin = {},
+            .session = {}};
   }
   std::array<std::uint64_t, wire::kLaneCount> lanes() {
     return {bits() >> below(64), bits() >> below(64), bits() >> below(64), bits() >> below(64)};
@@ -241,6 +261,24 @@ class Generator {
     out.root_version = number32();
     out.policy_hash = bytes();
     for (auto n = below(6); n > 0; --n) out.counters[bytes()] = -time_ms();
+    for (std::size_t lane = 0; lane < wire::kLaneCount && below(4) > 0; ++lane) {
+      const std::uint64_t kept = below(600);
+      out.oldest_seq[lane] = 1 + (bits() >> 1 >> below(60));
+      out.next_seq[lane] = out.oldest_seq[lane] + kept;
+      auto& tags = out.pending[lane];
+      tags.oldest.resize(std::min<std::uint64_t>(kept, wire::kMaxPendingTags));
+      tags.newest.resize(std::min<std::uint64_t>(kept - tags.oldest.size(), wire::kMaxPendingTags));
+      for (auto& tag : tags.oldest) tag = below(9) > 0 ? eight() : wire::ContentTag{};
+      for (auto& tag : tags.newest) tag = below(9) > 0 ? eight() : wire::ContentTag{};
+    }
+    return out;
+  }
+  wire::LossNotice loss() {
+    wire::LossNotice out;
+    out.reason = coin() ? wire::loss_reasons::kEvicted : wire::loss_reasons::kDamaged;
+    std::map<std::string, int> names;
+    for (auto n = below(6); n > 0; --n) names["log/" + bytes()];
+    for (const auto& [name, unused] : names) out.sources.push_back({name, bits(), bits()});
     return out;
   }
   wire::Ack ack() {
@@ -253,6 +291,17 @@ class Generator {
     out.session_nonce = sixteen();
     out.need_series = coin();
     out.need_inventory = coin();
+    for (std::size_t lane = 0; lane < wire::kLaneCount && coin(); ++lane) {
+      out.contiguous[lane] >>= 1;
+      std::uint64_t last = out.contiguous[lane];
+      for (auto n = below(wire::kMaxAckRuns + 1); n > 0; --n) {
+        const std::uint64_t first = last + 2 + (bits() >> 8 >> below(50));
+        last = first + (bits() >> 8 >> below(50));
+        out.runs[lane].push_back({first, last});
+      }
+      if (coin()) out.newest[lane] = {1 + (bits() >> 1), eight()};
+    }
+    out.forked = coin();
     return out;
   }
 
@@ -286,13 +335,14 @@ inline bool same(const wire::Hello& a, const wire::Hello& b) {
          a.inventory_digest == b.inventory_digest && a.next_seq == b.next_seq &&
          a.oldest_seq == b.oldest_seq && a.spool_bytes == b.spool_bytes &&
          a.command_seq == b.command_seq && a.root_version == b.root_version &&
-         a.policy_hash == b.policy_hash && a.counters == b.counters;
+         a.policy_hash == b.policy_hash && a.counters == b.counters && a.pending == b.pending;
 }
 inline bool same(const wire::Ack& a, const wire::Ack& b) {
   return a.agent == b.agent && a.epoch == b.epoch && a.contiguous == b.contiguous &&
          a.credit_bytes == b.credit_bytes && a.server_time_ms == b.server_time_ms &&
          a.session_nonce == b.session_nonce && a.need_series == b.need_series &&
-         a.need_inventory == b.need_inventory;
+         a.need_inventory == b.need_inventory && a.runs == b.runs && a.forked == b.forked &&
+         a.newest == b.newest;
 }
 
 // Every proper prefix, every single-bit flip, and the bytes themselves last.

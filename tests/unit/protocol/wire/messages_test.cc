@@ -42,6 +42,9 @@ TEST_CASE("the largest header stays far below its bound") {
   header.seq = UINT64_MAX;
   header.n = UINT32_MAX;
   header.first_ts_ms = header.last_ts_ms = INT64_MIN;
+  header.codec = Codec::kZstd;
+  header.origin = BatchOrigin{{{1, 2, 3}}, UINT64_MAX};
+  header.session.fill(0xFF);
   CHECK(encode_header(header).size() < kMaxHeaderBytes / 2);
   CHECK(decode_header(encode_header(header)).value() == header);
 }
