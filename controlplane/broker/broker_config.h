@@ -24,9 +24,9 @@ struct BrokerSettings {
   // Whom the broker runs as when root starts it; else it runs as the one who starts it.
   std::string user = "mosquitto";
   std::vector<std::string> ingest_names{"cp-ingest-0"};  // Common names of ingest workers
-  std::uint32_t max_inflight_messages = 100;             // To one subscriber: the ingest worker
-  std::uint32_t max_queued_messages = 1000;  // Beyond it messages are lost, and sent again later
-  std::uint32_t max_queued_bytes = 8U << 20;
+  std::uint32_t max_inflight_messages = 1000;            // To one subscriber: the ingest worker
+  std::uint32_t max_queued_messages = 20'000;            // A hello of every agent at once
+  std::uint32_t max_queued_bytes = 64U << 20;
   std::uint32_t max_keepalive_s = 120;
 };
 

@@ -27,8 +27,8 @@ TEST_CASE("the configuration says everything that must not be left to a default"
         "crlfile crl.pem", "acl_file acl", "require_certificate true",
         "use_identity_as_username true", "use_username_as_clientid true", "allow_anonymous false",
         "tls_version tlsv1.2", "persistence false", "log_dest stderr", "user observeai-cp",
-        "message_size_limit 1048576", "max_packet_size 1049600", "max_queued_messages 1000",
-        "max_queued_bytes 8388608", "max_keepalive 120"}) {
+        "message_size_limit 1048576", "max_packet_size 1049600", "max_queued_messages 20000",
+        "max_queued_bytes 67108864", "max_keepalive 120"}) {
     CAPTURE(line);
     CHECK(has_line(*config, line));
   }
