@@ -1,94 +1,108 @@
-// How fast one core reads, decodes and redacts container logs. Prints MiB of raw json-file per
-// second.
-//   logs_throughput [MiB]      (default 192; the file is written to a temporary folder first)
+// How fast one core takes container logs from their files into the spool, and where the time goes: each
+// line of the table adds a step to the one before it.
+//   logs_throughput [MiB] [access|mix]     (default 192 MiB of both; written to a temporary folder first)
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <fstream>
 #include <string>
 
+#include "agent/app/outbox.h"
 #include "agent/logs/docker_json_line.h"
 #include "agent/logs/log_collector.h"
 #include "agent/logs/redactor.h"
 #include "protocol/base/clock.h"
+#include "protocol/wire/batch_codec.h"
+#include "tests/bench/log_lines.h"
 #include "tests/support/temp_dir.h"
 
 namespace {
 
 using namespace observeai;
 
-// An ordinary access log line, 256 bytes as a json-file entry.
-std::string entry(std::size_t n) {
-  std::string text =
-      "10.1." + std::to_string(n % 200) + "." + std::to_string(n % 250) +
-      " - - [21/Nov/2026:07:45:00 +0000] GET /api/v1/orders/" + std::to_string(n % 1'000'000) +
-      "?page=3 HTTP/1.1 200 5123 service=checkout latency_ms=" + std::to_string(n % 977);
-  std::string line = R"({"log":")" + text;
-  const std::string rest = R"(\n","stream":"stdout","time":"2026-11-21T07:45:00.123456789Z"})";
-  while (line.size() + rest.size() < 255) line.push_back(static_cast<char>('a' + line.size() % 26));
-  return line + rest + "\n";
+constexpr std::size_t kReadBytes = 256U << 10;  // As the agent's loop asks for
+
+// CPU time of the process and time on the wall since it was made.
+class Stopwatch {
+ public:
+  void report(const char* what, double bytes) const {
+    const auto wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin_);
+    const double mib = bytes / (1 << 20);
+    std::printf("  %-46s %7.0f MiB per CPU second %7.0f MiB/s\n", what, mib / (cpu() - cpu_begin_),
+                mib / wall.count());
+  }
+
+ private:
+  static double cpu() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+  double cpu_begin_ = cpu();
+};
+
+template <class F>
+void for_each_line(const std::string& block, const F& f) {
+  for (std::size_t at = 0; at < block.size();) {
+    const auto end = block.find('\n', at);
+    f(std::string_view(block).substr(at, end - at));
+    at = end + 1;
+  }
 }
 
-double cpu_seconds() {
-  return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
-}
-
-void report(const char* what, double bytes, double seconds) {
-  std::printf("%-44s %8.0f MiB/s\n", what, bytes / (1 << 20) / seconds);
-}
-
-void bench_functions() {
+// Decoding and redaction alone, on lines in memory.
+void bench_functions(bench::Lines kind) {
+  constexpr int kRounds = 8;
   std::string block;
-  for (std::size_t n = 0; block.size() < (8U << 20); ++n) block += entry(n);
+  for (std::size_t n = 0; block.size() < (8U << 20); ++n) bench::append_entry(kind, n, block);
+  const double bytes = kRounds * static_cast<double>(block.size());
   const agent::Redactor redactor;
   std::string scratch;
   std::string out;
+  std::string texts;
   std::size_t sum = 0;
-  for (const bool redact : {false, true}) {
-    const auto begin = cpu_seconds();
-    for (int round = 0; round < 8; ++round) {
-      for (std::size_t at = 0; at < block.size();) {
-        const auto end = block.find('\n', at);
-        const auto line = std::string_view(block).substr(at, end - at);
-        const auto decoded = agent::decode_docker_json_line(line, scratch);
-        if (redact && redactor.redact(decoded.text, out)) ++sum;
-        sum += decoded.text.size();
-        at = end + 1;
-      }
-    }
-    report(redact ? "decode + redact (in memory)" : "decode (in memory)",
-           8.0 * static_cast<double>(block.size()), cpu_seconds() - begin);
+  const Stopwatch decoding;
+  for (int round = 0; round < kRounds; ++round) {
+    for_each_line(block, [&](std::string_view line) {
+      sum += agent::decode_docker_json_line(line, scratch).text.size();
+    });
   }
-  const auto begin = cpu_seconds();
-  for (int round = 0; round < 8; ++round) {
-    for (std::size_t at = 0; at + 160 < block.size(); at += 160) {
-      if (redactor.redact(std::string_view(block).substr(at, 160), out)) ++sum;
-    }
+  decoding.report("decode (in memory)", bytes);
+  for_each_line(block, [&](std::string_view line) {
+    texts += agent::decode_docker_json_line(line, scratch).text;
+    texts += '\n';
+  });
+  const Stopwatch redacting;
+  for (int round = 0; round < kRounds; ++round) {
+    for_each_line(texts, [&](std::string_view text) { sum += redactor.redact(text, out) ? 1 : 0; });
   }
-  report("redact clean text (160-byte texts)", 8.0 * static_cast<double>(block.size()),
-         cpu_seconds() - begin);
+  redacting.report("redact (in memory, of decoded text)",
+                   kRounds * static_cast<double>(texts.size()));
   if (sum == 0) std::printf("nothing was read\n");
 }
 
-}  // namespace
+enum class Through { kCollector, kCodec, kSpool };
 
-int main(int argc, char** argv) {
-  const std::size_t mib = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 192;
-  bench_functions();
-  const test::TempDir dir;
-  const auto path = dir / "container-json.log";
-  std::uint64_t size = 0;
-  {
-    std::ofstream file(path, std::ios::binary);
-    for (std::size_t n = 0; size < mib << 20; ++n) {
-      const auto line = entry(n);
-      file << line;
-      size += line.size();
-    }
+agent::LogCommit to_commit(agent::LogRead read) {
+  agent::LogCommit commit;
+  commit.records = std::move(read.records);
+  commit.checkpoints = std::move(read.checkpoints);
+  for (const auto& counts : read.counts) {
+    commit.deltas.push_back({counts.source, counts.records_read, counts.bytes_read, {}, {}});
   }
+  return commit;
+}
+
+// True: every line arrived.
+bool bench_pipeline(const std::string& path, std::uint64_t size, std::uint64_t lines,
+                    Through through, const char* what) {
+  const test::TempDir dir;
   const SystemClock clock;
+  auto spool =
+      agent::Spool::open(dir.path(), {.max_bytes = 4ULL << 30, .min_free_bytes = 0}, clock);
+  if (!spool) return std::printf("%s\n", spool.error().message().c_str()) < 0;
+  auto outbox = agent::Outbox::create(**spool, clock, [] {});
+  if (!outbox) return std::printf("%s\n", outbox.error().message().c_str()) < 0;
   agent::LogCollector collector(clock);
   agent::ObservedContainer container;
   container.facts.id = std::string(64, 'a');
@@ -96,14 +110,59 @@ int main(int argc, char** argv) {
   container.log_path = path;
   collector.set_containers(std::span(&container, 1));
   std::uint64_t records = 0;
-  const auto begin = cpu_seconds();
+  std::uint64_t packed = 0;
+  const Stopwatch stopwatch;
   do {
-    const auto read = collector.read(1 << 20);
+    auto read = collector.read(kReadBytes);
     records += read.records.size();
+    if (through == Through::kCodec && !read.records.empty()) {
+      const auto body = wire::encode_logs({std::move(read.records)});
+      packed += body ? body->size() : 0;
+    }
+    if (through == Through::kSpool && !outbox->commit_logs(to_commit(std::move(read)))) break;
     collector.committed();
   } while (collector.more());
-  report("LogCollector: read + decode + redact", static_cast<double>(size), cpu_seconds() - begin);
-  std::printf("%llu records of %llu bytes\n", static_cast<unsigned long long>(records),
-              static_cast<unsigned long long>(size));
-  return records * 256 == size ? 0 : 1;
+  stopwatch.report(what, static_cast<double>(size));
+  if (packed > 0) {
+    std::printf("  %-46s %7.1f times smaller\n", "",
+                static_cast<double>(size) / static_cast<double>(packed));
+  }
+  return records == lines;
+}
+
+bool measure(bench::Lines kind, std::size_t mib) {
+  const test::TempDir dir;
+  const auto path = dir / "container-json.log";
+  std::uint64_t size = 0;
+  std::uint64_t lines = 0;
+  {
+    std::ofstream file(path, std::ios::binary);
+    for (std::string line; size < mib << 20; ++lines) {
+      line.clear();
+      bench::append_entry(kind, lines, line);
+      file << line;
+      size += line.size();
+    }
+  }
+  std::printf("%s: %llu lines of %.0f bytes as json-file\n",
+              kind == bench::Lines::kAccess ? "access" : "mix",
+              static_cast<unsigned long long>(lines),
+              static_cast<double>(size) / static_cast<double>(lines));
+  bench_functions(kind);
+  return bench_pipeline(path, size, lines, Through::kCollector,
+                        "collector: read, decode, redact") &&
+         bench_pipeline(path, size, lines, Through::kCodec, "+ encode, zstd") &&
+         bench_pipeline(path, size, lines, Through::kSpool, "+ ledger, spool with fsync");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::size_t mib = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 192;
+  const std::string only = argc > 2 ? argv[2] : "";
+  bool whole = true;
+  if (only != "mix") whole = measure(bench::Lines::kAccess, mib) && whole;
+  if (only != "access") whole = measure(bench::Lines::kMix, mib) && whole;
+  if (!whole) std::printf("lines are missing\n");
+  return whole ? 0 : 1;
 }
