@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <ctime>
 #include <string>
+#include <string_view>
 
 namespace observeai::bench {
 
@@ -20,19 +22,25 @@ inline std::uint64_t mixed(std::uint64_t n, std::uint64_t salt) {
   return z ^ z >> 31;
 }
 
-// One line as Docker's json-file driver writes it, with its newline.
-inline void append_json_file(const std::string& text, std::uint64_t n, std::string& out) {
+// One line as Docker's json-file driver writes it, with its newline, at `time_ns`.
+inline void append_json_file(std::string_view text, std::uint64_t n, std::int64_t time_ns,
+                             std::string& out) {
   out += R"({"log":")";
   for (const char c : text) {
     if (c == '"' || c == '\\') out.push_back('\\');
-    out.push_back(c);
+    if (c == '\t') out += "\\t";
+    if (c != '\t') out.push_back(c);
   }
-  char time[96];
-  std::snprintf(time, sizeof time, R"(\n","stream":"%s","time":"2026-11-21T07:%02u:%02u.%09uZ"})",
-                n % 16 == 0 ? "stderr" : "stdout", static_cast<unsigned>(n / 60'000 % 60),
-                static_cast<unsigned>(n / 1'000 % 60),
-                static_cast<unsigned>(n % 1'000 * 1'000'000 + mixed(n, 9) % 1'000'000));
-  out += time;
+  const std::time_t seconds = time_ns / 1'000'000'000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char day[32];
+  std::strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts);
+  char rest[96];
+  std::snprintf(rest, sizeof rest, R"(\n","stream":"%s","time":"%s.%09uZ"})",
+                n % 16 == 0 ? "stderr" : "stdout", day,
+                static_cast<unsigned>(time_ns % 1'000'000'000));
+  out += rest;
   out += '\n';
 }
 
@@ -84,9 +92,8 @@ inline std::string mixed_text(std::uint64_t n) {
   }
 }
 
-inline void append_entry(Lines kind, std::uint64_t n, std::string& out) {
-  if (kind == Lines::kMix) return append_json_file(mixed_text(n), n, out);
-  constexpr std::size_t kTextBytes = 256 - 71;  // What the driver adds to an ordinary line
+inline std::string access_text(std::uint64_t n) {
+  constexpr std::size_t kTextBytes = 256 - 71;  // The rest is what the driver adds
   std::string text =
       "10.1." + std::to_string(n % 200) + "." + std::to_string(n % 250) +
       " - - [21/Nov/2026:07:45:00 +0000] GET /api/v1/orders/" +
@@ -94,7 +101,28 @@ inline void append_entry(Lines kind, std::uint64_t n, std::string& out) {
       "?page=3 HTTP/1.1 200 5123 service=checkout latency_ms=" + std::to_string(mixed(n, 2) % 977) +
       " id=" + hex(mixed(n, 3));
   while (text.size() < kTextBytes) text.push_back(static_cast<char>('a' + text.size() % 26));
-  append_json_file(text, n, out);
+  return text;
+}
+
+inline std::string text_of(Lines kind, std::uint64_t n) {
+  return kind == Lines::kMix ? mixed_text(n) : access_text(n);
+}
+
+// The n-th line, a millisecond and a bit after the one before.
+inline void append_entry(Lines kind, std::uint64_t n, std::string& out) {
+  constexpr std::int64_t kBegin = 1'795'247'100'000'000'000;
+  append_json_file(text_of(kind, n), n,
+                   kBegin + static_cast<std::int64_t>(n * 1'000'000 + mixed(n, 9) % 1'000'000),
+                   out);
+}
+
+// The same with "<source> <n> " before it, written now.
+inline void append_numbered_entry(Lines kind, const std::string& source, std::uint64_t n,
+                                  std::string& out) {
+  std::timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  append_json_file(source + " " + std::to_string(n) + " " + text_of(kind, n), n,
+                   std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec, out);
 }
 
 }  // namespace observeai::bench
