@@ -31,6 +31,16 @@ std::vector<pki::BrokerAddress> brokers_of(const Identity& identity) {
   return brokers;
 }
 
+LogCollectorOptions log_options(const AgentConfig& config) {
+  LogCollectorOptions options;
+  options.join_traces = config.logs_join_traces;
+  options.files.plain = config.logs_files;
+  options.files.exclude = config.logs_exclude;
+  options.files.read_existing = config.logs_read_existing;
+  options.files.cri = config.logs_pods;
+  return options;
+}
+
 class Program final : public Agent, public UplinkEvents {
  public:
   Program(const AgentConfig& config, IdentityStore store, Identity identity)
@@ -141,7 +151,7 @@ Result<void> Program::build_uplink() {
 
 Result<void> Program::build_collectors() {
   const auto redact_text = [](std::string_view text) { return redact(text); };
-  collector_ = std::make_unique<LogCollector>(clock_);
+  collector_ = std::make_unique<LogCollector>(clock_, log_options(config_));
   if (config_.logs_enabled) {
     TRY(const auto checkpoints, spool_->checkpoints());
     collector_->restore(checkpoints);

@@ -24,10 +24,19 @@ void describe(AgentConfig& c, config::Schema& schema) {
   schema.section("docker", "containers");
   schema.field("enabled", c.docker_enabled, "watch the Docker Engine");
   schema.field("socket", c.docker_socket, config::not_empty, "its unix socket");
-  schema.section("logs", "container logs");
+  schema.section("logs", "logs of containers, pods and files");
   schema.field("enabled", c.logs_enabled, "collect them");
   schema.field("flush", c.logs_flush, milliseconds(20), milliseconds(10'000),
                "a line waits at most this long before it is committed");
+  schema.field("join_traces", c.logs_join_traces,
+               "a stack trace of many lines becomes one record (Java, Python, Go, Node, C++)");
+  schema.field("files", c.logs_files,
+               "log files to follow, such as \"/var/log/*.log\": absolute patterns with * ? [ ]");
+  schema.field("exclude", c.logs_exclude,
+               "files not to follow: patterns of paths or, without /, of names");
+  schema.field("read_existing", c.logs_read_existing,
+               "read files from their beginning that are older than the first look for them");
+  schema.field("pods", c.logs_pods, "logs in the kubelet's format, followed where they exist");
   schema.section("spool", "the queue on disk");
   schema.field("max_mib", c.spool_max_mib, 16, 1U << 20, "quota; full means: stop reading logs");
   schema.field("min_free_mib", c.spool_min_free_mib, 1, 1U << 20,
@@ -45,6 +54,13 @@ Result<AgentConfig> load_agent_config(const std::string& path, bool must_exist) 
     return text.error();
   }
   TRY_VOID(config::read_toml(*text, path, config));
+  for (const auto* patterns : {&config.logs_files, &config.logs_pods}) {
+    for (const auto& pattern : *patterns) {
+      if (pattern.starts_with('/') && pattern.find('\n') == std::string::npos) continue;
+      return Error(Errc::kInvalid, path + ": logs.files and logs.pods hold absolute paths, not \"" +
+                                       pattern + "\"");
+    }
+  }
   return config;
 }
 

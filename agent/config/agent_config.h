@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "protocol/base/result.h"
 #include "protocol/config/config_schema.h"
@@ -23,6 +24,11 @@ struct AgentConfig {
 
   bool logs_enabled = true;
   std::chrono::milliseconds logs_flush{200};  // A line waits at most this long for company
+  bool logs_join_traces = true;
+  std::vector<std::string> logs_files;
+  std::vector<std::string> logs_exclude;
+  bool logs_read_existing = false;
+  std::vector<std::string> logs_pods{"/var/log/pods/*/*/*.log"};
 
   std::uint64_t spool_max_mib = 1024;
   std::uint64_t spool_min_free_mib = 64;

@@ -28,7 +28,6 @@
 
 namespace observeai::agent {
 
-inline constexpr std::size_t kLogStreams = 3;  // stdout, stderr, and entries that did not parse
 inline constexpr std::size_t kMaxCheckpointBytes = 64U << 10;
 // Rotation deletes the oldest file first: the newest of these that is still on disk tells that all
 // older ones were read. More than one are only needed when newer ones were removed by hand.

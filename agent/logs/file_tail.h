@@ -23,9 +23,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
+#include "agent/logs/log_content.h"
 #include "protocol/base/result.h"
 
 namespace observeai::agent {
@@ -33,22 +33,6 @@ namespace observeai::agent {
 // Of the first line count its first kHeadBytes and its last kTailBytes, where the time stands.
 inline constexpr std::size_t kHeadBytes = 256;
 inline constexpr std::size_t kTailBytes = 64;
-// Rotated siblings looked at for one log; Docker's max-file is rarely above 10.
-inline constexpr std::size_t kMaxSiblings = 128;
-
-class UniqueFd {
- public:
-  UniqueFd() = default;
-  explicit UniqueFd(int fd) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  UniqueFd& operator=(UniqueFd&& other) noexcept;
-  ~UniqueFd();
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_ = -1;
-};
 
 struct FileKey {
   std::uint64_t device = 0;
@@ -89,24 +73,21 @@ Verdict decide(const FilePrint& print, const Observation& observed);
 // kNotFound, kDenied, kUnavailable.
 Result<FileFacts> stat_file(const std::string& path);
 Result<FileFacts> stat_file(int fd);
-Observation observe(int fd, const FileFacts& facts, const FilePrint& print);
+// Of compressed content the size is known up to print.extent only.
+Observation observe(const LogContent& content, const FileFacts& facts, const FilePrint& print);
 
-// `path` and its rotated siblings path.1, path.2 … (uncompressed), opened. Oldest first, the live
-// file last; a consistent picture: no rename happened while it was taken.
+// A file found on disk (log_siblings.h), opened.
 struct SeenFile {
-  UniqueFd fd;
+  LogContent content;
   FileFacts facts;
   std::string path;
-  unsigned rotation = 0;  // 0 = the live file
+  bool live = true;  // Not a rotated one
 };
-// kTimeout when names keep moving (try again), kNotFound without the folder, kDenied, kUnavailable.
-// Empty when none of the files is there.
-Result<std::vector<SeenFile>> open_siblings(const std::string& path);
 
 Verdict decide(const FilePrint& print, const SeenFile& seen);
 
 // Does the other file begin with all that the first one holds, and is that not nothing?
-bool is_beginning_of(int fd, int other_fd);
+bool is_beginning_of(const LogContent& content, const LogContent& other);
 
 class TailFile {
  public:
@@ -136,10 +117,12 @@ class TailFile {
   std::uint64_t number() const { return number_; }
   const FileKey& key() const { return key_; }
   const std::string& path() const { return path_; }
-  int fd() const { return fd_.get(); }
+  const LogContent& content() const { return content_; }
   std::uint64_t extent() const { return extent_; }
   FilePrint print() const;
-  Result<FileFacts> facts() const { return stat_file(fd_.get()); }
+  Result<FileFacts> facts() const { return stat_file(content_.fd()); }
+  // Bytes in it; at least what was read when it is compressed, and 0 when it cannot be looked at.
+  std::uint64_t size() const;
 
   bool truncation_reported = false;  // This is a copy, and that its original was truncated is known
   unsigned ends_seen = 0;            // Reads that met the end since the last data
@@ -148,7 +131,7 @@ class TailFile {
  private:
   void add_to_head(std::string_view fresh);
 
-  UniqueFd fd_;
+  LogContent content_;
   FileKey key_;
   std::string path_;
   std::uint64_t number_ = 0;

@@ -24,8 +24,12 @@ void LineAssembler::append(const LinePiece& piece) {
 
 std::optional<AssembledLine> LineAssembler::add(const LinePiece& piece, std::string& backing) {
   if (!open_ && piece.complete) {
-    return AssembledLine{piece.text.substr(0, kMaxLineBytes + kRedactionMargin), piece.ts_ns,
-                         length_flag(piece.text.size()), piece.text.size(), piece.raw_bytes};
+    return AssembledLine{piece.text.substr(0, kMaxLineBytes + kRedactionMargin),
+                         piece.ts_ns,
+                         length_flag(piece.text.size()),
+                         piece.text.size(),
+                         piece.raw_bytes,
+                         piece.at};
   }
   if (!open_) {
     open_ = true;
@@ -45,7 +49,8 @@ std::optional<AssembledLine> LineAssembler::flush(std::string& backing) {
 
 AssembledLine LineAssembler::close(std::uint32_t flags, std::string& backing) {
   backing = std::exchange(text_, {});
-  AssembledLine line{backing, ts_ns_, flags | length_flag(line_bytes_), line_bytes_, raw_bytes_};
+  AssembledLine line{backing,     ts_ns_,     flags | length_flag(line_bytes_),
+                     line_bytes_, raw_bytes_, first_};
   reset();
   return line;
 }

@@ -12,6 +12,8 @@
 
 namespace observeai::agent {
 
+inline constexpr std::size_t kLogStreams = 3;  // stdout, stderr, and all that is neither
+
 // What a record carries at most; the rest of a longer line is counted, not kept.
 inline constexpr std::size_t kMaxLineBytes = 1U << 20;
 // Kept beyond the cap until redaction is done, so that a secret cut by it is still recognised.
@@ -41,6 +43,7 @@ struct AssembledLine {
   std::uint32_t flags = 0;       // kTruncated, kUnterminated
   std::uint64_t line_bytes = 0;  // Full length
   std::uint64_t raw_bytes = 0;   // Of all its entries
+  LogPosition at;                // Of the first piece
 };
 
 class LineAssembler {

@@ -34,11 +34,6 @@ std::size_t index_of(const std::vector<SeenFile>& seen, const FileKey& key) {
   return found == seen.end() ? kNowhere : static_cast<std::size_t>(found - seen.begin());
 }
 
-std::uint64_t size_of(const TailFile& file) {
-  const auto facts = file.facts();
-  return facts ? facts->size : 0;
-}
-
 }  // namespace
 
 LogNote truncated_note(const std::string& path, std::uint64_t extent, bool copy_found) {
@@ -141,7 +136,11 @@ void LogChain::recover(const Missing& missing, std::vector<SeenFile>& seen, LogN
                               : gap_note(missing.path, print));
     return;
   }
-  const bool itself = seen[found].facts.key == print.key && seen[found].facts.size >= print.extent;
+  const bool compressed = seen[found].content.compressed();
+  // Compressing a rotated file is no loss; only the file itself, cut and still there, tells of one.
+  const bool itself =
+      compressed ? index_of(seen, print.key) == kNowhere || seen[found].facts.key == print.key
+                 : seen[found].facts.key == print.key && seen[found].facts.size >= print.extent;
   const auto place = std::find_if(files_.begin(), files_.end(), [&](const TailFile& file) {
     return file.number() > missing.number;
   });
@@ -153,14 +152,14 @@ void LogChain::recover(const Missing& missing, std::vector<SeenFile>& seen, LogN
 
 // Where `print` can be read on: in the newest file that holds all of it; else in the oldest one
 // that ends before and was not read otherwise.
-std::size_t LogChain::find_content(const std::vector<SeenFile>& seen,
-                                   const FilePrint& print) const {
+std::size_t LogChain::find_content(const std::vector<SeenFile>& seen, const FilePrint& print) {
   std::size_t begins = kNowhere;
   for (auto i = seen.size(); i-- > 0;) {
-    if (!seen[i].fd || touched(seen[i].facts.key)) continue;
+    if (!seen[i].content || touched(seen[i].facts.key)) continue;
     const auto verdict = decide(print, seen[i]);
     if (verdict == Verdict::kHolds) return i;
-    if (verdict == Verdict::kBegins && !was_read(seen[i])) begins = i;
+    const bool may_be_copy = unique_heads_ || (!seen[i].live && seen[i].facts.key != print.key);
+    if (verdict == Verdict::kBegins && may_be_copy && !was_read(seen[i])) begins = i;
   }
   return begins;
 }
@@ -171,9 +170,20 @@ bool LogChain::touched(const FileKey& key) const {
 }
 
 // Only rotated files are known by their content: the live one may have been written anew.
-bool LogChain::was_read(const SeenFile& file) const {
-  if (!file.fd || touched(file.facts.key)) return true;  // Without fd: just taken
-  if (file.rotation == 0) return false;
+bool LogChain::was_read(const SeenFile& file) {
+  if (!file.content || touched(file.facts.key)) return true;  // Without content: just taken
+  if (file.live) return false;
+  const auto known = std::find(read_compressed_.begin(), read_compressed_.end(), file.facts.key);
+  if (file.content.compressed() && known != read_compressed_.end()) return true;
+  if (!holds_what_was_read(file)) return false;
+  if (file.content.compressed()) {
+    read_compressed_.push_back(file.facts.key);
+    if (read_compressed_.size() > kMaxReadBefore) read_compressed_.erase(read_compressed_.begin());
+  }
+  return true;
+}
+
+bool LogChain::holds_what_was_read(const SeenFile& file) const {
   const auto holds = [&](const FilePrint& print) { return decide(print, file) == Verdict::kHolds; };
   return std::any_of(read_before_.begin(), read_before_.end(), holds) ||
          std::any_of(files_.begin(), files_.end(), [&](const TailFile& touched_file) {
@@ -181,7 +191,7 @@ bool LogChain::was_read(const SeenFile& file) const {
          });
 }
 
-std::size_t LogChain::first_unread(const std::vector<SeenFile>& seen) const {
+std::size_t LogChain::first_unread(const std::vector<SeenFile>& seen) {
   auto first = seen.size();
   while (first > 0 && !was_read(seen[first - 1])) --first;
   return first;
@@ -198,7 +208,7 @@ void LogChain::place(std::vector<SeenFile> seen, std::vector<TailFile> waiting, 
       next.push_back(std::move(file));
     } else if (index >= first) {
       named[index] = std::move(file);
-    } else if (const auto size = size_of(file); size > 0 && seen[index].fd) {
+    } else if (const auto size = file.size(); size > 0 && seen[index].content) {
       notes.push_back(misplaced_note(file, size));
     }
   }
@@ -214,7 +224,7 @@ void LogChain::append_waiting(std::vector<TailFile> waiting) {
   for (std::size_t i = 0; i < waiting.size(); ++i) {
     auto& file = waiting[i];
     const bool last = i + 1 == waiting.size();
-    if (!last && (size_of(file) == 0 || is_beginning_of(file.fd(), waiting[i + 1].fd()))) {
+    if (!last && (file.size() == 0 || is_copy_in_the_making(file, waiting[i + 1]))) {
       passed_over_ = true;
       continue;
     }
@@ -222,6 +232,13 @@ void LogChain::append_waiting(std::vector<TailFile> waiting) {
     previous = file.number();
     files_.push_back(std::move(file));
   }
+}
+
+bool LogChain::is_copy_in_the_making(const TailFile& file, const TailFile& next) const {
+  if (file.content().compressed()) return false;
+  const bool born_before = file.key().birth_ns != 0 && file.key().birth_ns < next.key().birth_ns;
+  if (!unique_heads_ && born_before) return false;  // Logs that begin with the same banner
+  return is_beginning_of(file.content(), next.content());
 }
 
 bool LogChain::begin(std::uint64_t number) {
@@ -245,7 +262,7 @@ void LogChain::prune(const LogPosition& committed, std::uint64_t& late_bytes) {
     const auto& file = files_.front();
     if (file.touched()) {
       remember(file.print());
-      const auto size = size_of(file);
+      const auto size = file.size();
       if (size > file.extent()) late_bytes += size - file.extent();
     }
     files_.erase(files_.begin());

@@ -48,6 +48,10 @@ LogNote truncated_note(const std::string& path, std::uint64_t extent, bool copy_
 
 class LogChain {
  public:
+  // `unique_heads`: no two logs begin alike, for every line carries its time. Else only a rotated
+  // file counts as a copy of the live one, and a live file that got shorter is read anew.
+  explicit LogChain(bool unique_heads = true) : unique_heads_(unique_heads) {}
+
   bool empty() const { return files_.empty(); }
   std::size_t size() const { return files_.size(); }
   std::vector<TailFile>& files() { return files_; }
@@ -88,16 +92,20 @@ class LogChain {
 
   std::vector<Missing> take_truncated(std::vector<TailFile>& waiting);
   void recover(const Missing& missing, std::vector<SeenFile>& seen, LogNotes& notes);
-  std::size_t find_content(const std::vector<SeenFile>& seen, const FilePrint& print) const;
+  std::size_t find_content(const std::vector<SeenFile>& seen, const FilePrint& print);
+  bool is_copy_in_the_making(const TailFile& file, const TailFile& next) const;
   bool touched(const FileKey& key) const;
-  bool was_read(const SeenFile& file) const;
-  std::size_t first_unread(const std::vector<SeenFile>& seen) const;
+  bool was_read(const SeenFile& file);
+  bool holds_what_was_read(const SeenFile& file) const;
+  std::size_t first_unread(const std::vector<SeenFile>& seen);
   void place(std::vector<SeenFile> seen, std::vector<TailFile> waiting, LogNotes& notes);
   void append_waiting(std::vector<TailFile> waiting);
   void remember(const FilePrint& print);
 
+  bool unique_heads_;
   std::vector<TailFile> files_;
   std::vector<FilePrint> read_before_;
+  std::vector<FileKey> read_compressed_;  // Decoding them once to know them is enough
   std::set<std::uint64_t> lost_;  // Numbers of touched files whose content was not found again
   std::uint64_t last_number_ = 0;
   bool passed_over_ = false;

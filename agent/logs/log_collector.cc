@@ -6,9 +6,8 @@
 namespace observeai::agent {
 namespace {
 
-constexpr std::string_view kSourcePrefix = "log/container/";
-// What one source may read before the next one has its turn.
-constexpr std::size_t kSliceBytes = 128U << 10;
+constexpr std::string_view kContainerPrefix = "log/container/";
+constexpr std::string_view kLogPrefix = "log/";  // Other sources are not this collector's
 
 std::string folder_of(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -29,59 +28,147 @@ bool is_running(const std::string& state) {
 }  // namespace
 
 LogCollector::LogCollector(const Clock& clock, LogCollectorOptions options)
-    : clock_(clock), options_(options) {}
+    : clock_(clock), options_(std::move(options)), files_(options_.files) {}
 
-LogCollector::Followed& LogCollector::follow(const std::string& container_id) {
-  auto& followed = sources_[std::string(kSourcePrefix) + container_id];
-  if (!followed.source) {
-    followed.source =
-        std::make_unique<LogSource>(container_id, clock_, redactor_, options_.idle_flush);
-  }
+LogSourceSpec LogCollector::container_spec(const std::string& container_id) const {
+  return {std::string(kContainerPrefix) + container_id, container_target(container_id),
+          LogFormat::kDockerJson, options_.join_traces, options_.idle_flush};
+}
+
+LogSourceSpec LogCollector::file_spec(const std::string& path, LogFormat format) const {
+  return {log_source_name(path, format), log_target(path, format), format, options_.join_traces,
+          options_.idle_flush};
+}
+
+std::optional<LogSourceSpec> LogCollector::spec_of(const std::string& source) const {
+  if (source.starts_with(kContainerPrefix))
+    return container_spec(source.substr(kContainerPrefix.size()));
+  if (const auto file = parse_log_source_name(source)) return file_spec(file->path, file->format);
+  return std::nullopt;
+}
+
+LogCollector::Followed& LogCollector::follow(LogSourceSpec spec) {
+  auto& followed = sources_[spec.name];
+  if (!followed.source)
+    followed.source = std::make_unique<LogSource>(std::move(spec), clock_, redactor_);
   return followed;
 }
 
+void LogCollector::forget_invalid(const std::string& source, const std::string& why) {
+  ++invalid_checkpoints_;
+  events_.push_back({clock_.unix_ms(),
+                     "logs.checkpoint_invalid",
+                     wire::kHostTarget,
+                     wire::Severity::kError,
+                     "the place read to in " + source + " is not readable (" + why +
+                         "); it is read from its oldest file, lines may come twice",
+                     {{"source", source}}});
+}
+
 void LogCollector::restore(std::span<const SourceCheckpoint> checkpoints) {
-  for (const auto& checkpoint : checkpoints) {
-    auto state = parse_checkpoint(checkpoint.state);
-    const bool known = checkpoint.source.starts_with(kSourcePrefix);
-    if (state && known) {
-      auto& followed = follow(checkpoint.source.substr(kSourcePrefix.size()));
-      followed.source->restore(std::move(*state));
-      add_watch(followed);
-      followed.source->refresh(false);
+  for (const auto& [source, text] : checkpoints) {
+    if (!source.starts_with(kLogPrefix)) continue;
+    if (source == kLogFilesSource) {
+      if (const auto restored = files_.restore(text); !restored)
+        forget_invalid(source, restored.error().message());
       continue;
     }
-    ++invalid_checkpoints_;
-    events_.push_back({clock_.unix_ms(),
-                       "logs.checkpoint_invalid",
-                       wire::kHostTarget,
-                       wire::Severity::kError,
-                       "the place read to in " + checkpoint.source + " is not readable (" +
-                           (state ? "unknown kind of source" : state.error().message()) +
-                           "); it is read from its oldest file, lines may come twice",
-                       {{"source", checkpoint.source}}});
+    auto spec = spec_of(source);
+    auto state = parse_checkpoint(text);
+    if (!spec || !state) {
+      forget_invalid(source, spec ? state.error().message() : "unknown kind of source");
+      continue;
+    }
+    auto& followed = follow(std::move(*spec));
+    followed.source->restore(std::move(*state));
+    add_watch(followed);
+    followed.source->refresh(false);
   }
+}
+
+// The watch first: what happens after the look is then seen.
+void LogCollector::list(Followed& followed, const std::string& path, bool running) {
+  auto& source = *followed.source;
+  if (source.path() != path) drop_watch(followed);
+  source.follow(path, running);
+  add_watch(followed);
+  source.refresh(false);
+  source.wake();
+}
+
+void LogCollector::note_not_followed(const ObservedContainer& container) {
+  const auto& driver = container.facts.log_driver;
+  if (driver.empty() || driver == "json-file") return;
+  if (!not_followed_.insert(container.facts.id).second) return;
+  const std::string what = driver == "none" ? "keeps no lines"
+                           : driver == "journald"
+                               ? "keeps its lines in the journal of the host"
+                               : "keeps them where they are not collected from; json-file is";
+  events_.push_back({clock_.unix_ms(),
+                     "logs.not_followed",
+                     container_target(container.facts.id),
+                     wire::Severity::kInfo,
+                     "the log driver \"" + driver + "\" of " + container.facts.name + " " + what,
+                     {{"log_driver", driver}}});
 }
 
 void LogCollector::set_containers(std::span<const ObservedContainer> containers) {
   std::set<std::string> listed;
+  std::set<std::string> present;
   for (const auto& container : containers) {
-    if (container.log_path.empty()) continue;
-    auto& followed = follow(container.facts.id);
-    auto& source = *followed.source;
-    listed.insert(source.name());
-    if (source.path() != container.log_path) drop_watch(followed);
-    source.set_container(container.log_path, is_running(container.facts.state));
-    // The watch first: what happens after the look is then seen.
-    add_watch(followed);
-    source.refresh(false);
-    source.wake();
+    present.insert(container.facts.id);
+    if (container.log_path.empty()) {
+      note_not_followed(container);
+      continue;
+    }
+    auto& followed = follow(container_spec(container.facts.id));
+    listed.insert(followed.source->name());
+    list(followed, container.log_path, is_running(container.facts.state));
   }
+  std::erase_if(not_followed_, [&](const std::string& id) { return !present.contains(id); });
   for (auto& [name, followed] : sources_) {
-    if (listed.contains(name)) continue;
+    if (listed.contains(name) || !name.starts_with(kContainerPrefix)) continue;
     followed.source->unlist();
     followed.source->refresh(false);
     followed.source->wake();
+  }
+}
+
+void LogCollector::scan_files() {
+  last_scan_ = clock_.steady_now();
+  const auto followed_path = [&](const std::string& path) {
+    return sources_.contains(log_source_name(path, LogFormat::kPlain)) ||
+           sources_.contains(log_source_name(path, LogFormat::kCri));
+  };
+  std::set<std::string> listed;
+  for (const auto& match : files_.scan(to_unix_ns(clock_.wall_now()), followed_path)) {
+    const auto name = log_source_name(match.path, match.format);
+    listed.insert(name);
+    const bool is_new = !sources_.contains(name);
+    auto& followed = follow(file_spec(match.path, match.format));
+    followed.source->start_at_end_if_older(match.older_starts_at_end_ns, match.first_scan);
+    if (is_new || !followed.source->listed()) list(followed, match.path, true);
+  }
+  for (auto& [name, followed] : sources_) {
+    const auto file = parse_log_source_name(name);
+    if (!file || listed.contains(name)) continue;
+    if (!files_.wants(file->path, file->format)) {
+      followed.source->abandon();
+    } else {
+      followed.source->unlist();
+    }
+  }
+  if (files_.left_out() > 0 && !std::exchange(left_out_reported_, true)) {
+    events_.push_back({clock_.unix_ms(),
+                       "logs.too_many_files",
+                       wire::kHostTarget,
+                       wire::Severity::kWarning,
+                       std::to_string(files_.left_out()) +
+                           " files match logs.files or logs.pods "
+                           "beyond the " +
+                           std::to_string(options_.files.max_files) +
+                           " that are followed; narrow the patterns or exclude some",
+                       {}});
   }
 }
 
@@ -136,6 +223,8 @@ void LogCollector::on_wake() {
 
 void LogCollector::poll() {
   last_poll_ = clock_.steady_now();
+  const bool scan_due = !last_scan_ || *last_poll_ - *last_scan_ >= options_.scan_interval;
+  if (scan_due) scan_files();
   for (auto& [name, followed] : sources_) {
     add_watch(followed);
     followed.source->refresh(followed.watch < 0);
@@ -144,20 +233,25 @@ void LogCollector::poll() {
 }
 
 void LogCollector::enforce_limits() {
-  std::uint64_t held = 0;
   std::vector<std::pair<std::uint64_t, LogSource*>> holders;
   for (auto& [name, followed] : sources_) {
     auto& source = *followed.source;
     while (source.file_count() > options_.max_files_per_source)
       source.drop_oldest("too_many_files");
-    if (const auto bytes = source.held_bytes(); bytes > 0) {
-      held += bytes;
-      holders.emplace_back(bytes, &source);
-    }
+    if (const auto bytes = source.held_bytes(); bytes > 0) holders.emplace_back(bytes, &source);
   }
+  if (!holders.empty()) enforce_held_limit(std::move(holders));
+}
+
+void LogCollector::enforce_held_limit(std::vector<std::pair<std::uint64_t, LogSource*>> holders) {
   std::sort(holders.rbegin(), holders.rend());
+  std::uint64_t held = 0;
+  for (const auto& [bytes, source] : holders) held += bytes;
+  const auto disk = holders.front().second->disk_bytes();
+  const auto part = disk / 100 * options_.max_held_percent;
+  const auto limit = disk == 0 ? options_.max_held_bytes : std::min(options_.max_held_bytes, part);
   for (auto& [bytes, source] : holders) {
-    while (held > options_.max_held_bytes && source->file_count() > 1) {
+    while (held > limit && source->can_drop_oldest()) {
       const auto before = source->held_bytes();
       source->drop_oldest("held_limit");
       held -= before - source->held_bytes();
@@ -186,6 +280,11 @@ LogRead LogCollector::read(std::size_t max_bytes) {
   }
   next_source_ = place == sources_.end() ? std::string() : place->first;
   for (auto& [name, followed] : sources_) followed.source->finish_read(work_, out);
+  std::erase_if(out.records, [](const wire::LogRecord& record) { return record.target.empty(); });
+  if (auto checkpoint = files_.checkpoint()) {
+    out.checkpoints.push_back(std::move(*checkpoint));
+    files_delivered_ = true;
+  }
   out.events.insert(out.events.end(), events_.begin(), events_.end());
   events_delivered_ = events_.size();
   outstanding_ = true;
@@ -195,6 +294,7 @@ LogRead LogCollector::read(std::size_t max_bytes) {
 void LogCollector::committed() {
   if (!outstanding_) return;
   outstanding_ = false;
+  if (std::exchange(files_delivered_, false)) files_.committed();
   for (auto it = sources_.begin(); it != sources_.end();) {
     if (it->second.source->finished()) {
       drop_watch(it->second);
@@ -212,6 +312,7 @@ void LogCollector::rollback() {
   if (!outstanding_) return;
   outstanding_ = false;
   for (auto& [name, followed] : sources_) followed.source->rollback();
+  files_delivered_ = false;
   events_delivered_ = 0;
 }
 

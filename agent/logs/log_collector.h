@@ -1,5 +1,5 @@
-// Follows the logs of all containers and hands out their lines with the checkpoints that belong to
-// them.
+// Follows the logs of all containers, and those files that the configuration names, and hands out
+// their lines with the checkpoints that belong to them.
 //
 //   caller                                        collector
 //   --------------------------------------------  -------------------------------------------------
@@ -19,7 +19,11 @@
 // rollback() before it rolls back. What cannot be promised is reported as an event: logs.truncated
 // (copytruncate loses what is written between copy and truncation), logs.gap (a file vanished
 // unread), logs.unreadable (once, retried), logs.checkpoint_invalid (started over),
-// logs.watch_failed (polling only).
+// logs.watch_failed (polling only), logs.skipped (older than its following), logs.not_followed (a
+// container whose log driver keeps no file), logs.too_many_files.
+//
+// Fairness: a source reads at most kSliceBytes before the next one has its turn, and what deleted
+// files hold of the disk is bounded: the oldest file of the source that holds most goes first.
 //
 // Memory: one read buffer for all sources, and at most kMaxLineBytes for each unfinished line. One
 // thread; calls only do file I/O on local logs.
@@ -30,12 +34,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "agent/core/observed.h"
 #include "agent/logs/directory_watch.h"
+#include "agent/logs/log_files.h"
 #include "agent/logs/log_source.h"
 #include "agent/logs/redactor.h"
 #include "protocol/base/clock.h"
@@ -47,12 +53,20 @@ struct LogCollectorOptions {
   std::chrono::milliseconds idle_flush{5'000};
   // All names are looked at this often, whatever inotify says (overlayfs, NFS, lost events).
   std::chrono::milliseconds poll_interval{250};
-  // Deleted files are kept open until read; beyond this much disk the oldest is given up, with an
-  // event.
+  // Deleted files are kept open until read; beyond this much disk, or this part of it, the oldest
+  // is given up, with an event and a count.
   std::uint64_t max_held_bytes = 1ULL << 30;
+  std::uint64_t max_held_percent = 5;
   // The same for the number of files of one container.
   std::size_t max_files_per_source = 2 * kMaxSiblings;
+  bool join_traces = true;
+  LogFilesOptions files;
+  // New files are looked for this often.
+  std::chrono::milliseconds scan_interval{2'000};
 };
+
+// What one source may read before the next one has its turn.
+inline constexpr std::size_t kSliceBytes = 128U << 10;
 
 class LogCollector {
  public:
@@ -61,7 +75,8 @@ class LogCollector {
   // Before everything else. A state that does not parse is counted and reported; its log starts
   // over.
   void restore(std::span<const SourceCheckpoint> checkpoints);
-  // All containers of the host. Those without log_path (other log drivers) are not followed.
+  // All containers of the host. Those without log_path (other log drivers) are not followed, which
+  // an event says once for each.
   void set_containers(std::span<const ObservedContainer> containers);
 
   // About max_bytes of raw log, at least one line if there is one; a long line may exceed it.
@@ -84,21 +99,34 @@ class LogCollector {
     bool watch_failure_reported = false;
   };
 
-  Followed& follow(const std::string& container_id);
+  Followed& follow(LogSourceSpec spec);
+  LogSourceSpec container_spec(const std::string& container_id) const;
+  LogSourceSpec file_spec(const std::string& path, LogFormat format) const;
+  std::optional<LogSourceSpec> spec_of(const std::string& source) const;
+  void note_not_followed(const ObservedContainer& container);
+  void scan_files();
+  void list(Followed& followed, const std::string& path, bool running);
+  void forget_invalid(const std::string& source, const std::string& why);
   void add_watch(Followed& followed);
   void drop_watch(Followed& followed);
   void poll();
   void enforce_limits();
+  void enforce_held_limit(std::vector<std::pair<std::uint64_t, LogSource*>> holders);
 
   const Clock& clock_;
   const LogCollectorOptions options_;
   Redactor redactor_;
+  LogFiles files_;
+  std::set<std::string> not_followed_;  // Containers of which an event told so
+  bool left_out_reported_ = false;
+  bool files_delivered_ = false;
   DirectoryWatch watch_;
   LogWorkspace work_;
   std::map<std::string, Followed> sources_;  // By source name
   std::string next_source_;                  // Where the round goes on
   bool outstanding_ = false;                 // A read() waits for committed() or rollback()
   std::optional<SteadyTime> last_poll_;
+  std::optional<SteadyTime> last_scan_;
   std::uint64_t invalid_checkpoints_ = 0;
   std::vector<wire::Event> events_;  // Of no source; kept until committed
   std::size_t events_delivered_ = 0;

@@ -1,39 +1,42 @@
 #include "agent/logs/log_source.h"
 
-#include <algorithm>
-#include <utility>
+#include <fcntl.h>
+#include <sys/statvfs.h>
 
-#include "agent/logs/docker_json_line.h"
+#include <algorithm>
+#include <array>
+#include <utility>
 
 namespace observeai::agent {
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr std::size_t kMalformedStream = 2;
-// Docker closes a file before it renames it; one more look costs nothing.
-constexpr unsigned kEndsBeforeNextFile = 2;
-
-std::size_t index_of(wire::LogStream stream) {
-  return static_cast<std::size_t>(stream) - 1;
-}
-wire::LogStream stream_at(std::size_t index) {
-  return static_cast<wire::LogStream>(index + 1);
+// The place behind the last newline of the first `size` bytes, as far as a line is long.
+std::uint64_t last_line_end(const LogContent& content, std::uint64_t size) {
+  std::array<char, 16384> block{};
+  const auto lowest = size > kMaxLineBytes ? size - kMaxLineBytes : 0;
+  for (auto end = size; end > lowest;) {
+    const auto begin = end - std::min<std::uint64_t>(block.size(), end - lowest);
+    const auto bytes = std::span(block).first(static_cast<std::size_t>(end - begin));
+    if (!content.read_exactly(begin, bytes)) return size;
+    const auto newline = std::string_view(bytes.data(), bytes.size()).rfind('\n');
+    if (newline != std::string_view::npos) return begin + newline + 1;
+    end = begin;
+  }
+  return lowest == 0 ? 0 : size;
 }
 
 }  // namespace
 
-LogSource::LogSource(std::string container_id, const Clock& clock, const Redactor& redactor,
-                     std::chrono::milliseconds idle_flush)
-    : name_("log/container/" + container_id),
-      target_(container_target(container_id)),
+LogSource::LogSource(LogSourceSpec spec, const Clock& clock, const Redactor& redactor)
+    : spec_(std::move(spec)),
       clock_(clock),
       redactor_(redactor),
-      idle_flush_(idle_flush) {
-  counts_.source = name_;
+      chain_(has_unique_heads(spec_.format)),
+      joiner_(spec_.target, spec_.join_traces) {
+  counts_.source = spec_.name;
 }
 
-void LogSource::set_container(const std::string& path, bool running) {
+void LogSource::follow(const std::string& path, bool running) {
   path_ = path;
   listed_ = true;
   running_ = running;
@@ -49,7 +52,9 @@ void LogSource::restore(CheckpointState state) {
 void LogSource::refresh(bool thorough) {
   if (finished_) return;
   const auto facts = stat_file(path_);
-  path_missing_ = !facts && facts.error().code() == Errc::kNotFound;
+  const bool missing = !facts && facts.error().code() == Errc::kNotFound;
+  if (missing && !std::exchange(path_missing_, missing)) missing_since_ = clock_.steady_now();
+  path_missing_ = missing;
   if (!facts && !path_missing_) return note_failure(facts.error());
   if (chain_.empty()) {
     // Rotated files alone are looked for too when something was read.
@@ -67,7 +72,7 @@ void LogSource::refresh(bool thorough) {
 
 // Opens what is on disk. False: not now.
 bool LogSource::look() {
-  auto seen = open_siblings(path_);
+  auto seen = open_files();
   retry_names_ = !seen;
   if (!seen) {
     note_failure(seen.error());
@@ -77,6 +82,7 @@ bool LogSource::look() {
   } else {
     failure_reported_ = false;
   }
+  if (chain_.empty() && !restored_) begin_old_at_end(*seen);
   LogNotes notes;
   if (restored_) {
     if (!attach(std::move(*seen), notes)) return false;
@@ -88,8 +94,38 @@ bool LogSource::look() {
   return true;
 }
 
+Result<std::vector<SeenFile>> LogSource::open_files() const {
+  const bool plain = spec_.format == LogFormat::kPlain;
+  return open_siblings(path_, plain ? Links::kTrusted : Links::kRefused);
+}
+
+// What stands in files that are older than our following them is passed over: the live file goes
+// on behind its last whole line, as if a checkpoint said so.
+void LogSource::begin_old_at_end(std::vector<SeenFile>& seen) {
+  const auto is_old = [&](const SeenFile& file) {
+    const auto birth_ns = file.facts.key.birth_ns;
+    return birth_ns != 0 ? birth_ns < old_birth_ns_ : unknown_is_old_;
+  };
+  std::erase_if(seen, [&](const SeenFile& file) { return !file.live && is_old(file); });
+  if (seen.empty() || !seen.back().live || !is_old(seen.back())) return;
+  const auto& live = seen.back();
+  UniqueFd same(::fcntl(live.content.fd(), F_DUPFD_CLOEXEC, 0));
+  TailFile passed(SeenFile{LogContent(std::move(same), live.path), live.facts, live.path}, 1);
+  passed.consumed_through(last_line_end(passed.content(), live.facts.size));
+  const LogPosition start{1, passed.extent()};
+  if (start.offset == 0) return;
+  restored_ = CheckpointState{path_, {}, {{start.file, passed.print()}}, {}};
+  for (auto& stream : restored_->streams) stream.position = start;
+  checkpoint_due_ = true;
+  add_event("logs.skipped", wire::Severity::kInfo,
+            std::to_string(start.offset) + " bytes of " + path_ +
+                " are older than the following of this log and are not read; "
+                "`logs.read_existing = true` reads them",
+            {{"bytes", std::to_string(start.offset)}, {"path", path_}});
+}
+
 bool LogSource::attach(std::vector<SeenFile> seen, LogNotes& notes) {
-  LogChain chain;
+  LogChain chain(has_unique_heads(spec_.format));
   if (!chain.attach(*restored_, std::move(seen), notes)) return false;
   chain_ = std::move(chain);
   committed_ = restored_->streams;
@@ -110,7 +146,7 @@ void LogSource::note_failure(const Error& error) {
 void LogSource::add_event(const char* kind, wire::Severity severity, std::string message,
                           wire::Labels attributes) {
   events_.push_back(
-      {clock_.unix_ms(), kind, target_, severity, std::move(message), std::move(attributes)});
+      {clock_.unix_ms(), kind, spec_.target, severity, std::move(message), std::move(attributes)});
 }
 
 void LogSource::add_notes(LogNotes& notes) {
@@ -120,268 +156,29 @@ void LogSource::add_notes(LogNotes& notes) {
   }
 }
 
-// ---- reading -----------------------------------------------------------------------------------
-
-std::size_t LogSource::read(std::size_t budget, LogWorkspace& work, LogRead& out) {
-  std::size_t used = 0;
-  if (chain_.empty()) ready_ = false;
-  while (ready_ && used < budget) {
-    auto* file = chain_.find(cursor_.file);
-    if (file == nullptr) {
-      if (!enter_next(work, out)) ready_ = false;
-      continue;
-    }
-    // A copy may end before what was read.
-    cursor_.offset = std::min(cursor_.offset, file->extent());
-    std::string_view data;
-    switch (file->read(cursor_.offset, work.buffer, data)) {
-      case TailFile::Read::kFailed:
-        note_failure(Error(Errc::kDenied, "cannot read " + file->path()));
-        ready_ = false;
-        continue;
-      case TailFile::Read::kChanged:
-        if (!find_changed_content()) ready_ = false;
-        continue;
-      case TailFile::Read::kData:
-        failure_reported_ = false;
-        break;
-    }
-    if (!file->touched() && (!data.empty() || chain_.passed_over())) {
-      if (!is_next_to_begin()) continue;
-      file = chain_.find(cursor_.file);
-    }
-    const bool buffer_full = data.size() + kTailBytes >= work.buffer.size();
-    auto n = consume_lines(*file, data, budget - used, work, out);
-    if (n == 0 && buffer_full) n = consume_long_entry(*file, work, out);
-    if (n > 0) {
-      used += n;
-      uncommitted_ = true;
-      file->ends_seen = 0;
-      file->scanned_to = 0;
-    } else if (!end_of_file(*file, data.size(), work, out)) {
-      break;
-    }
-  }
-  out.raw_bytes += used;
-  return used;
-}
-
-// Moves on to the file after the cursor's. False: there is none.
-bool LogSource::enter_next(LogWorkspace& work, LogRead& out) {
-  const auto* next = chain_.after(cursor_.file);
-  if (next == nullptr) return false;
-  // What follows a loss must not be joined to a line that began before.
-  if (chain_.lost_between(cursor_.file, next->number())) flush_all(work, out);
-  cursor_ = {next->number(), 0};
-  left_over_end_ = 0;
-  uncommitted_ = true;
-  return true;
-}
-
-// Asked with the first bytes of the cursor's file in hand, before they are used: is there nothing
-// unread before them? If what they follow was copied and truncated, the copy is on disk by now.
-// False: go on at the cursor, or wait if ready_ is not set.
-bool LogSource::is_next_to_begin() {
-  if (!look()) {
-    ready_ = false;
-    return false;
-  }
-  return chain_.begin(cursor_.file);
-}
-
-// What was read from the cursor's file is not there any more. False: nothing can be done now.
-bool LogSource::find_changed_content() {
-  const auto* before = chain_.find(cursor_.file);
-  const auto key = before->key();
-  const auto extent = before->extent();
-  uncommitted_ = true;
-  if (!look()) return false;
-  const auto* now = chain_.find(cursor_.file);
-  return now == nullptr || now->key() != key || now->extent() != extent;
-}
-
-std::size_t LogSource::consume_nul_hole(std::string_view data, std::size_t at) {
-  auto end = at;
-  while (end < data.size() && data[end] == '\0') ++end;
-  // A hole ends where data begins; at the end of the file it may still be filled.
-  if (end == data.size() && end - at + kTailBytes < kReadBufferBytes) return 0;
-  const LogPosition place{cursor_.file, cursor_.offset + at};
-  if (place >= done_[kMalformedStream]) {
-    counts_.bytes_read += end - at;
-    counts_.bytes_dropped["nul_hole"] += end - at;
-  }
-  return end - at;
-}
-
-std::size_t LogSource::consume_lines(TailFile& file, std::string_view data, std::size_t budget,
-                                     LogWorkspace& work, LogRead& out) {
-  std::size_t at = 0;
-  while (at < data.size() && at < budget) {
-    if (data[at] == '\0') {
-      const auto hole = consume_nul_hole(data, at);
-      if (hole == 0) break;
-      at += hole;
-      continue;
-    }
-    const auto* newline =
-        static_cast<const char*>(std::memchr(data.data() + at, '\n', data.size() - at));
-    if (newline == nullptr) break;
-    const auto length = static_cast<std::size_t>(newline - (data.data() + at));
-    process_entry(data.substr(at, length), {cursor_.file, cursor_.offset + at}, work, out);
-    at += length + 1;
-  }
-  file.consumed(cursor_.offset, data.substr(0, at));
-  cursor_.offset += at;
-  return at;
-}
-
-// The entry at the cursor is longer than the buffer: finds its end by parts.
-std::size_t LogSource::consume_long_entry(TailFile& file, LogWorkspace& work, LogRead& out) {
-  const auto begin = cursor_.offset;
-  auto scan = std::max(file.scanned_to, begin);
-  std::uint64_t end = 0;  // Of the entry, without its newline
-  bool found = false;
-  while (!found && scan - begin <= kMaxOpenLineBytes) {
-    const auto n = file.read_raw(scan, work.buffer);
-    if (n == 0) break;
-    const auto newline = std::string_view(work.buffer.data(), n).find('\n');
-    found = newline != std::string_view::npos;
-    end = scan + newline;
-    scan += n;
-  }
-  if (!found && scan - begin <= kMaxOpenLineBytes) {
-    file.scanned_to = scan;
-    return 0;
-  }
-  if (!found) {
-    flush_all(work, out);
-    emit_raw(file, scan, wire::log_flags::kUnterminated, work, out);
-    end = scan;
-  } else if (end - begin <= kMaxEntryBytes) {
-    work.entry.resize(end - begin);
-    const auto got = file.read_raw(begin, std::span(work.entry.data(), work.entry.size()));
-    if (got != work.entry.size()) return 0;  // Truncated under us
-    process_entry(work.entry, cursor_, work, out);
-    work.entry = {};
-  } else {
-    emit_raw(file, end, 0, work, out);
-  }
-  cursor_.offset = found ? end + 1 : end;
-  file.consumed_through(cursor_.offset);
-  return cursor_.offset - begin;
-}
-
-// Nothing whole to read in `file`. True: reading moved on to the next one.
-bool LogSource::end_of_file(TailFile& file, std::size_t left_over, LogWorkspace& work,
-                            LogRead& out) {
-  const auto end = std::max(cursor_.offset + left_over, file.scanned_to);
-  if (chain_.after(file.number()) == nullptr) {
-    if (end != left_over_end_) {
-      left_over_end_ = end;
-      left_over_since_ = clock_.steady_now();
-    }
-    ready_ = false;
-    return false;
-  }
-  const auto facts = file.facts();
-  if (++file.ends_seen < kEndsBeforeNextFile && facts && facts->links > 0) return false;
-  uncommitted_ = true;
-  if (end > cursor_.offset) {
-    if (cursor_ >= done_[kMalformedStream])
-      emit_raw(file, end, wire::log_flags::kUnterminated, work, out);
-    file.consumed_through(end);
-  }
-  // The live file is older than this one: this is a copy, and what was written between copying and
-  // truncating is missing here. What follows must not be joined to a line that began before.
-  if (chain_.files().back().key().birth_ns < file.key().birth_ns) {
-    flush_all(work, out);
-    if (file.touched() && !std::exchange(file.truncation_reported, true)) {
-      LogNotes notes{truncated_note(path_, file.extent(), true)};
-      add_notes(notes);
-    }
-  }
-  return enter_next(work, out);
-}
-
-void LogSource::process_entry(std::string_view line, LogPosition at, LogWorkspace& work,
-                              LogRead& out) {
-  const auto entry = decode_docker_json_line(line, work.scratch);
-  const auto stream = entry.malformed ? kMalformedStream : index_of(entry.stream);
-  if (!entry.malformed) last_ts_ns_ = entry.ts_ns;
-  if (at < done_[stream]) return;
-  LinePiece piece{entry.text, entry.complete, entry.ts_ns, at, line.size() + 1};
-  if (entry.malformed) {
-    piece.ts_ns = last_ts_ns_ != 0 ? last_ts_ns_ : to_unix_ns(clock_.wall_now());
-  }
-  const auto assembled = assemblers_[stream].add(piece, work.backing);
-  if (assembled) {
-    emit(stream, *assembled, work, out);
-  } else {
-    last_piece_[stream] = clock_.steady_now();
-  }
-}
-
-// The bytes from the cursor to `end` as they stand.
-void LogSource::emit_raw(TailFile& file, std::uint64_t end, std::uint32_t flags, LogWorkspace& work,
-                         LogRead& out) {
-  if (cursor_ < done_[kMalformedStream]) return;
-  const auto length = end - cursor_.offset;
-  work.entry.resize(std::min<std::uint64_t>(length, kMaxLineBytes + kRedactionMargin));
-  work.entry.resize(file.read_raw(cursor_.offset, std::span(work.entry.data(), work.entry.size())));
-  AssembledLine line;
-  line.text = work.entry;
-  line.ts_ns = last_ts_ns_ != 0 ? last_ts_ns_ : to_unix_ns(clock_.wall_now());
-  line.flags = flags;
-  line.line_bytes = length;
-  line.raw_bytes = length + ((flags & wire::log_flags::kUnterminated) != 0 ? 0 : 1);
-  emit(kMalformedStream, line, work, out);
-  work.entry = {};
-}
-
-void LogSource::emit(std::size_t stream, const AssembledLine& line, LogWorkspace& work,
-                     LogRead& out) {
-  auto& record = out.records.emplace_back();
-  record.target = target_;
-  record.stream = stream_at(stream);
-  record.ts_ns = line.ts_ns;
-  record.flags = line.flags | (stream == kMalformedStream ? wire::log_flags::kMalformed : 0);
-  std::string_view text = line.text;
-  if (redactor_.redact_line(text, key_lines_[stream], work.redacted)) {
-    record.flags |= wire::log_flags::kRedacted;
-    text = work.redacted;
-  }
-  if (text.size() > kMaxLineBytes || line.line_bytes > kMaxLineBytes) {
-    record.flags |= wire::log_flags::kTruncated;
-    record.original_bytes = line.line_bytes;
-    text = text.substr(0, kMaxLineBytes);
-  }
-  record.text.assign(text);
-  ++counts_.records_read;
-  counts_.bytes_read += line.raw_bytes;
-  uncommitted_ = true;
-}
-
 // ---- lines that wait ---------------------------------------------------------------------------
 
 void LogSource::flush_stream(std::size_t stream, LogWorkspace& work, LogRead& out) {
   if (const auto line = assemblers_[stream].flush(work.backing)) emit(stream, *line, work, out);
 }
 
+// What follows must not be joined to anything before it.
 void LogSource::flush_all(LogWorkspace& work, LogRead& out) {
   for (std::size_t s = 0; s < kLogStreams; ++s) flush_stream(s, work, out);
+  joiner_.close_all(out, counts_);
 }
 
 // Only at the end of everything written: a line whose rest waits in the file is not idle.
 void LogSource::flush_waiting(LogWorkspace& work, LogRead& out) {
   if (ready_) return;
-  const bool drained_for_good = !listed_ && path_missing_;
+  const bool drained_for_good = gone_for_good();
   if (chain_.empty()) {
     if (!drained_for_good) return;
     if (restored_) {
       add_event("logs.gap", wire::Severity::kInfo,
-                "the container and its log " + path_ +
-                    " went while nobody read; what was written after the last "
-                    "committed line, if anything, is lost",
+                "the log " + path_ +
+                    " went while nobody read; what was written after the last committed line, if "
+                    "anything, is lost",
                 {{"path", path_}});
     }
     finished_ = true;
@@ -390,19 +187,38 @@ void LogSource::flush_waiting(LogWorkspace& work, LogRead& out) {
   const auto now = clock_.steady_now();
   const bool stopped = !running_ || !listed_;
   for (std::size_t s = 0; s < kLogStreams; ++s) {
-    if (assemblers_[s].open() && (stopped || now - last_piece_[s] >= idle_flush_))
+    if (assemblers_[s].open() && (stopped || now - last_piece_[s] >= spec_.idle_flush))
       flush_stream(s, work, out);
   }
-  const bool half_entry =
-      left_over_end_ > cursor_.offset && cursor_.file == chain_.files().back().number();
-  if (half_entry && (drained_for_good || (stopped && now - left_over_since_ >= idle_flush_))) {
-    auto& file = chain_.files().back();
-    flush_all(work, out);
-    emit_raw(file, left_over_end_, wire::log_flags::kUnterminated, work, out);
-    file.consumed_through(left_over_end_);
-    cursor_.offset = left_over_end_;
-  }
+  flush_half_line(stopped, drained_for_good, work, out);
   finished_ = drained_for_good;
+}
+
+// The bytes behind the last newline of the live file. In a container's log they are a part of an
+// entry that is just being written; in a plain one they may be a line that stays without end.
+void LogSource::flush_half_line(bool stopped, bool for_good, LogWorkspace& work, LogRead& out) {
+  auto& live = chain_.files().back();
+  if (left_over_end_ <= cursor_.offset || cursor_.file != live.number()) return;
+  const bool idle = clock_.steady_now() - left_over_since_ >= spec_.idle_flush;
+  const bool may_stay = stopped || spec_.format == LogFormat::kPlain;
+  if (!for_good && !(may_stay && idle)) return;
+  flush_all(work, out);
+  emit_raw(live, left_over_end_, wire::log_flags::kUnterminated, work, out);
+  live.consumed_through(left_over_end_);
+  cursor_.offset = left_over_end_;
+}
+
+// The source is no longer listed and nothing of it is left to be read, now or later.
+bool LogSource::gone_for_good() {
+  if (listed_ || !path_missing_) return false;
+  if (spec_.format != LogFormat::kPlain) return true;
+  // A plain log may only be between rename and creation, or come back when its writer starts; then
+  // it must be known which of the rotated files were read.
+  if (clock_.steady_now() - missing_since_ < kForgetAfter) return false;
+  const auto left = open_files();
+  if (left ? left->empty() : left.error().code() == Errc::kNotFound) return true;
+  missing_since_ = clock_.steady_now();
+  return false;
 }
 
 // ---- commit ------------------------------------------------------------------------------------
@@ -413,6 +229,11 @@ LogPosition LogSource::lowest(const StreamStates& states) const {
 
 void LogSource::finish_read(LogWorkspace& work, LogRead& out) {
   flush_waiting(work, out);
+  const bool stopped = !running_ || !listed_;
+  const bool more = budget_ended_ && ready_;
+  if (finished_ || (stopped && !more)) joiner_.close_all(out, counts_);
+  joiner_.end_read(clock_.steady_now(), more, out, counts_);
+  uncommitted_ = uncommitted_ || checkpoint_due_ || counts_.records_read > 0;
   for (const auto& [reason, bytes] : lost_bytes_) counts_.bytes_dropped[reason] += bytes;
   lost_bytes_delivered_ = std::exchange(lost_bytes_, {});
   out.events.insert(out.events.end(), events_.begin(), events_.end());
@@ -421,7 +242,7 @@ void LogSource::finish_read(LogWorkspace& work, LogRead& out) {
     out.counts.push_back(counts_);
   }
   if (finished_) {
-    out.forgotten.push_back(name_);
+    out.forgotten.push_back(spec_.name);
   } else if (uncommitted_ && !chain_.empty()) {
     add_checkpoint(out);
   }
@@ -431,19 +252,21 @@ void LogSource::add_checkpoint(LogRead& out) {
   for (std::size_t s = 0; s < kLogStreams; ++s) {
     const auto read_to = assemblers_[s].open() ? assemblers_[s].first_piece() : cursor_;
     pending_[s] = {std::max(done_[s], read_to), key_lines_[s]};
+    if (joiner_.open(s)) pending_[s] = {joiner_.first(s), joiner_.key_lines_before(s)};
   }
-  if (pending_ == committed_) return;
+  if (pending_ == committed_ && !checkpoint_due_) return;
   CheckpointState state{path_, chain_.read_before(), {}, pending_};
   for (const auto& file : chain_.files()) {
     const bool to_be_begun = file.number() == cursor_.file;
     if (file.touched() || to_be_begun) state.files.push_back({file.number(), file.print()});
   }
-  out.checkpoints.push_back({name_, encode_checkpoint(state)});
+  out.checkpoints.push_back({spec_.name, encode_checkpoint(state)});
 }
 
 void LogSource::committed() {
   if (uncommitted_ && !chain_.empty()) {
     committed_ = pending_;
+    checkpoint_due_ = false;
     std::uint64_t late_bytes = 0;
     chain_.prune(lowest(committed_), late_bytes);
     if (late_bytes > 0) {
@@ -473,6 +296,7 @@ void LogSource::rollback() {
   finished_ = false;
   if (!uncommitted_ || chain_.empty()) return;
   uncommitted_ = false;
+  joiner_.reset();
   for (std::size_t s = 0; s < kLogStreams; ++s) {
     assemblers_[s].reset();
     done_[s] = committed_[s].position;
@@ -488,9 +312,10 @@ void LogSource::rollback() {
   ready_ = true;
 }
 
+// ---- disk space of deleted files ---------------------------------------------------------------
+
 std::uint64_t LogSource::held_bytes() const {
   std::uint64_t bytes = 0;
-  if (chain_.size() < 2) return bytes;  // The only file is never given up
   for (const auto& file : chain_.files()) {
     const auto facts = file.facts();
     if (facts && facts->links == 0) bytes += facts->size;
@@ -498,20 +323,35 @@ std::uint64_t LogSource::held_bytes() const {
   return bytes;
 }
 
+std::uint64_t LogSource::disk_bytes() const {
+  struct statvfs disk {};
+  if (chain_.empty() || ::fstatvfs(chain_.files().front().content().fd(), &disk) != 0) return 0;
+  return std::uint64_t{disk.f_blocks} * disk.f_frsize;
+}
+
+bool LogSource::can_drop_oldest() const {
+  if (chain_.size() != 1) return chain_.size() > 1;
+  const auto facts = chain_.files().front().facts();
+  return facts && facts->links == 0;
+}
+
 void LogSource::drop_oldest(const char* reason) {
-  if (chain_.size() < 2) return;
-  uncommitted_ =
-      true;  // Open lines may have begun in that file: read again from the committed places
+  if (!can_drop_oldest()) return;
+  // Open lines may have begun in that file: read again from the committed places.
+  uncommitted_ = true;
   rollback();
   const auto& oldest = chain_.files().front();
-  const auto facts = oldest.facts();
   const auto from = cursor_.file == oldest.number() ? cursor_.offset : oldest.extent();
-  const auto lost = facts && facts->size > from ? facts->size - from : 0;
+  const auto size = oldest.size();
+  const auto lost = size > from ? size - from : 0;
   chain_.drop_oldest();
-  lost_bytes_[reason] += lost;
-  add_event("logs.gap", wire::Severity::kWarning,
-            std::to_string(lost) + " bytes of a rotated file of " + path_ + " were given up unread",
-            {{"bytes", std::to_string(lost)}, {"path", path_}, {"reason", reason}});
+  if (lost > 0) {
+    lost_bytes_[reason] += lost;
+    add_event("logs.gap", wire::Severity::kWarning,
+              std::to_string(lost) + " bytes of a deleted or rotated file of " + path_ +
+                  " were given up unread",
+              {{"bytes", std::to_string(lost)}, {"path", path_}, {"reason", reason}});
+  }
   uncommitted_ = true;
   rollback();
 }

@@ -1,5 +1,5 @@
-// The log of one container: follows its files, joins pieces, redacts, and knows which checkpoint
-// belongs to the records it handed out. Driven by LogCollector; one thread.
+// One log, of a container or a file: follows its files, joins pieces and traces, redacts, and knows
+// which checkpoint belongs to the records it handed out. Driven by LogCollector; one thread.
 //
 // Three places matter. `cursor_`: the next byte to look at. `committed_`: per stream, what the
 // caller made durable. `done_`: per stream, what must not be handed out again because a commit
@@ -17,60 +17,51 @@
 #include "agent/core/observed.h"
 #include "agent/logs/line_assembler.h"
 #include "agent/logs/log_chain.h"
+#include "agent/logs/log_format.h"
+#include "agent/logs/log_read.h"
+#include "agent/logs/log_siblings.h"
 #include "agent/logs/redactor.h"
+#include "agent/logs/trace_joiner.h"
 #include "protocol/base/clock.h"
 
 namespace observeai::agent {
 
-// Read at once from a file, for all sources together.
-inline constexpr std::size_t kReadBufferBytes = 256U << 10;
 // A longer json-file entry is not decoded: it comes as a malformed, truncated record.
 inline constexpr std::size_t kMaxEntryBytes = 4U << 20;
 
-// What was read from one source, to be added to its ledger entry with the commit.
-struct SourceCounts {
-  std::string source;
-  std::uint64_t records_read = 0;
-  std::uint64_t bytes_read = 0;  // Raw file bytes of those records, and "nul_hole" bytes
-  // Bytes that no record stands for. "nul_hole": NULs of a sparse file, passed over (read);
-  // "held_limit", "late_write": known to exist, never read.
-  std::map<std::string, std::uint64_t> bytes_dropped;
-};
+// A rotated plain log may still be written while its writer has not opened the new one: it is left
+// once the new one has lines and nothing came for this long.
+inline constexpr std::chrono::milliseconds kLateCloseWait{1'000};
+// A plain log is forgotten this long after it went, with all its rotated files.
+inline constexpr std::chrono::minutes kForgetAfter{1};
 
-// What LogCollector::read() found.
-struct LogRead {
-  std::vector<wire::LogRecord> records;  // Of one target and stream: in source order
-  std::vector<SourceCheckpoint> checkpoints;
-  std::vector<SourceCounts> counts;
-  std::vector<std::string> forgotten;  // Drained and gone for good: delete their checkpoints
-  std::vector<wire::Event> events;
-  std::uint64_t raw_bytes = 0;
-  bool empty() const {
-    return records.empty() && checkpoints.empty() && counts.empty() && forgotten.empty() &&
-           events.empty();
-  }
-};
-
-// Memory that all sources share while one of them reads.
-struct LogWorkspace {
-  std::vector<char> buffer = std::vector<char>(kReadBufferBytes);
-  std::string scratch;
-  std::string backing;
-  std::string redacted;
-  std::string entry;
+struct LogSourceSpec {
+  std::string name;  // "log/container/<id>", "log/cri/<path>", "log/file/<path>"
+  wire::Target target;
+  LogFormat format = LogFormat::kDockerJson;
+  bool join_traces = true;
+  std::chrono::milliseconds idle_flush{5'000};  // A line without its end is given out after this
 };
 
 class LogSource {
  public:
-  LogSource(std::string container_id, const Clock& clock, const Redactor& redactor,
-            std::chrono::milliseconds idle_flush);
+  LogSource(LogSourceSpec spec, const Clock& clock, const Redactor& redactor);
 
-  const std::string& name() const { return name_; }
+  const std::string& name() const { return spec_.name; }
   const std::string& path() const { return path_; }
 
-  void set_container(const std::string& path, bool running);
+  // `running`: more lines are to be expected.
+  void follow(const std::string& path, bool running);
   // Not on the host any more: drained, then finished once its file is gone.
   void unlist() { listed_ = false; }
+  // Not wanted any more: finished at once, read to its end or not.
+  void abandon() { finished_ = true; }
+  // Unless something of it was read before: a file born before that time starts at its end, and
+  // its rotated files count as read. `unknown_is_old`: so does one without a birth time.
+  void start_at_end_if_older(std::int64_t birth_ns, bool unknown_is_old) {
+    old_birth_ns_ = birth_ns;
+    unknown_is_old_ = unknown_is_old;
+  }
   // Before the first refresh().
   void restore(CheckpointState state);
 
@@ -85,12 +76,17 @@ class LogSource {
   void committed();
   void rollback();
 
+  bool listed() const { return listed_; }
   bool ready() const { return ready_ && !finished_; }
   bool finished() const { return finished_; }
   // Disk space of files that have no name any more.
   std::uint64_t held_bytes() const;
+  // Of the file system on which that is; 0 when it cannot be told.
+  std::uint64_t disk_bytes() const;
   std::size_t file_count() const { return chain_.size(); }
-  // Gives up the oldest file. Call with nothing uncommitted.
+  // Gives up the oldest file. Call with nothing uncommitted. The live file is given up only when it
+  // has no name any more.
+  bool can_drop_oldest() const;
   void drop_oldest(const char* reason);
 
   void add_event(const char* kind, wire::Severity severity, std::string message,
@@ -98,37 +94,46 @@ class LogSource {
 
  private:
   bool look();
+  Result<std::vector<SeenFile>> open_files() const;
+  void begin_old_at_end(std::vector<SeenFile>& seen);
   bool attach(std::vector<SeenFile> seen, LogNotes& notes);
   void note_failure(const Error& error);
   void add_notes(LogNotes& notes);
   bool enter_next(LogWorkspace& work, LogRead& out);
   bool is_next_to_begin();
   bool find_changed_content();
-  std::size_t consume_lines(TailFile& file, std::string_view data, std::size_t budget,
-                            LogWorkspace& work, LogRead& out);
-  std::size_t consume_nul_hole(std::string_view data, std::size_t at);
+  std::size_t consume_lines(TailFile& file, std::string_view data, bool buffer_full,
+                            std::size_t budget, LogWorkspace& work, LogRead& out);
+  std::size_t consume_nul_hole(std::string_view data, std::size_t at, bool buffer_full);
   std::size_t consume_long_entry(TailFile& file, LogWorkspace& work, LogRead& out);
   bool end_of_file(TailFile& file, std::size_t left_over, LogWorkspace& work, LogRead& out);
+  void note_end(std::uint64_t end);
+  bool awaits_late_close(const TailFile& file);
+  void leave_copy(TailFile& file, LogWorkspace& work, LogRead& out);
   void process_entry(std::string_view line, LogPosition at, LogWorkspace& work, LogRead& out);
   void emit(std::size_t stream, const AssembledLine& line, LogWorkspace& work, LogRead& out);
+  std::int64_t raw_ts_ns() const;
   void emit_raw(TailFile& file, std::uint64_t end, std::uint32_t flags, LogWorkspace& work,
                 LogRead& out);
   void flush_stream(std::size_t stream, LogWorkspace& work, LogRead& out);
   void flush_all(LogWorkspace& work, LogRead& out);
   void flush_waiting(LogWorkspace& work, LogRead& out);
+  void flush_half_line(bool stopped, bool for_good, LogWorkspace& work, LogRead& out);
+  bool gone_for_good();
   void add_checkpoint(LogRead& out);
   LogPosition lowest(const StreamStates& states) const;
 
-  const std::string name_;
-  const wire::Target target_;
+  const LogSourceSpec spec_;
   const Clock& clock_;
   const Redactor& redactor_;
-  const std::chrono::milliseconds idle_flush_;
 
   std::string path_;
+  std::int64_t old_birth_ns_ = INT64_MIN;
+  bool unknown_is_old_ = false;
   bool listed_ = true;
   bool running_ = true;
   bool path_missing_ = false;
+  SteadyTime missing_since_{};
   bool failure_reported_ = false;
   bool retry_names_ = false;
   bool ready_ = false;
@@ -137,7 +142,9 @@ class LogSource {
   std::optional<CheckpointState> restored_;  // Until its files were looked for
   LogChain chain_;
   LogPosition cursor_;  // {0, 0} is the beginning of whatever comes first
+  ReadingTime reading_;
   std::array<LineAssembler, kLogStreams> assemblers_;
+  TraceJoiner joiner_;
   std::array<SteadyTime, kLogStreams> last_piece_{};
   std::array<std::uint32_t, kLogStreams> key_lines_{};
   std::array<LogPosition, kLogStreams> done_{};
@@ -148,6 +155,8 @@ class LogSource {
   std::uint64_t left_over_end_ = 0;
   SteadyTime left_over_since_{};
 
+  bool budget_ended_ = false;  // The last read() left lines behind
+  bool checkpoint_due_ = false;
   bool uncommitted_ = false;
   SourceCounts counts_;
   std::vector<wire::Event> events_;

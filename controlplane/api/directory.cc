@@ -156,6 +156,7 @@ Answer<ResolvedTarget> Directory::target(const std::string& text, const std::str
   const auto slash = text.find('/');
   const std::string kind = slash == std::string::npos ? "" : text.substr(0, slash);
   const std::string rest = slash == std::string::npos ? text : text.substr(slash + 1);
+  if (kind == "file" || kind == "pod") return resolved;  // In no inventory: whole or not at all
   TRY(const auto names, target_names(resolved.agent, rest));
   std::vector<model::TargetName> exact;
   std::vector<model::TargetName> begun;

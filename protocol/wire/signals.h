@@ -23,7 +23,8 @@ struct Label {
 using Labels = std::vector<Label>;  // Sorted by name, names unique.
 
 // A target names what a signal is about, unique on its host:
-//   "host" · "container/<64 hex>" · "unit/<name>" · "process/<group key>"
+//   "host" · "container/<64 hex>" · "unit/<name>" · "process/<group key>" · "file/<path>" ·
+//   "pod/<namespace>/<pod>/<container>"
 using Target = std::string;
 inline constexpr const char* kHostTarget = "host";
 

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "agent/logs/fingerprint.h"
+#include "agent/logs/log_siblings.h"
 #include "tests/support/temp_dir.h"
 
 using namespace observeai;
@@ -81,31 +82,6 @@ TEST_CASE("decide: the table of file_tail.h") {
   CHECK(decide(no_whole_line, {a, 99, 11, std::nullopt}) == Verdict::kOther);
 }
 
-TEST_CASE("siblings are opened oldest first, the live file last; others are left alone") {
-  const test::TempDir dir;
-  const auto path = dir / "x.log";
-  for (const char* name : {"", ".1", ".2", ".10", ".3.gz", ".0", ".x", "y", ".1.tmp"})
-    write(path + name, "a");
-  auto seen = open_siblings(path);
-  REQUIRE(seen);
-  std::vector<unsigned> rotations;
-  for (const auto& file : *seen) rotations.push_back(file.rotation);
-  CHECK(rotations == std::vector<unsigned>{10, 2, 1, 0});
-  CHECK(open_siblings(dir / "none.log")->empty());
-  CHECK(open_siblings(dir / "no/folder").error().code() == Errc::kNotFound);
-}
-
-TEST_CASE("what is no file is refused, without waiting for a pipe's writer") {
-  const test::TempDir dir;
-  std::filesystem::create_directory(dir / "d.log");
-  CHECK(open_siblings(dir / "d.log").error().code() == Errc::kDenied);
-  REQUIRE(::mkfifo((dir / "p.log").c_str(), 0600) == 0);
-  CHECK(open_siblings(dir / "p.log").error().code() == Errc::kDenied);
-  write(dir / "secret", "not for the owner of the log");
-  std::filesystem::create_symlink(dir / "secret", dir / "l.log");
-  CHECK(open_siblings(dir / "l.log").error().code() == Errc::kDenied);
-}
-
 TEST_CASE("prints grow with what was read and are the same whether read in parts or loaded") {
   for (const std::size_t line : {1UL, 63UL, 64UL, 65UL, 255UL, 256UL, 257UL, 2000UL, 9000UL}) {
     const test::TempDir dir;
@@ -141,7 +117,7 @@ TEST_CASE("prints grow with what was read and are the same whether read in parts
       CHECK(file.print().head == (extent < line ? 0 : head));
       const auto seen = open_only(dir / "f");
       CHECK(decide(loaded.print(), seen) == Verdict::kHolds);
-      if (extent >= line) CHECK(observe(seen.fd.get(), seen.facts, file.print()).head == head);
+      if (extent >= line) CHECK(observe(seen.content, seen.facts, file.print()).head == head);
     }
   }
 }
@@ -169,7 +145,7 @@ TEST_CASE("a file is the beginning of another one when that one holds all of it"
     std::ofstream(dir / "2", std::ios::trunc) << other;
     const auto first = open_only(dir / "1");
     const auto second = open_only(dir / "2");
-    return is_beginning_of(first.fd.get(), second.fd.get());
+    return is_beginning_of(first.content, second.content);
   };
   CHECK(is_beginning(content, content));
   CHECK_FALSE(is_beginning("", content));

@@ -66,6 +66,14 @@ TEST_CASE("containers by name, whole id, start of an id, with and without their 
   CHECK(f.wrong("shop-frontend-1", "db1").status == 404);
 }
 
+TEST_CASE("files and pods are in no inventory: they are taken as they are named") {
+  Names f;
+  CHECK(f.target("file/var/log/syslog").target == "file/var/log/syslog");
+  CHECK(f.target("pod/shop/cart-1/app", "web1").target == "pod/shop/cart-1/app");
+  CHECK(f.target("pod/shop/cart-1/app", "web1").agent == f.web1);
+  CHECK(f.wrong("file/var/log/syslog", "nohost").status == 404);
+}
+
 TEST_CASE("units by name, with and without .service; a container's name goes first") {
   Names f;
   for (const std::string text : {"ssh.service", "unit/ssh.service", "ssh"})
