@@ -245,6 +245,9 @@ json::object ledger_json(const model::LedgerRow& row, const std::string& hostnam
           {"bytes_read", entry.bytes_read},
           {"records_spooled", entry.records_spooled},
           {"records_stored", row.records_stored},
+          {"records_expired", row.records_expired},
+          {"records_lost", counts_json(row.records_lost)},
+          {"bytes_lost", counts_json(row.bytes_lost)},
           {"records_dropped", counts_json(entry.records_dropped)},
           {"bytes_dropped", counts_json(entry.bytes_dropped)},
           {"verdict", name_of(row.verdict)}};
@@ -253,11 +256,15 @@ json::object ledger_json(const model::LedgerRow& row, const std::string& hostnam
 json::object ledger_totals_json(const std::vector<model::LedgerRow>& rows) {
   wire::LedgerEntry sum;
   std::uint64_t stored = 0;
+  std::uint64_t expired = 0;
+  std::map<std::string, std::uint64_t> lost;
   std::map<model::LedgerVerdict, std::uint64_t> verdicts;
   for (const auto& row : rows) {
     sum.records_read += row.entry.records_read;
     sum.records_spooled += row.entry.records_spooled;
     stored += row.records_stored;
+    expired += row.records_expired;
+    for (const auto& [reason, count] : row.records_lost) lost[reason] += count;
     for (const auto& [reason, count] : row.entry.records_dropped)
       sum.records_dropped[reason] += count;
     for (const auto& [reason, count] : row.entry.bytes_dropped) sum.bytes_dropped[reason] += count;
@@ -267,6 +274,8 @@ json::object ledger_totals_json(const std::vector<model::LedgerRow>& rows) {
           {"records_read", sum.records_read},
           {"records_spooled", sum.records_spooled},
           {"records_stored", stored},
+          {"records_expired", expired},
+          {"records_lost", counts_json(lost)},
           {"records_dropped", counts_json(sum.records_dropped)},
           {"bytes_dropped", counts_json(sum.bytes_dropped)},
           {"balanced", verdicts[model::LedgerVerdict::kBalanced]},

@@ -53,11 +53,14 @@ Table host_table(const json::array& hosts, std::int64_t now_ms) {
 }
 
 Table ledger_table(const json::array& rows) {
-  Table table({"SOURCE", "HOST", ">READ", ">SPOOLED", ">STORED", "DROPPED", "VERDICT"});
+  Table table(
+      {"SOURCE", "HOST", ">READ", ">SPOOLED", ">STORED", ">EXPIRED", "LOST", "DROPPED", "VERDICT"},
+      {"EXPIRED"});
   for (const auto& value : rows) {
     const auto& row = object_of(value);
     table.add({text_at(row, "name"), text_at(row, "hostname"), count(row, "records_read"),
                count(row, "records_spooled"), count(row, "records_stored"),
+               count(row, "records_expired"), summed(object_at(row, "records_lost")),
                summed(object_at(row, "records_dropped")), state_cell(text_at(row, "verdict"))});
   }
   return table;
@@ -127,6 +130,7 @@ Result<void> show_status(Context& context) {
            count(ledger, "pending") + " pending, " +
            (gaps > 0 ? paint(context.terminal, Tone::kBad, std::to_string(gaps) + " with a gap")
                      : "no gap") +
+           "; lost: " + summed(object_at(ledger, "records_lost")) +
            "; dropped: " + summed(object_at(ledger, "records_dropped")));
   const auto open = integer_at(alerts, "open");
   line("alerts",

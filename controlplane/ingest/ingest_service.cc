@@ -115,6 +115,7 @@ void IngestService::start_connecting() {
       connecting_ = false;
       backoff_.reset();
       log::info("ingest is connected to the broker");
+      pipeline_->ask_for_hellos();
       MutexLock lock(mutex_);
       status_.connected = true;
       status_.since_ms = clock_.unix_ms();

@@ -1,6 +1,7 @@
 #include "controlplane/ingest/pipeline.h"
 
 #include "protocol/base/log.h"
+#include "protocol/wire/batch_codec.h"
 #include "protocol/wire/sealed.h"
 
 namespace observeai::controlplane {
@@ -67,35 +68,39 @@ void IngestPipeline::process(const std::vector<mqtt::Message>& group) {
 }
 
 IngestPipeline::Known* IngestPipeline::admit(const topics::AgentAddress& claimed) {
-  auto found = known_.find(claimed.agent);
-  if (found == known_.end()) {
-    const auto record = registry_.find(claimed.agent);
-    if (!record) {
-      refuse("store_error");
-      return nullptr;
-    }
-    if (!*record) {
-      refuse("unknown_agent");
-      return nullptr;
-    }
-    if ((*record)->state != model::AgentState::kActive) {
-      refuse((*record)->state == model::AgentState::kRevoked ? "revoked" : "not_confirmed");
-      return nullptr;
-    }
-    auto keys = signing::controlplane_session_keys(keys_, (*record)->sealing_public_key);
-    if (!keys) {
-      refuse("forged");
-      return nullptr;
-    }
-    Known known{{(*record)->tenant, (*record)->shard, claimed.agent}, std::move(*keys), 0};
-    found = known_.emplace(claimed.agent, std::move(known)).first;
+  const char* why_not = nullptr;
+  Known* known = know(claimed.agent, why_not);
+  if (known == nullptr) {
+    refuse(why_not);
+    return nullptr;
   }
-  if (found->second.address != claimed) {
+  if (known->address != claimed) {
     refuse("topic_mismatch");
     return nullptr;
   }
-  return &found->second;
+  return known;
 }
+
+IngestPipeline::Known* IngestPipeline::know(const AgentId& agent, const char*& why_not) {
+  if (const auto found = known_.find(agent); found != known_.end()) return &found->second;
+  const auto record = registry_.find(agent);
+  if (!record) {
+    why_not = "store_error";
+  } else if (!*record) {
+    why_not = "unknown_agent";
+  } else if ((*record)->state != model::AgentState::kActive) {
+    why_not = (*record)->state == model::AgentState::kRevoked ? "revoked" : "not_confirmed";
+  } else if (auto keys = signing::controlplane_session_keys(keys_, (*record)->sealing_public_key);
+             !keys) {
+    why_not = "forged";
+  } else {
+    Known known{{(*record)->tenant, (*record)->shard, agent}, std::move(*keys), 0, {}};
+    return &known_.emplace(agent, std::move(known)).first->second;
+  }
+  return nullptr;
+}
+
+// ---- messages ----------------------------------------------------------------------------------
 
 void IngestPipeline::take_hello(Known& known, const std::string& payload) {
   const AgentId& agent = known.address.agent;
@@ -111,15 +116,21 @@ void IngestPipeline::take_hello(Known& known, const std::string& payload) {
     refuse("replayed");
     return;
   }
-  if (finding.clone) alert("agent.clone", agent, *finding.clone);
+  const auto comparison = writer_.compare(*hello);
+  if (!comparison) {  // Not judged, not answered: it is said again.
+    refuse("store_error");
+    return;
+  }
+  judge(known, *hello, *comparison, finding);
 
   const std::int64_t now_ms = clock_.unix_ms();
   known.seen_written_ms = now_ms;
+  const auto epoch = hello->epoch;
+  hello->pending = {};  // Compared; a registry of 10,000 agents need not keep them
   ignore(registry_.seen(agent, now_ms, *hello),
          "last_seen is for people; the next hello writes it again");
 
-  PendingAck& ack = acks_[{agent, hello->epoch}];
-  ack.session_nonce = hello->session_nonce;
+  PendingAck& ack = acks_[{agent, epoch}];
   const auto contiguous = writer_.contiguous(agent, hello->epoch);
   if (!contiguous) return;
   // Ask again only for what is really lost, not for what is still on its way.
@@ -139,7 +150,7 @@ void IngestPipeline::take_batch(Known& known, const std::string& payload) {
     alert("batch.forged", agent, "a batch under this agent's name did not carry its seal");
     return;
   }
-  batches_.push_back(std::move(*batch));
+  if (is_of_session(known, batch->header)) batches_.push_back(std::move(*batch));
 }
 
 void IngestPipeline::commit_group() {
@@ -176,23 +187,41 @@ void IngestPipeline::settle(const wire::Batch& batch, const Result<model::Commit
   PendingAck& ack = acks_[{agent, batch.header.epoch}];
   switch (*outcome) {
     case model::CommitOutcome::kStored:
+      note_settled(batch.header);
+      note_seen(agent);
+      if (batch.header.codec == wire::Codec::kLost) {
+        alert_loss(batch);
+        break;
+      }
       ++counters_.batches_stored;
       counters_.signals_stored[static_cast<std::size_t>(batch.header.lane)] += batch.header.n;
-      note_seen(agent);
       break;
     case model::CommitOutcome::kDuplicate:
+      note_settled(batch.header);
       ++counters_.batches_duplicate;
       break;
     case model::CommitOutcome::kConflict:
-      refuse("conflict");
-      alert("agent.clone", agent,
-            "a batch number came twice with different content: a clone, or tampering");
+      settle_conflict(batch.header);
       break;
     case model::CommitOutcome::kNeedSeries:
       refuse("need_series");
       ack.need_series = true;
       break;
   }
+}
+
+void IngestPipeline::alert_loss(const wire::Batch& batch) {
+  ++counters_.batches_lost;
+  const auto notice = wire::decode_loss(batch.body);
+  if (!notice) return;  // It was committed: it decodes
+  std::uint64_t records = 0;
+  for (const auto& source : notice->sources) records += source.records;
+  if (records == 0) return;
+  alert("records.lost", batch.header.agent,
+        std::to_string(records) + " records of lane " +
+            std::to_string(static_cast<int>(batch.header.lane)) +
+            " were lost on the host before they could be sent (" + notice->reason + "), first of " +
+            notice->sources.front().name + "; `observeai ledger` lists every source");
 }
 
 void IngestPipeline::settle_corrupt(const wire::Batch& batch, const Error& why) {
@@ -221,6 +250,7 @@ bool IngestPipeline::is_hopeless(const wire::Batch& batch) {
 }
 
 std::vector<mqtt::Message> IngestPipeline::take_acks(std::size_t most) {
+  ask_next();
   std::vector<mqtt::Message> messages;
   for (auto at = acks_.begin(); at != acks_.end() && messages.size() < most;) {
     const auto known = known_.find(at->first.first);
@@ -244,10 +274,16 @@ Result<mqtt::Message> IngestPipeline::make_ack(const AckKey& key, const PendingA
   wire::Ack ack;
   ack.agent = key.first;
   ack.epoch = key.second;
-  TRY(ack.contiguous, writer_.contiguous(key.first, key.second));
+  TRY(auto cursors, writer_.cursors(key.first, key.second));
+  ack.contiguous = cursors.contiguous;
+  ack.runs = std::move(cursors.runs);
   ack.credit_bytes = limits_.credit_bytes;
   ack.server_time_ms = clock_.unix_ms();
-  ack.session_nonce = pending.session_nonce;
+  if (const auto* session = known.session_of(key.second)) {
+    ack.session_nonce = session->nonce;
+    ack.newest = session->newest;
+    ack.forked = session->forked;
+  }
   ack.need_series = pending.need_series;
   ack.need_inventory = pending.need_inventory;
   return mqtt::Message{topics::build(known.address, topics::Channel::kAck),

@@ -6,6 +6,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <tuple>
@@ -26,12 +27,15 @@ struct IngestCounters {
   std::uint64_t hellos = 0;
   std::uint64_t batches_stored = 0;
   std::uint64_t batches_duplicate = 0;
+  std::uint64_t batches_lost = 0;  // Loss notices that settled a number
+  std::uint64_t forks = 0;         // Sessions that were told to begin a new epoch
+  std::uint64_t asked = 0;         // Agents asked for a hello by ask_for_hellos()
   std::array<std::uint64_t, wire::kLaneCount>
       signals_stored{};  // By lane: samples, log records ...
   std::uint64_t bytes_received = 0;
-  // Refused, by reason: bad_topic, unknown_agent, revoked, topic_mismatch, forged, corrupt,
-  // replayed, conflict, need_series, store_error. A refused batch stays on the agent's disk unless it
-  // was not the agent's.
+  // Refused, by reason: bad_topic, unknown_agent, revoked, topic_mismatch, forged, corrupt, replayed,
+  // conflict, forked, other_session, need_series, store_error. A refused batch stays on the agent's
+  // disk unless it was not the agent's.
   std::map<std::string, std::uint64_t> refused;
   std::uint64_t batches_given_up = 0;  // Sealed, but never decoded: see kRefusalsUntilGivenUp
 };
@@ -54,6 +58,12 @@ class IngestPipeline {
 
   // Processes a group with one commit; what is to be answered is added to the waiting acks.
   void process(const std::vector<mqtt::Message>& group);
+  // Ingest listens anew: what agents sent meanwhile is gone, and so no session is believed any more.
+  // Every active agent is asked for a hello, kAskedPerSecond of them, by take_acks(); one that sends a
+  // batch before that is asked at once. Whoever connects says hello anyway.
+  void ask_for_hellos();
+  static constexpr int kAskedPerSecond = 500;
+
   // Takes up to `most` of the waiting acks, sealed: one for each (agent, epoch), with the cursors of
   // this moment and everything asked of the agent since its last one. One that cannot be made because
   // the store does not answer waits on.
@@ -75,13 +85,26 @@ class IngestPipeline {
   const IngestCounters& counters() const { return counters_; }
 
  private:
+  // The process whose batches of an epoch are taken: the one of its newest hello. So all that is
+  // committed of an epoch after a hello that agreed with it is of one spool, and an ack under the nonce of
+  // that hello speaks of nothing else.
+  struct Session {
+    Epoch epoch;
+    wire::Nonce16 nonce{};
+    bool forked = false;  // Its spool is a copy: told in each ack until it comes with a new epoch
+    std::array<wire::CommittedContent, wire::kLaneCount> newest;  // At its hello
+    std::array<std::uint64_t, wire::kLaneCount> highest{};        // Settled numbers that it sent
+  };
   struct Known {
     topics::AgentAddress address;
     signing::SessionKeys keys;
     std::int64_t seen_written_ms = 0;
+    std::vector<Session> sessions;  // At most one for each epoch, kMaxSessions in all; newest last
+
+    Session* session_of(const Epoch& epoch);
   };
+  static constexpr std::size_t kMaxSessions = 8;  // Clones alive at one time
   struct PendingAck {
-    wire::Nonce16 session_nonce{};
     bool need_series = false;
     bool need_inventory = false;
   };
@@ -99,6 +122,15 @@ class IngestPipeline {
   };
 
   Known* admit(const topics::AgentAddress& claimed);
+  Known* know(const AgentId& agent, const char*& why_not);
+  Session& begin_session(Known& known, const wire::Hello& hello);
+  void judge(Known& known, const wire::Hello& hello, const model::SpoolComparison& comparison,
+             const SessionTracker::Finding& finding);
+  bool is_of_session(Known& known, const wire::BatchHeader& header);
+  void note_settled(const wire::BatchHeader& header);
+  void settle_conflict(const wire::BatchHeader& header);
+  void alert_loss(const wire::Batch& batch);
+  void ask_next();
   void take_hello(Known& known, const std::string& payload);
   void take_batch(Known& known, const std::string& payload);
   void commit_group();
@@ -123,6 +155,8 @@ class IngestPipeline {
   std::map<BatchKey, Refusals> unreadable_;
   std::map<AlertKey, CollectedAlert> collected_alerts_;
   SteadyTime next_tick_{};
+  std::deque<AgentId> to_ask_;
+  SteadyTime next_ask_{};
   std::map<AckKey, PendingAck> acks_;  // Waiting to be taken
   std::vector<wire::Batch> batches_;   // Of the group in hand
 };

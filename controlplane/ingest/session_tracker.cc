@@ -30,7 +30,8 @@ SessionTracker::Finding SessionTracker::observe(const wire::Hello& hello) {
                      [&](const Session& session) { return session.nonce == hello.session_nonce; });
     if (old != history.old_sessions.end()) {
       // One that lives says hello with a later time.
-      if (hello.wall_time_ms <= old->newest_wall_ms) return {.is_replay = true, .clone = {}};
+      if (hello.wall_time_ms <= old->newest_wall_ms)
+        return {.is_replay = true, .clone = {}, .restored = {}};
       history.old_sessions.erase(old);
       finding.clone = "two running agents take turns under this identity";
     }
@@ -41,7 +42,7 @@ SessionTracker::Finding SessionTracker::observe(const wire::Hello& hello) {
   const auto epoch = std::find(history.old_epochs.begin(), history.old_epochs.end(), hello.epoch);
   if (epoch != history.old_epochs.end()) {
     history.old_epochs.erase(epoch);
-    if (!finding.clone) finding.clone = "an older spool of this identity has come back to life";
+    if (!finding.clone) finding.restored = "an older spool of this identity has come back to life";
   }
   remember(history.old_epochs, history.epoch, kRemembered);
   history.epoch = hello.epoch;

@@ -1,7 +1,8 @@
-// Notices two machines that live under one identity (a cloned disk, a restored snapshot). An agent
-// replaces its session nonce at each start and its epoch with each new spool, and never goes back;
-// so one that returns after it was replaced means that both are alive: unless it is an old hello that
-// somebody sends again, which is known by its time.
+// Notices two machines that live under one identity (a cloned disk) and a disk that was put back (a
+// restored snapshot). An agent replaces its session nonce at each start and its epoch with each new
+// spool, and never goes back. A nonce that returns after it was replaced means that both processes are
+// alive, unless it is an old hello that somebody sends again, which is known by its time. An epoch that
+// returns with a new nonce is an older spool.
 #pragma once
 
 #include <deque>
@@ -17,8 +18,9 @@ namespace observeai::controlplane {
 class SessionTracker {
  public:
   struct Finding {
-    bool is_replay = false;            // Of a session that is over: to be ignored
-    std::optional<std::string> clone;  // Why this shows a clone
+    bool is_replay = false;               // Of a session that is over: to be ignored
+    std::optional<std::string> clone;     // Why this shows a clone
+    std::optional<std::string> restored;  // Why this shows an older disk; not with `clone`
   };
   Finding observe(const wire::Hello& hello);
 

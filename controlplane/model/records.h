@@ -212,8 +212,12 @@ enum class LedgerVerdict {
 };  // pending: lane not contiguous up to as_of_seq
 struct LedgerRow {
   AgentId agent;
-  wire::LedgerEntry entry;           // What the agent says
-  std::uint64_t records_stored = 0;  // What the store holds, same epoch
+  wire::LedgerEntry entry;  // What the agent says; zeros for a source that it does not report
+  // The sum of the three is compared with entry.records_spooled.
+  std::uint64_t records_stored = 0;                   // What the store holds, same epoch
+  std::uint64_t records_expired = 0;                  // Were stored; gone by retention
+  std::map<std::string, std::uint64_t> records_lost;  // Declared lost, by reason
+  std::map<std::string, std::uint64_t> bytes_lost;    // The same records, where bytes are known
   LedgerVerdict verdict = LedgerVerdict::kPending;
 };
 

@@ -110,13 +110,30 @@ struct Committed {
   LogPosition first_log;  // Of logs->records[0]; record i has the same with index + i
 };
 
+// What of one (agent, epoch) is committed.
+struct LaneCursors {
+  std::array<std::uint64_t, wire::kLaneCount> contiguous{};
+  std::array<std::vector<wire::Run>, wire::kLaneCount> runs;  // The lowest above it
+};
+
+// What a hello says the spool keeps, against what is stored of the same epoch.
+struct SpoolComparison {
+  bool differs = false;  // Other content under a number that both have
+  // Highest number stored in each lane in which it lies at or above the agent's next one, else 0.
+  std::array<std::uint64_t, wire::kLaneCount> ahead{};
+  std::array<wire::CommittedContent, wire::kLaneCount> newest;  // Of the highest, where known
+};
+
 enum class CommitOutcome { kStored, kDuplicate, kConflict, kNeedSeries };
 
 class TelemetryWriter {
  public:
   virtual ~TelemetryWriter() = default;
   // Commits one opened batch idempotently on (agent, epoch, lane, seq); durable on return. kDuplicate:
-  // same content was stored before. kConflict: other content under the same key, nothing stored.
+  // same content was stored before, or the number is settled the other way: as lost, or stored before
+  // it was declared lost. kConflict: other content under the same key, nothing stored.
+  // A batch with an origin is stored unless its content is stored under the origin already (kDuplicate);
+  // its own number counts as committed in both cases.
   // kNeedSeries: a sample refers to a series not defined yet, nothing stored. kCorrupt when the body
   // does not decode.
   virtual Result<CommitOutcome> commit(const wire::Batch& batch) = 0;
@@ -124,11 +141,17 @@ class TelemetryWriter {
   virtual Result<std::vector<Result<CommitOutcome>>> commit_all(
       const std::vector<wire::Batch>& batches) = 0;
   // For a batch that can never be committed (kCorrupt again and again) and would stop its lane for good:
-  // its number counts as committed without content, and the ledger of the agent counts header.n records
-  // of the source "unreadable" as dropped. kCorrupt when even the number cannot be stored.
+  // its number counts as lost, with header.n records of the source "unreadable" (of "metrics" in lane 1).
+  // kCorrupt when even the number cannot be stored.
   virtual Result<void> give_up(const wire::Batch& batch) = 0;
-  virtual Result<std::array<std::uint64_t, wire::kLaneCount>> contiguous(const AgentId& agent,
-                                                                         const Epoch& epoch) = 0;
+  virtual Result<LaneCursors> cursors(const AgentId& agent, const Epoch& epoch) = 0;
+  Result<std::array<std::uint64_t, wire::kLaneCount>> contiguous(const AgentId& agent,
+                                                                 const Epoch& epoch) {
+    TRY(const auto all, cursors(agent, epoch));
+    return all.contiguous;
+  }
+  // Looks at the newest numbers that both sides have; kUnavailable as any other call.
+  virtual Result<SpoolComparison> compare(const wire::Hello& hello) = 0;
   // Hex sha256 of the stored inventory, computed as wire::inventory_digest does; "" when there is none.
   virtual Result<std::string> inventory_digest(const AgentId& agent) = 0;
   virtual Result<std::uint64_t> series_known(const AgentId& agent, const Epoch& epoch) = 0;

@@ -2,6 +2,7 @@
 
 #include "controlplane/store/ids.h"
 #include "protocol/base/check.h"
+#include "protocol/sql/packed.h"
 
 namespace observeai::controlplane::store {
 namespace {
@@ -10,17 +11,25 @@ constexpr const char* kInsertEpoch = "INSERT INTO epochs(agent, epoch, first_ms)
 constexpr const char* kAllEpochs = "SELECT no, agent, epoch FROM epochs ORDER BY no";
 constexpr const char* kAllCursors = "SELECT epoch_no, lane, contiguous, ahead FROM cursors";
 constexpr const char* kAllStored =
-    "SELECT epoch_no, source, lane, total, merged_through, recent, updated_ms FROM stored";
+    "SELECT epoch_no, source, lane, total, merged_through, recent, updated_ms, expired FROM stored";
+constexpr const char* kAllLost =
+    "SELECT epoch_no, source, lane, total, merged_through, recent, records, bytes FROM lost";
+constexpr const char* kAllMoved = "SELECT epoch, seq, hash FROM control_origins";
 constexpr const char* kAllSettled =
     "SELECT epoch_no, source, lane, as_of_seq, updated_ms FROM ledger";
 constexpr const char* kWriteCursor =
     "INSERT OR REPLACE INTO cursors(epoch_no, lane, contiguous, ahead) VALUES(?,?,?,?)";
 constexpr const char* kWriteStored =
     "INSERT OR REPLACE INTO stored(epoch_no, source, lane, total, merged_through, recent, "
-    "updated_ms)"
-    " VALUES(?,?,?,?,?,?,?)";
+    "updated_ms, expired)"
+    " VALUES(?,?,?,?,?,?,?,?)";
+constexpr const char* kWriteLost =
+    "INSERT OR REPLACE INTO lost(epoch_no, source, lane, total, merged_through, recent, records, "
+    "bytes)"
+    " VALUES(?,?,?,?,?,?,?,?)";
 constexpr const char* kForgetLedger = "DELETE FROM ledger WHERE epoch_no=? AND source=? AND lane=?";
 constexpr const char* kForgetStored = "DELETE FROM stored WHERE epoch_no=? AND source=? AND lane=?";
+constexpr const char* kForgetLost = "DELETE FROM lost WHERE epoch_no=? AND source=? AND lane=?";
 constexpr const char* kWriteSealing = "UPDATE sealing SET sealed_through=?";
 
 Error broken(const char* what) {
@@ -29,6 +38,26 @@ Error broken(const char* what) {
 }
 
 }  // namespace
+
+void LostCount::add(std::uint64_t seq, const std::string& reason,
+                    const wire::LossNotice::Source& source) {
+  count.add(seq, source.records);
+  records[reason] += source.records;
+  if (source.bytes > 0) bytes[reason] += source.bytes;
+}
+
+LostCount& StoredSource::lost_count() {
+  if (!lost) lost = std::make_unique<LostCount>();
+  return *lost;
+}
+
+Result<void> write_lost(sql::Database& db, std::int64_t epoch_no, const SourceKey& key,
+                        const LostCount& lost) {
+  TRY_VOID(db.run(kWriteLost, epoch_no, key.source, static_cast<int>(key.lane), lost.count.total(),
+                  lost.count.merged_through(), sql::Blob(lost.count.pack_recent()),
+                  sql::Blob(sql::pack(lost.records)), sql::Blob(sql::pack(lost.bytes))));
+  return {};
+}
 
 Result<void> write_cursor(sql::Database& db, std::int64_t epoch_no, std::size_t lane,
                           const LaneCursor& cursor) {
@@ -131,6 +160,8 @@ Result<void> EpochBook::load(StateDb& state) {
     MutexLock lock(mutex);
     TRY_VOID(load_epochs(db));
     TRY_VOID(load_cursors(db));
+    TRY_VOID(load_lost(db));
+    TRY_VOID(load_moved(db));
     return load_stored(db);
   });
 }
@@ -141,9 +172,7 @@ Result<void> EpochBook::load_epochs(sql::Database& db) {
     TRY(const bool more, row.step());
     if (!more) return {};
     TRY(const auto agent, id_from<AgentId>(row.text(1)));
-    Epoch epoch;
-    if (row.blob(2).size() != epoch.bytes.size()) return broken("the name");
-    std::memcpy(epoch.bytes.data(), row.blob(2).data(), epoch.bytes.size());
+    TRY(const auto epoch, epoch_from(row.blob(2)));
     adopt(row.integer(0), agent, epoch);
   }
 }
@@ -173,6 +202,7 @@ Result<void> EpochBook::load_stored(sql::Database& db) {
       TRY(stored.count,
           StoredCount::unpack(row.unsigned_integer(3), row.unsigned_integer(4), row.blob(5)));
       stored.updated_ms = row.integer(6);
+      stored.expired = row.unsigned_integer(7);
     }
   }
   TRY(auto row, db.query(kAllSettled));
@@ -184,7 +214,38 @@ Result<void> EpochBook::load_stored(sql::Database& db) {
     const SourceKey key{static_cast<wire::Lane>(row.integer(2)), row.string(1)};
     StoredSource& stored = found->second->stored[key];
     stored.count.settle(row.unsigned_integer(3));
+    if (stored.lost) stored.lost->count.settle(row.unsigned_integer(3));
     stored.updated_ms = std::max(stored.updated_ms, row.integer(4));
+  }
+}
+
+Result<void> EpochBook::load_lost(sql::Database& db) {
+  TRY(auto row, db.query(kAllLost));
+  for (;;) {
+    TRY(const bool more, row.step());
+    if (!more) return {};
+    const auto found = by_no_.find(row.integer(0));
+    if (found == by_no_.end()) return broken("a loss");
+    const SourceKey key{static_cast<wire::Lane>(row.integer(2)), row.string(1)};
+    LostCount& lost = found->second->stored[key].lost_count();
+    TRY(lost.count,
+        StoredCount::unpack(row.unsigned_integer(3), row.unsigned_integer(4), row.blob(5)));
+    TRY(lost.records, sql::unpack_counts(row.blob(6)));
+    TRY(lost.bytes, sql::unpack_counts(row.blob(7)));
+  }
+}
+
+Result<void> EpochBook::load_moved(sql::Database& db) {
+  TRY(auto row, db.query(kAllMoved));
+  for (;;) {
+    TRY(const bool more, row.step());
+    if (!more) return {};
+    MovedContent moved;
+    moved.lane = wire::Lane::kControl;
+    TRY(moved.epoch, epoch_from(row.blob(0)));
+    moved.seq = row.unsigned_integer(1);
+    TRY(moved.hash, hash_from(row.blob(2)));
+    add_moved(moved);
   }
 }
 
@@ -200,7 +261,10 @@ Result<void> EpochBook::write_unsealed(sql::Database& db, std::int64_t sealed_th
       if (!stored.unsealed) continue;
       TRY_VOID(db.run(kWriteStored, no, key.source, static_cast<int>(key.lane),
                       stored.count.total(), stored.count.merged_through(),
-                      sql::Blob(stored.count.pack_recent()), now_ms));
+                      sql::Blob(stored.count.pack_recent()), now_ms, stored.expired));
+      if (stored.lost) {
+        TRY_VOID(write_lost(db, no, key, *stored.lost));
+      }
     }
   }
   TRY_VOID(db.run(kWriteSealing, sealed_through));
@@ -234,6 +298,7 @@ Result<void> EpochBook::forget_sources(StateDb& state, std::int64_t before_ms) {
     for (const auto& [no, key] : gone) {
       TRY_VOID(db.run(kForgetLedger, no, key.source, static_cast<int>(key.lane)));
       TRY_VOID(db.run(kForgetStored, no, key.source, static_cast<int>(key.lane)));
+      TRY_VOID(db.run(kForgetLost, no, key.source, static_cast<int>(key.lane)));
     }
     return {};
   }));

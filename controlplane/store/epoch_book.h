@@ -6,15 +6,17 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "controlplane/store/ids.h"
 #include "controlplane/store/lane_cursor.h"
 #include "controlplane/store/state_db.h"
 #include "controlplane/store/stored_count.h"
 #include "protocol/base/id.h"
-#include "protocol/wire/signals.h"
+#include "protocol/wire/messages.h"
 
 namespace observeai::controlplane::store {
 
@@ -25,10 +27,22 @@ struct SourceKey {
   auto operator<=>(const SourceKey&) const = default;
 };
 
+// What was declared lost of one source.
+struct LostCount {
+  StoredCount count;                             // Records, as StoredSource::count
+  std::map<std::string, std::uint64_t> records;  // By reason
+  std::map<std::string, std::uint64_t> bytes;
+  void add(std::uint64_t seq, const std::string& reason, const wire::LossNotice::Source& source);
+};
+
 struct StoredSource {
   StoredCount count;
-  std::int64_t updated_ms = 0;  // Last ledger entry, or last sealing that changed the count
-  bool unsealed = false;        // Changed since
+  std::uint64_t expired = 0;        // Of the count, gone by retention
+  std::unique_ptr<LostCount> lost;  // Few sources have any
+  std::int64_t updated_ms = 0;      // Last ledger entry, or last sealing that changed the count
+  bool unsealed = false;            // Changed since
+
+  LostCount& lost_count();
 };
 
 // The two newest samples of one series, in whatever order they come. Small: there are millions.
@@ -46,6 +60,15 @@ struct LastValue {
 
  private:
   void set_before(std::uint64_t age_ms, double sample);
+};
+
+// A batch that is stored under another number than that of its origin.
+struct MovedContent {
+  Epoch epoch;  // The origin
+  wire::Lane lane = wire::Lane::kControl;
+  std::uint64_t seq = 0;
+  ContentHash hash{};
+  auto operator<=>(const MovedContent&) const = default;
 };
 
 struct EpochState {
@@ -83,6 +106,10 @@ class EpochBook {
                                      std::int64_t now_ms);
   void adopt(std::int64_t no, const AgentId& agent, const Epoch& epoch) REQUIRES(mutex);
   void forget(std::int64_t no) REQUIRES(mutex);
+  // So that the same content is not stored again when it comes under its origin. Kept until the next
+  // start after its partition is gone.
+  void add_moved(const MovedContent& moved) REQUIRES(mutex) { moved_.insert(moved); }
+  bool has_moved(const MovedContent& moved) REQUIRES(mutex) { return moved_.contains(moved); }
 
   // Inside the caller's transaction: writes what changed and names the newest partition counted in it.
   // mark_sealed() after it was committed.
@@ -98,10 +125,16 @@ class EpochBook {
   Result<void> load_cursors(sql::Database& db) REQUIRES(mutex);
   Result<void> load_stored(sql::Database& db) REQUIRES(mutex);
 
+  Result<void> load_lost(sql::Database& db) REQUIRES(mutex);
+  Result<void> load_moved(sql::Database& db) REQUIRES(mutex);
+
+  std::set<MovedContent> moved_ GUARDED_BY(mutex);
   std::map<std::int64_t, std::unique_ptr<EpochState>> by_no_ GUARDED_BY(mutex);
   std::map<std::pair<AgentId, Epoch>, EpochState*> by_key_ GUARDED_BY(mutex);
 };
 
+Result<void> write_lost(sql::Database& db, std::int64_t epoch_no, const SourceKey& key,
+                        const LostCount& lost);
 Result<void> write_cursor(sql::Database& db, std::int64_t epoch_no, std::size_t lane,
                           const LaneCursor& cursor);
 

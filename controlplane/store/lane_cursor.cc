@@ -11,6 +11,15 @@ bool LaneCursor::contains(std::uint64_t seq) const {
   return seq <= std::prev(after)->second;
 }
 
+std::vector<wire::Run> LaneCursor::runs(std::size_t most) const {
+  std::vector<wire::Run> out;
+  for (const auto& [first, last] : ahead_) {
+    if (out.size() >= most) break;
+    out.push_back({first, last});
+  }
+  return out;
+}
+
 bool LaneCursor::has_room_for(std::uint64_t seq) const {
   if (ahead_.size() < kMaxRuns || contains(seq) || seq == contiguous_ + 1) return true;
   return ahead_.contains(seq + 1) || contains(seq - 1);

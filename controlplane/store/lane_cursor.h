@@ -5,8 +5,10 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "protocol/base/result.h"
+#include "protocol/wire/messages.h"
 
 namespace observeai::controlplane::store {
 
@@ -18,6 +20,9 @@ class LaneCursor {
   // All of 1 .. contiguous() are committed.
   std::uint64_t contiguous() const { return contiguous_; }
   bool contains(std::uint64_t seq) const;
+  std::uint64_t highest() const { return ahead_.empty() ? contiguous_ : ahead_.rbegin()->second; }
+  // The lowest runs above contiguous(), at most `most`.
+  std::vector<wire::Run> runs(std::size_t most) const;
   // False when `seq` would open more gaps than kMaxRuns.
   bool has_room_for(std::uint64_t seq) const;
   void add(std::uint64_t seq);

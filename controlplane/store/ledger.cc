@@ -5,6 +5,7 @@
 #include <set>
 
 #include "controlplane/store/alerts.h"
+#include "controlplane/store/partition.h"
 #include "protocol/sql/packed.h"
 
 namespace observeai::controlplane::store {
@@ -23,10 +24,6 @@ constexpr const char* kUpsert =
 constexpr const char* kOfEpoch =
     "SELECT source, lane, as_of_seq, records_read, bytes_read, records_spooled, records_dropped,"
     " bytes_dropped FROM ledger WHERE epoch_no=? ORDER BY source, lane";
-constexpr const char* kOfSource =
-    "SELECT source, lane, as_of_seq, records_read, bytes_read, records_spooled, records_dropped,"
-    " bytes_dropped FROM ledger WHERE epoch_no=? AND source=? AND lane=?";
-
 Result<wire::LedgerEntry> entry_from(const sql::Statement& row) {
   wire::LedgerEntry entry;
   entry.source = row.string(0);
@@ -40,25 +37,62 @@ Result<wire::LedgerEntry> entry_from(const sql::Statement& row) {
   return entry;
 }
 
+void take_losses(model::LedgerRow& row, const StoredSource& source) {
+  row.records_expired = source.expired;
+  row.records_stored -= std::min(row.records_stored, row.records_expired);
+  if (!source.lost) return;
+  row.records_lost = source.lost->records;
+  row.bytes_lost = source.lost->bytes;
+}
+
 void judge(model::LedgerRow& row, EpochState& state) {
   const wire::LedgerEntry& entry = row.entry;
   const auto found = state.stored.find(SourceKey{entry.lane, entry.source});
-  const bool any = found != state.stored.end();
-  const auto stored =
-      any ? found->second.count.up_to(entry.as_of_seq) : std::optional<std::uint64_t>(0);
-  row.records_stored = stored ? *stored : found->second.count.total();
+  std::optional<std::uint64_t> stored = 0;
+  std::optional<std::uint64_t> lost = 0;
+  if (found != state.stored.end()) {
+    const StoredSource& source = found->second;
+    stored = source.count.up_to(entry.as_of_seq);
+    if (source.lost) lost = source.lost->count.up_to(entry.as_of_seq);
+    row.records_stored = stored ? *stored : source.count.total();
+    take_losses(row, source);
+  }
   const auto lane = static_cast<std::size_t>(entry.lane);
-  if (!stored || lane >= wire::kLaneCount || state.lanes[lane].contiguous() < entry.as_of_seq) {
+  if (!stored || !lost || lane >= wire::kLaneCount ||
+      state.lanes[lane].contiguous() < entry.as_of_seq) {
     row.verdict = model::LedgerVerdict::kPending;
   } else {
-    row.verdict = *stored == entry.records_spooled ? model::LedgerVerdict::kBalanced
-                                                   : model::LedgerVerdict::kGap;
+    row.verdict = *stored + *lost == entry.records_spooled ? model::LedgerVerdict::kBalanced
+                                                           : model::LedgerVerdict::kGap;
+  }
+}
+
+// Losses of sources that have no entry: of lane 0, of a batch that nobody could read, or before the
+// first entry came.
+void add_losses_without_entry(std::vector<model::LedgerRow>& rows, std::set<SourceKey> reported,
+                              const EpochState& state) {
+  for (const auto& [key, source] : state.stored) {
+    if (!source.lost || reported.contains(key)) continue;
+    model::LedgerRow row;
+    row.agent = state.agent;
+    row.entry.source = key.source;
+    row.entry.lane = key.lane;
+    row.records_stored = source.count.total();
+    take_losses(row, source);
+    row.verdict = model::LedgerVerdict::kBalanced;  // Nothing is said that could not be true
+    rows.push_back(std::move(row));
   }
 }
 
 constexpr const char* kOpenGaps = "SELECT agent, object FROM alerts WHERE kind=?";
 constexpr const char* kCloseGap = "DELETE FROM alerts WHERE kind=? AND agent=? AND object=?";
 constexpr const char* kLaneNames[wire::kLaneCount] = {"control", "metrics", "logs", "traces"};
+
+std::uint64_t sum_of(const std::map<std::string, std::uint64_t>& counts) {
+  std::uint64_t sum = 0;
+  for (const auto& [name, count] : counts) sum += count;
+  return sum;
+}
 
 using AgentLane = std::pair<std::string, std::string>;
 
@@ -76,8 +110,9 @@ std::map<AgentLane, model::Alert> gap_alerts(const std::vector<model::LedgerRow>
     alert.first_ms = alert.last_ms = now_ms;
     alert.message = row.entry.source + ": the host sent " +
                     std::to_string(row.entry.records_spooled) + " records, " +
-                    std::to_string(row.records_stored) +
-                    " are stored; `observeai ledger` lists every source";
+                    std::to_string(row.records_stored + row.records_expired) + " are stored, " +
+                    std::to_string(sum_of(row.records_lost)) +
+                    " are declared lost; `observeai ledger` lists every source";
   }
   return alerts;
 }
@@ -107,25 +142,23 @@ Result<void> upsert_ledger(sql::Database& db, std::int64_t epoch_no, const wire:
   return {};
 }
 
-Result<void> add_unreadable(sql::Database& db, std::int64_t epoch_no, const wire::Batch& batch,
-                            std::int64_t now_ms) {
-  const auto& header = batch.header;
-  wire::LedgerEntry entry;
-  entry.source = kUnreadableSource;
-  entry.lane = header.lane;
-  {
-    TRY(auto row, db.query(kOfSource, epoch_no, entry.source, static_cast<int>(entry.lane)));
-    TRY(const bool found, row.step());
-    if (found) {
-      TRY(entry, entry_from(row));
-    }
+void count_account(EpochState& state, wire::Lane lane, std::uint64_t seq,
+                   const wire::LossNotice& account) {
+  state.unsealed = true;
+  for (const auto& source : account.sources) {
+    StoredSource& stored = state.stored[SourceKey{lane, source.name}];
+    stored.unsealed = true;
+    if (account.reason == kMovedReason)
+      stored.count.add(seq, source.records);
+    else
+      stored.lost_count().add(seq, account.reason, source);
   }
-  entry.as_of_seq = std::max(entry.as_of_seq, header.seq);
-  entry.records_read += header.n;
-  entry.bytes_read += batch.body.size();
-  entry.records_dropped[kUnreadableSource] += header.n;
-  entry.bytes_dropped[kUnreadableSource] += batch.body.size();
-  return upsert_ledger(db, epoch_no, entry, now_ms);
+}
+
+wire::LossNotice unreadable_notice(const wire::BatchHeader& header) {
+  const bool metrics = header.lane == wire::Lane::kMetrics;
+  return {wire::loss_reasons::kUnreadable,
+          {{metrics ? kMetricsSource : wire::loss_reasons::kUnreadable, header.n, 0}}};
 }
 
 Result<std::vector<model::LedgerRow>> query_ledger(sql::Database& db, EpochBook& book,
@@ -139,6 +172,7 @@ Result<std::vector<model::LedgerRow>> query_ledger(sql::Database& db, EpochBook&
   }
   std::vector<model::LedgerRow> rows;
   for (const auto& [no, id] : epochs) {
+    std::set<SourceKey> reported;
     TRY(auto row, db.query(kOfEpoch, no));
     for (;;) {
       TRY(const bool more, row.step());
@@ -150,8 +184,12 @@ Result<std::vector<model::LedgerRow>> query_ledger(sql::Database& db, EpochBook&
       auto* state = book.find(no);
       if (state == nullptr) break;  // Forgotten meanwhile
       judge(out, *state);
+      reported.insert({out.entry.lane, out.entry.source});
       rows.push_back(std::move(out));
     }
+    MutexLock lock(book.mutex);
+    if (const auto* state = book.find(no); state != nullptr)
+      add_losses_without_entry(rows, std::move(reported), *state);
   }
   return rows;
 }

@@ -18,13 +18,15 @@ inline constexpr const char* kMetricsSource = "metrics";
 Result<void> upsert_ledger(sql::Database& db, std::int64_t epoch_no, const wire::LedgerEntry& entry,
                            std::int64_t now_ms);
 
-// Records of a batch that could not be read, counted as dropped by the control plane itself.
-inline constexpr const char* kUnreadableSource = "unreadable";
-Result<void> add_unreadable(sql::Database& db, std::int64_t epoch_no, const wire::Batch& batch,
-                            std::int64_t now_ms);
+// Under book.mutex: the records of a batch without a chunk, lost or (kMovedReason) stored elsewhere.
+void count_account(EpochState& state, wire::Lane lane, std::uint64_t seq,
+                   const wire::LossNotice& account);
 
-// The newest epoch of each agent, compared with what is stored of it. A gap is only told when every
-// batch up to as_of_seq is there.
+// What a batch that does not decode held, as far as its header tells.
+wire::LossNotice unreadable_notice(const wire::BatchHeader& header);
+
+// The newest epoch of each agent, compared with what is stored and lost of it. A gap is only told when
+// every batch up to as_of_seq is settled. Losses of sources that the agent does not report are rows too.
 Result<std::vector<model::LedgerRow>> query_ledger(sql::Database& db, EpochBook& book,
                                                    const AgentId& agent);
 

@@ -4,6 +4,7 @@
 
 #include "protocol/base/embedded.h"
 #include "protocol/sql/migrator.h"
+#include "protocol/wire/batch_codec.h"
 
 namespace observeai {
 extern const EmbeddedFile kTelemetryMigrations[];
@@ -26,6 +27,10 @@ constexpr const char* kInsertSamples =
 constexpr const char* kInsertLogs = "INSERT INTO log_chunks(no, codec, body) VALUES(?,?,?)";
 constexpr const char* kInsertSpan =
     "INSERT INTO log_index(epoch_no, target_no, last_ns, chunk, first_ns, n) VALUES(?,?,?,?,?,?)";
+constexpr const char* kInsertAccount = "INSERT INTO accounts(no, body) VALUES(?,?)";
+constexpr const char* kInsertOrigin =
+    "INSERT OR IGNORE INTO origins(epoch, lane, seq, hash) VALUES(?,?,?,?)";
+constexpr const char* kAllOrigins = "SELECT epoch, lane, seq, hash FROM origins";
 constexpr const char* kFindTarget = "SELECT no FROM targets WHERE target=?";
 constexpr const char* kInsertTarget = "INSERT INTO targets(target) VALUES(?)";
 constexpr const char* kLoadBounds = "SELECT first_ms, last_ms FROM bounds WHERE id=1";
@@ -38,15 +43,19 @@ constexpr const char* kAllSpans =
     "SELECT b.epoch_no, b.lane, b.seq, i.n, t.target FROM log_index i JOIN batches b ON "
     "b.no=i.chunk"
     " JOIN targets t ON t.no=i.target_no";
+constexpr const char* kAllAccounts =
+    "SELECT b.epoch_no, b.lane, b.seq, b.n, a.body FROM accounts a JOIN batches b ON b.no=a.no";
+
+BatchRow batch_from(const sql::Statement& row) {
+  BatchRow batch;
+  batch.epoch_no = row.integer(0);
+  batch.lane = static_cast<wire::Lane>(row.integer(1));
+  batch.seq = row.unsigned_integer(2);
+  batch.n = row.unsigned_integer(3);
+  return batch;
+}
 
 }  // namespace
-
-Result<ContentHash> hash_from(std::string_view blob) {
-  ContentHash hash{};
-  if (blob.size() != hash.size()) return Error(Errc::kCorrupt, "a stored hash has a wrong length");
-  std::memcpy(hash.data(), blob.data(), hash.size());
-  return hash;
-}
 
 Result<std::optional<ContentHash>> find_hash(sql::Database& db, std::int64_t epoch_no,
                                              wire::Lane lane, std::uint64_t seq) {
@@ -126,6 +135,35 @@ Result<void> Partition::insert_logs(std::int64_t no, std::int64_t epoch_no,
   return {};
 }
 
+Result<void> Partition::insert_account(std::int64_t no, const wire::LossNotice& account) {
+  TRY(const auto body, wire::encode_loss(account));
+  TRY_VOID(writer_->run(kInsertAccount, no, sql::Blob(std::string_view(body))));
+  return {};
+}
+
+Result<void> Partition::insert_origin(const MovedContent& moved) {
+  TRY_VOID(writer_->run(kInsertOrigin, sql::Blob(moved.epoch.bytes), static_cast<int>(moved.lane),
+                        moved.seq, sql::Blob(moved.hash)));
+  return {};
+}
+
+Result<std::vector<MovedContent>> Partition::origins() {
+  return read([](sql::Database& db) -> Result<std::vector<MovedContent>> {
+    std::vector<MovedContent> out;
+    TRY(auto row, db.query(kAllOrigins));
+    for (;;) {
+      TRY(const bool more, row.step());
+      if (!more) return out;
+      MovedContent moved;
+      TRY(moved.epoch, epoch_from(row.blob(0)));
+      moved.lane = static_cast<wire::Lane>(row.integer(1));
+      moved.seq = row.unsigned_integer(2);
+      TRY(moved.hash, hash_from(row.blob(3)));
+      out.push_back(moved);
+    }
+  });
+}
+
 Result<std::int64_t> Partition::target_no(const wire::Target& target) {
   if (const auto known = target_nos_.find(target); known != target_nos_.end()) return known->second;
   TRY(auto no, writer_->scalar(-1, kFindTarget, target));
@@ -177,30 +215,29 @@ bool Partition::has_log() const {
   return !error && size > 0;
 }
 
-Result<void> Partition::replay(
-    const std::function<void(const BatchRow&)>& on_batch,
-    const std::function<void(const BatchRow&, const wire::Target&, std::uint64_t)>& on_logs) {
-  const auto batch_from = [](const sql::Statement& row) {
-    BatchRow batch;
-    batch.epoch_no = row.integer(0);
-    batch.lane = static_cast<wire::Lane>(row.integer(1));
-    batch.seq = row.unsigned_integer(2);
-    batch.n = row.unsigned_integer(3);
-    return batch;
-  };
+Result<void> replay(sql::Database& db, const Replay& into) {
   {
-    TRY(auto row, writer_->query(kAllBatches));
+    TRY(auto row, db.query(kAllBatches));
     for (;;) {
       TRY(const bool more, row.step());
       if (!more) break;
-      on_batch(batch_from(row));
+      into.on_batch(batch_from(row));
     }
   }
-  TRY(auto row, writer_->query(kAllSpans));
+  {
+    TRY(auto row, db.query(kAllSpans));
+    for (;;) {
+      TRY(const bool more, row.step());
+      if (!more) break;
+      into.on_logs(batch_from(row), row.string(4), row.unsigned_integer(3));
+    }
+  }
+  TRY(auto row, db.query(kAllAccounts));
   for (;;) {
     TRY(const bool more, row.step());
     if (!more) return {};
-    on_logs(batch_from(row), row.string(4), row.unsigned_integer(3));
+    TRY(const auto account, wire::decode_loss(row.blob(4)));
+    into.on_account(batch_from(row), account);
   }
 }
 

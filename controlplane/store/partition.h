@@ -11,13 +11,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "controlplane/store/epoch_book.h"
+#include "controlplane/store/ids.h"
 #include "controlplane/store/read_pool.h"
 #include "protocol/sql/database.h"
 #include "protocol/wire/messages.h"
 
 namespace observeai::controlplane::store {
-
-using ContentHash = std::array<std::uint8_t, 16>;  // First half of a sha256
 
 struct TimeBounds {
   std::int64_t first_ms = std::numeric_limits<std::int64_t>::max();
@@ -33,7 +33,7 @@ struct BatchRow {
   wire::Lane lane = wire::Lane::kMetrics;
   std::uint64_t seq = 0;
   ContentHash hash{};
-  std::uint64_t n = 0;  // Records or samples
+  std::uint64_t n = 0;  // Records or samples in its chunk; 0 = it has none
   wire::Codec codec = wire::Codec::kZstd;
 };
 
@@ -79,6 +79,9 @@ class Partition {
                               const wire::Batch& batch);
   Result<void> insert_logs(std::int64_t no, std::int64_t epoch_no,
                            const std::vector<LogSpan>& spans, const wire::Batch& batch);
+  // In the place of a chunk: the records of this batch are lost, or stored elsewhere.
+  Result<void> insert_account(std::int64_t no, const wire::LossNotice& account);
+  Result<void> insert_origin(const MovedContent& moved);
   Result<void> widen_bounds(const TimeBounds& bounds);
   void committed() EXCLUDES(mutex_);
   void abandoned() EXCLUDES(mutex_);
@@ -90,10 +93,7 @@ class Partition {
   // Idle connections kept from here on; close_writer() sets none.
   void keep_readers(std::size_t count) { readers_.set_keep(count); }
 
-  // Everything in it, for rebuilding cursors and counts: batches, then (batch, target, records).
-  Result<void> replay(
-      const std::function<void(const BatchRow&)>& on_batch,
-      const std::function<void(const BatchRow&, const wire::Target&, std::uint64_t)>& on_logs);
+  Result<std::vector<MovedContent>> origins();
 
  private:
   Partition(std::string path, std::int64_t start_ms);
@@ -111,8 +111,19 @@ class Partition {
   ReadPool readers_;
 };
 
+// The reason of an account whose records are stored under the batch's origin.
+inline constexpr const char* kMovedReason = "moved";
+
+// Everything in a partition, for rebuilding cursors and counts: batches, then the records of each target,
+// then what has no chunk.
+struct Replay {
+  std::function<void(const BatchRow&)> on_batch;  // epoch_no, lane, seq and n are set
+  std::function<void(const BatchRow&, const wire::Target&, std::uint64_t)> on_logs;
+  std::function<void(const BatchRow&, const wire::LossNotice&)> on_account;
+};
+Result<void> replay(sql::Database& db, const Replay& into);
+
 Result<std::optional<ContentHash>> find_hash(sql::Database& db, std::int64_t epoch_no,
                                              wire::Lane lane, std::uint64_t seq);
-Result<ContentHash> hash_from(std::string_view blob);
 
 }  // namespace observeai::controlplane::store

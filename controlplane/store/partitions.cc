@@ -23,6 +23,9 @@ constexpr std::uint64_t kMinPartitionBytes = 1U << 20;
 // Closed partitions are rarely read, and there may be hundreds; the newest of them by most queries.
 constexpr std::size_t kReadersOfNewestClosed = 1;
 
+constexpr const char* kAddExpired =
+    "UPDATE stored SET expired=expired+? WHERE epoch_no=? AND source=? AND lane=?";
+
 std::vector<std::int64_t> starts_in(const std::string& directory) {
   std::vector<std::int64_t> starts;
   std::error_code error;
@@ -65,8 +68,9 @@ Result<void> Partitions::open_one(std::int64_t start_ms) {
   Result<void> usable;
   if (!opened) {
     usable = Result<void>(std::move(opened).error());
-  } else if (start_ms > sealed_through_) {
-    usable = replay(**opened);
+  } else {
+    usable = load_origins(**opened);
+    if (usable && start_ms > sealed_through_) usable = replay_into_book(**opened);
   }
   if (usable) {
     MutexLock lock(mutex_);
@@ -79,7 +83,14 @@ Result<void> Partitions::open_one(std::int64_t start_ms) {
   return {};
 }
 
-Result<void> Partitions::replay(Partition& partition) {
+Result<void> Partitions::load_origins(Partition& partition) {
+  TRY(const auto origins, partition.origins());
+  MutexLock lock(book_.mutex);
+  for (const auto& moved : origins) book_.add_moved(moved);
+  return {};
+}
+
+Result<void> Partitions::replay_into_book(Partition& partition) {
   MutexLock lock(book_.mutex);
   bool foreign = false;
   const auto state_of = [&](const BatchRow& row) REQUIRES(book_.mutex) -> EpochState* {
@@ -97,17 +108,24 @@ Result<void> Partitions::replay(Partition& partition) {
     stored.count.add(row.seq, n);
     stored.unsealed = true;
   };
-  TRY_VOID(partition.replay(
-      [&](const BatchRow& row) REQUIRES(book_.mutex) {
-        EpochState* state = state_of(row);
-        if (state == nullptr) return;
-        state->lanes[static_cast<std::size_t>(row.lane)].add(row.seq);
-        if (row.lane == wire::Lane::kMetrics) count(*state, row, kMetricsSource, row.n);
-      },
-      [&](const BatchRow& row, const wire::Target& target, std::uint64_t n) REQUIRES(book_.mutex) {
-        EpochState* state = state_of(row);
-        if (state != nullptr) count(*state, row, log_source(target), n);
-      }));
+  Replay into;
+  into.on_batch = [&](const BatchRow& row) REQUIRES(book_.mutex) {
+    EpochState* state = state_of(row);
+    if (state == nullptr) return;
+    state->lanes[static_cast<std::size_t>(row.lane)].add(row.seq);
+    if (row.lane == wire::Lane::kMetrics) count(*state, row, kMetricsSource, row.n);
+  };
+  into.on_logs = [&](const BatchRow& row, const wire::Target& target, std::uint64_t n)
+                     REQUIRES(book_.mutex) {
+                       EpochState* state = state_of(row);
+                       if (state != nullptr) count(*state, row, log_source(target), n);
+                     };
+  into.on_account = [&](const BatchRow& row, const wire::LossNotice& account)
+                        REQUIRES(book_.mutex) {
+                          EpochState* state = state_of(row);
+                          if (state != nullptr) count_account(*state, row.lane, row.seq, account);
+                        };
+  TRY_VOID(partition.read([&](sql::Database& db) { return replay(db, into); }));
   if (foreign)
     log::warning(partition.path() + " holds batches of agents that state.db does not know");
   return {};
@@ -213,7 +231,43 @@ void Partitions::alert_low_disk(std::uint64_t free_bytes) {
          "it is in the log");
 }
 
+void Partitions::count_expired(Partition& partition) {
+  std::map<std::pair<std::int64_t, SourceKey>, std::uint64_t> expired;
+  const auto add = [&](const BatchRow& row, std::string source, std::uint64_t n) {
+    if (n > 0) expired[{row.epoch_no, SourceKey{row.lane, std::move(source)}}] += n;
+  };
+  Replay into;
+  into.on_batch = [&](const BatchRow& row) {
+    if (row.lane == wire::Lane::kMetrics) add(row, kMetricsSource, row.n);
+  };
+  into.on_logs = [&](const BatchRow& row, const wire::Target& target, std::uint64_t n) {
+    add(row, log_source(target), n);
+  };
+  into.on_account = [](const BatchRow&, const wire::LossNotice&) {};
+  const auto read = partition.read([&](sql::Database& db) { return replay(db, into); });
+  if (!read) {
+    log::warning(partition.path() + ": what expires is not counted: " + read.error().message());
+    return;
+  }
+  {
+    MutexLock lock(book_.mutex);
+    for (const auto& [key, n] : expired) {
+      auto* state = book_.find(key.first);
+      if (state != nullptr) state->stored[key.second].expired += n;
+    }
+  }
+  ignore(state_.write([&](sql::Database& db) -> Result<void> {
+    for (const auto& [key, n] : expired) {
+      TRY_VOID(
+          db.run(kAddExpired, n, key.first, key.second.source, static_cast<int>(key.second.lane)));
+    }
+    return {};
+  }),
+         "the disk may be full, and room is made here");
+}
+
 void Partitions::drop(const std::shared_ptr<Partition>& partition) {
+  count_expired(*partition);
   {
     MutexLock lock(mutex_);
     const auto found = std::find(all_.begin(), all_.end(), partition);

@@ -50,7 +50,7 @@ class Partitions {
   // The one to write to; seals the last one and makes the next when it is due.
   Result<std::shared_ptr<Partition>> current();
   // Drops whole partitions beyond age or bytes or while the disk is nearly full, oldest first, never the
-  // newest. Writes nothing that has to work on a full disk.
+  // newest. Works on a full disk: only the counts of what expired may be lost with the next restart.
   Result<void> retain();
 
   std::vector<std::shared_ptr<Partition>> snapshot() EXCLUDES(mutex_);  // Oldest first
@@ -65,7 +65,10 @@ class Partitions {
   bool is_due(const Partition& partition) const;
   Result<void> seal(Partition& partition);
   Result<void> create_next(std::int64_t newest_start_ms);
-  Result<void> replay(Partition& partition);
+  Result<void> replay_into_book(Partition& partition);
+  Result<void> load_origins(Partition& partition);
+  // What a partition holds counts as expired from here on.
+  void count_expired(Partition& partition);
   // Unless another thread has put it aside meanwhile, or it is the newest by now.
   void drop(const std::shared_ptr<Partition>& partition) EXCLUDES(mutex_);
   // Empties the logs that a reader held open; keeps a connection to the newest closed partition only.

@@ -2,6 +2,7 @@
 
 #include <map>
 
+#include "controlplane/store/ledger.h"
 #include "protocol/signing/sealing.h"
 
 namespace observeai::controlplane::store {
@@ -58,6 +59,12 @@ void set_hash(Prepared& out, const wire::Batch& batch) {
 Result<void> decode(Prepared& out, const wire::Batch& batch) {
   const auto& header = batch.header;
   TRY_VOID(check_key(header));
+  if (header.lane > wire::Lane::kLogs) return foreign_lane();
+  if (header.codec == wire::Codec::kLost) {
+    TRY(out.loss, wire::decode_loss(batch.body));
+    out.memory_bytes = 2 * batch.body.size();
+    return {};
+  }
   switch (header.lane) {
     case wire::Lane::kControl: {
       TRY(out.control, wire::decode_control(batch.body, header.codec));
@@ -88,32 +95,42 @@ Prepared prepare(const wire::Batch& batch) {
     out.outcome = Result<model::CommitOutcome>(std::move(decoded).error());
     return out;
   }
-  set_hash(out, batch);
+  if (!out.loss) set_hash(out, batch);
   return out;
 }
 
-Prepared prepare_empty(const wire::Batch& batch) {
+Prepared prepare_unreadable(const wire::Batch& batch) {
   Prepared out;
   out.batch = &batch;
-  set_hash(out, batch);
-  if (auto key = check_key(batch.header); !key) {
+  auto key = check_key(batch.header);
+  if (key && batch.header.lane > wire::Lane::kLogs) key = foreign_lane();
+  if (key)
+    out.loss = unreadable_notice(batch.header);
+  else
     out.outcome = Result<model::CommitOutcome>(std::move(key).error());
-    return out;
-  }
-  switch (batch.header.lane) {
-    case wire::Lane::kControl:
-      out.control.emplace();
-      break;
-    case wire::Lane::kMetrics:
-      out.samples.emplace();
-      break;
-    case wire::Lane::kLogs:
-      out.logs.emplace();
-      break;
-    default:
-      out.outcome = Result<model::CommitOutcome>(foreign_lane());
-  }
   return out;
+}
+
+std::optional<MovedContent> Prepared::moved() const {
+  const auto& header = batch->header;
+  if (!header.origin || loss) return std::nullopt;
+  return MovedContent{header.origin->epoch, header.lane, header.origin->seq, hash};
+}
+
+wire::LossNotice Prepared::account(const char* reason) const {
+  wire::LossNotice account{reason, {}};
+  if (samples) account.sources.push_back({kMetricsSource, n, 0});
+  for (const auto& span : spans) {
+    // A batch has fewer targets than a notice may name; the rest of an absurd one counts together.
+    const bool last = account.sources.size() + 1 >= wire::kMaxLossSources;
+    auto source = log_source(span.target);
+    if (source.size() > wire::kMaxLossSourceBytes) source.resize(wire::kMaxLossSourceBytes);
+    if (!account.sources.empty() && (last || account.sources.back().name >= source))
+      account.sources.back().records += span.n;
+    else
+      account.sources.push_back({std::move(source), span.n, 0});
+  }
+  return account;
 }
 
 }  // namespace observeai::controlplane::store

@@ -206,5 +206,27 @@ CREATE TABLE stored (
   merged_through INTEGER NOT NULL,
   recent         BLOB NOT NULL,  -- Packed numbers: seq, count, ...
   updated_ms     INTEGER NOT NULL,
+  expired        INTEGER NOT NULL DEFAULT 0,  -- Of the total, gone by retention
   PRIMARY KEY (epoch_no, source, lane)
+) WITHOUT ROWID;
+
+-- What was declared lost of each source: lane 0 exact, the others as of the last sealing.
+CREATE TABLE lost (
+  epoch_no       INTEGER NOT NULL,
+  source         TEXT NOT NULL,
+  lane           INTEGER NOT NULL,
+  total          INTEGER NOT NULL,
+  merged_through INTEGER NOT NULL,
+  recent         BLOB NOT NULL,  -- Packed numbers: seq, count, ...
+  records        BLOB NOT NULL,  -- Packed counts by reason
+  bytes          BLOB NOT NULL,  -- Packed counts by reason
+  PRIMARY KEY (epoch_no, source, lane)
+) WITHOUT ROWID;
+
+-- Lane 0: content that is stored under another number than the one a copied spool gave it first.
+CREATE TABLE control_origins (
+  epoch BLOB NOT NULL CHECK (length(epoch) = 16),
+  seq   INTEGER NOT NULL,
+  hash  BLOB NOT NULL,
+  PRIMARY KEY (epoch, seq, hash)
 ) WITHOUT ROWID;

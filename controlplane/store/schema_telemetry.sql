@@ -19,6 +19,22 @@ CREATE TABLE batches (
   UNIQUE (epoch_no, lane, seq)
 );
 
+-- Batches that have no chunk here: a LossNotice for each (batch.proto). The reason "moved" says that its
+-- signals are stored under the batch's origin.
+CREATE TABLE accounts (
+  no   INTEGER PRIMARY KEY,
+  body BLOB NOT NULL
+);
+
+-- Content that is stored under another number than the one a copied spool gave it first.
+CREATE TABLE origins (
+  epoch BLOB NOT NULL CHECK (length(epoch) = 16),
+  lane  INTEGER NOT NULL,
+  seq   INTEGER NOT NULL,
+  hash  BLOB NOT NULL,
+  PRIMARY KEY (epoch, lane, seq, hash)
+) WITHOUT ROWID;
+
 CREATE TABLE sample_chunks (
   no       INTEGER PRIMARY KEY,
   epoch_no INTEGER NOT NULL,

@@ -23,9 +23,13 @@ constexpr const char* kLeftBehind =
 constexpr const char* kHasBatches =
     "SELECT count(*) FROM (SELECT 1 FROM batches WHERE epoch_no=? LIMIT 1)";
 constexpr const char* kDropEpoch[] = {
-    "DELETE FROM cursors WHERE epoch_no=?",         "DELETE FROM control_batches WHERE epoch_no=?",
-    "DELETE FROM control_waiting WHERE epoch_no=?", "DELETE FROM ledger WHERE epoch_no=?",
-    "DELETE FROM stored WHERE epoch_no=?",          "DELETE FROM epochs WHERE no=?",
+    "DELETE FROM cursors WHERE epoch_no=?",
+    "DELETE FROM control_batches WHERE epoch_no=?",
+    "DELETE FROM control_waiting WHERE epoch_no=?",
+    "DELETE FROM ledger WHERE epoch_no=?",
+    "DELETE FROM stored WHERE epoch_no=?",
+    "DELETE FROM lost WHERE epoch_no=?",
+    "DELETE FROM epochs WHERE no=?",
 };
 
 }  // namespace

@@ -41,14 +41,10 @@ Result<std::vector<Result<model::CommitOutcome>>> Writer::commit_all(
 
 Result<void> Writer::give_up(const wire::Batch& batch) {
   std::vector<Prepared> slice;
-  slice.push_back(prepare_empty(batch));
+  slice.push_back(prepare_unreadable(batch));
   commit_slice(slice);
-  const Prepared& prepared = slice.front();
-  TRY(const auto outcome, *prepared.outcome);
-  if (outcome != model::CommitOutcome::kStored) return {};  // It was before.
-  return state_.write([&](sql::Database& db) {
-    return add_unreadable(db, prepared.epoch_no, batch, clock_.unix_ms());
-  });
+  TRY_VOID(*slice.front().outcome);
+  return {};
 }
 
 void Writer::commit_slice(std::vector<Prepared>& slice) {
@@ -64,7 +60,7 @@ void Writer::commit_slice(std::vector<Prepared>& slice) {
     commit_data(slice);
   }
   for (const auto& prepared : slice) {
-    if (!*prepared.outcome || **prepared.outcome != model::CommitOutcome::kStored) continue;
+    if (!prepared.is_stored()) continue;
     model::Committed committed;
     committed.agent = prepared.batch->header.agent;
     committed.control = prepared.control ? &*prepared.control : nullptr;
@@ -108,14 +104,15 @@ Result<void> Writer::name_epochs(std::vector<Prepared>& slice) {
   return {};
 }
 
-Result<std::array<std::uint64_t, wire::kLaneCount>> Writer::contiguous(const AgentId& agent,
-                                                                       const Epoch& epoch) {
-  std::array<std::uint64_t, wire::kLaneCount> out{};
+Result<model::LaneCursors> Writer::cursors(const AgentId& agent, const Epoch& epoch) {
+  model::LaneCursors out;
   MutexLock lock(book_.mutex);
   const auto* state = book_.find(agent, epoch);
   if (state == nullptr) return out;
-  for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane)
-    out[lane] = state->lanes[lane].contiguous();
+  for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
+    out.contiguous[lane] = state->lanes[lane].contiguous();
+    out.runs[lane] = state->lanes[lane].runs(wire::kMaxAckRuns);
+  }
   return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <vector>
 
 #include "controlplane/model/repositories.h"
@@ -31,8 +32,8 @@ class Writer final : public model::TelemetryWriter {
   Result<std::vector<Result<model::CommitOutcome>>> commit_all(
       const std::vector<wire::Batch>& batches) override;
   Result<void> give_up(const wire::Batch& batch) override;
-  Result<std::array<std::uint64_t, wire::kLaneCount>> contiguous(const AgentId& agent,
-                                                                 const Epoch& epoch) override;
+  Result<model::LaneCursors> cursors(const AgentId& agent, const Epoch& epoch) override;
+  Result<model::SpoolComparison> compare(const wire::Hello& hello) override;
   Result<std::string> inventory_digest(const AgentId& agent) override;
   Result<std::uint64_t> series_known(const AgentId& agent, const Epoch& epoch) override;
   void on_committed(std::function<void(const model::Committed&)> listener) override {
@@ -53,12 +54,21 @@ class Writer final : public model::TelemetryWriter {
   void commit_slice(std::vector<Prepared>& slice) EXCLUDES(commit_mutex_);
   Result<void> name_epochs(std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
 
+  // writer_compare.cc
+  Result<std::optional<ContentHash>> find_any_hash(std::int64_t epoch_no, wire::Lane lane,
+                                                   std::uint64_t seq);
+  Result<bool> differs(std::int64_t epoch_no, wire::Lane lane, const wire::Hello& hello,
+                       const LaneCursor& cursor);
+
   // writer_control.cc
   void commit_control(std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
   Result<void> store_control_group(sql::Database& db, std::vector<Prepared>& slice,
                                    Cursors& cursors);
   Result<model::CommitOutcome> store_control(sql::Database& db, Prepared& prepared,
                                              LaneCursor& cursor);
+  Result<bool> is_control_stored_elsewhere(sql::Database& db, const Prepared& prepared);
+  Result<void> store_content(sql::Database& db, Prepared& prepared, const LaneCursor& cursor);
+  Result<void> store_control_loss(sql::Database& db, const Prepared& prepared);
   Result<void> store_inventory(sql::Database& db, const Prepared& prepared,
                                const LaneCursor& cursor);
   Result<void> apply_waiting(sql::Database& db, const AgentId& agent, std::int64_t epoch_no,
@@ -70,10 +80,17 @@ class Writer final : public model::TelemetryWriter {
   void commit_data(std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
   Result<void> store_data_group(Partition& partition, std::vector<Prepared>& slice)
       REQUIRES(commit_mutex_);
-  Result<model::CommitOutcome> store_data(Partition& partition, Prepared& prepared)
+  Result<model::CommitOutcome> store_data(Partition& partition, Prepared& prepared,
+                                          std::set<MovedContent>& moved_now)
       REQUIRES(commit_mutex_);
   bool has_room(const Prepared& prepared);
-  Result<std::optional<ContentHash>> find_sealed_hash(const Prepared& prepared);
+  // Of a number of lanes 1 to 3 in any partition; nullopt: gone by retention, or never there.
+  Result<std::optional<ContentHash>> find_sealed_hash(std::int64_t epoch_no, wire::Lane lane,
+                                                      std::uint64_t seq);
+  // True when this content is stored under another number: that of its origin, or one to which a copied
+  // spool moved it. `moved_now`: by this transaction.
+  Result<bool> is_stored_elsewhere(Partition& partition, const Prepared& prepared,
+                                   const std::set<MovedContent>& moved_now);
   Result<bool> all_series_defined(const Prepared& prepared);
   void publish_data(const std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
 

@@ -1,5 +1,6 @@
 // Lane 0: series definitions, inventory, events and the loss ledger, into state.db.
 #include "controlplane/store/alerts.h"
+#include "controlplane/store/control_hashes.h"
 #include "controlplane/store/events.h"
 #include "controlplane/store/inventory.h"
 #include "controlplane/store/ledger.h"
@@ -15,24 +16,18 @@ namespace {
 constexpr std::uint64_t kKeptHashes = 1024;
 constexpr std::uint64_t kForgetEvery = 256;
 
-constexpr const char* kFindHash = "SELECT hash FROM control_batches WHERE epoch_no=? AND seq=?";
 constexpr const char* kInsertHash =
     "INSERT INTO control_batches(epoch_no, seq, hash) VALUES(?,?,?)";
+constexpr const char* kHasOrigin =
+    "SELECT count(*) FROM control_origins WHERE epoch=? AND seq=? AND hash=?";
+constexpr const char* kInsertOrigin =
+    "INSERT OR IGNORE INTO control_origins(epoch, seq, hash) VALUES(?,?,?)";
 constexpr const char* kForgetHashes = "DELETE FROM control_batches WHERE epoch_no=? AND seq<=?";
 constexpr const char* kInsertWaiting =
     "INSERT INTO control_waiting(epoch_no, seq, codec, body) VALUES(?,?,?,?)";
 constexpr const char* kWaiting =
     "SELECT codec, body FROM control_waiting WHERE epoch_no=? AND seq<=? ORDER BY seq";
 constexpr const char* kForgetWaiting = "DELETE FROM control_waiting WHERE epoch_no=? AND seq<=?";
-
-Result<std::optional<ContentHash>> control_hash(sql::Database& db, std::int64_t epoch_no,
-                                                std::uint64_t seq) {
-  TRY(auto row, db.query(kFindHash, epoch_no, seq));
-  TRY(const bool found, row.step());
-  if (!found) return std::optional<ContentHash>();
-  TRY(const auto hash, hash_from(row.blob(0)));
-  return std::optional<ContentHash>(hash);
-}
 
 Result<void> alert_redefined(sql::Database& db, const AgentId& agent, std::size_t count,
                              std::int64_t now_ms) {
@@ -105,30 +100,90 @@ Result<void> Writer::store_control_group(sql::Database& db, std::vector<Prepared
 Result<model::CommitOutcome> Writer::store_control(sql::Database& db, Prepared& prepared,
                                                    LaneCursor& cursor) {
   const auto& header = prepared.batch->header;
-  const auto& control = *prepared.control;
-  const std::int64_t now_ms = clock_.unix_ms();
   TRY(const auto before, control_hash(db, prepared.epoch_no, header.seq));
-  if (before) {
+  if (before && !prepared.loss) {
     return *before == prepared.hash ? model::CommitOutcome::kDuplicate
                                     : model::CommitOutcome::kConflict;
   }
   if (cursor.contains(header.seq)) return model::CommitOutcome::kDuplicate;
+  TRY(const bool elsewhere, is_control_stored_elsewhere(db, prepared));
   cursor.add(header.seq);
-  TRY_VOID(db.run(kInsertHash, prepared.epoch_no, header.seq, sql::Blob(prepared.hash)));
+  prepared.settles = true;
+  prepared.is_moved_duplicate = elsewhere;
+  // A loss leaves no hash: its number is settled, whatever else comes under it.
+  if (!prepared.loss) {
+    TRY_VOID(db.run(kInsertHash, prepared.epoch_no, header.seq, sql::Blob(prepared.hash)));
+  }
+  if (const auto moved = prepared.moved()) {
+    TRY_VOID(
+        db.run(kInsertOrigin, sql::Blob(moved->epoch.bytes), moved->seq, sql::Blob(moved->hash)));
+  }
   if (header.seq % kForgetEvery == 0 && cursor.contiguous() > kKeptHashes) {
     TRY_VOID(db.run(kForgetHashes, prepared.epoch_no, cursor.contiguous() - kKeptHashes));
   }
   TRY_VOID(write_cursor(db, prepared.epoch_no, 0, cursor));
+  if (prepared.loss) {
+    TRY_VOID(store_control_loss(db, prepared));
+    TRY_VOID(apply_waiting(db, header.agent, prepared.epoch_no, cursor.contiguous()));
+    return model::CommitOutcome::kStored;
+  }
+  TRY_VOID(store_content(db, prepared, cursor));
+  return elsewhere ? model::CommitOutcome::kDuplicate : model::CommitOutcome::kStored;
+}
+
+Result<bool> Writer::is_control_stored_elsewhere(sql::Database& db, const Prepared& prepared) {
+  if (prepared.loss) return false;
+  const auto& header = prepared.batch->header;
+  const auto has = [&](const MovedContent& content) {
+    return db.scalar(0, kHasOrigin, sql::Blob(content.epoch.bytes), content.seq,
+                     sql::Blob(content.hash));
+  };
+  TRY(const auto here, has({header.epoch, header.lane, header.seq, prepared.hash}));
+  if (here > 0) return true;
+  const auto moved = prepared.moved();
+  if (!moved) return false;
+  TRY(const auto there, has(*moved));
+  if (there > 0) return true;
+  std::int64_t origin_no = 0;
+  {
+    MutexLock lock(book_.mutex);
+    const auto* origin = book_.find(header.agent, moved->epoch);
+    if (origin == nullptr) return false;
+    origin_no = origin->no;
+  }
+  TRY(const auto before, control_hash(db, origin_no, moved->seq));
+  return before == prepared.hash;
+}
+
+// Of content that is here under another number only the series count: they are defined for each epoch
+// anew. The ledger of a moved batch speaks of the numbers of its origin; the agent repeats it.
+Result<void> Writer::store_content(sql::Database& db, Prepared& prepared,
+                                   const LaneCursor& cursor) {
+  const auto& header = prepared.batch->header;
+  const auto& control = *prepared.control;
+  const std::int64_t now_ms = clock_.unix_ms();
   TRY(const auto redefined, define_series(db, prepared.epoch_no, control.series, now_ms));
   if (!redefined.empty()) {
     TRY_VOID(alert_redefined(db, header.agent, redefined.size(), now_ms));
   }
-  TRY(prepared.event_ids, insert_events(db, header.agent, control.events, now_ms));
-  for (const auto& entry : control.ledger) {
-    TRY_VOID(upsert_ledger(db, prepared.epoch_no, entry, now_ms));
+  if (prepared.is_moved_duplicate) {
+    return apply_waiting(db, header.agent, prepared.epoch_no, cursor.contiguous());
   }
-  TRY_VOID(store_inventory(db, prepared, cursor));
-  return model::CommitOutcome::kStored;
+  TRY(prepared.event_ids, insert_events(db, header.agent, control.events, now_ms));
+  if (!header.origin) {
+    for (const auto& entry : control.ledger) {
+      TRY_VOID(upsert_ledger(db, prepared.epoch_no, entry, now_ms));
+    }
+  }
+  return store_inventory(db, prepared, cursor);
+}
+
+Result<void> Writer::store_control_loss(sql::Database& db, const Prepared& prepared) {
+  for (const auto& source : prepared.loss->sources) {
+    const SourceKey key{wire::Lane::kControl, source.name};
+    TRY_VOID(add_control_loss(db, prepared.epoch_no, key, prepared.loss->reason, source));
+  }
+  return {};
 }
 
 // Deltas make sense in order only: one that is early waits for those before it.
@@ -172,19 +227,24 @@ void Writer::publish_control(const std::vector<Prepared>& slice, const Cursors& 
   const std::int64_t now_ms = clock_.unix_ms();
   for (const auto& [no, cursor] : cursors) book_.at(no).lanes[0] = cursor;
   for (const auto& prepared : slice) {
-    if (!prepared.control || !*prepared.outcome) continue;
-    if (**prepared.outcome != model::CommitOutcome::kStored) continue;
+    if (!prepared.settles || prepared.lane() != wire::Lane::kControl) continue;
+    digests_.erase(prepared.batch->header.agent);
     EpochState& state = book_.at(prepared.epoch_no);
+    if (prepared.loss) {
+      count_account(state, wire::Lane::kControl, prepared.batch->header.seq, *prepared.loss);
+      continue;
+    }
     for (const auto& definition : prepared.control->series) {
       const auto [place, is_new] = state.values.try_emplace(definition.id);
       if (is_new) place->second.used_day = day_of(now_ms);
     }
+    if (prepared.is_moved_duplicate || prepared.batch->header.origin) continue;
     for (const auto& entry : prepared.control->ledger) {
       StoredSource& stored = state.stored[SourceKey{entry.lane, entry.source}];
       stored.count.settle(entry.as_of_seq);
+      if (stored.lost) stored.lost->count.settle(entry.as_of_seq);
       stored.updated_ms = now_ms;
     }
-    digests_.erase(prepared.batch->header.agent);
   }
 }
 

@@ -42,6 +42,7 @@ void Writer::commit_data(std::vector<Prepared>& slice) {
 Result<void> Writer::store_data_group(Partition& partition, std::vector<Prepared>& slice) {
   TRY(auto transaction, sql::Transaction::begin(partition.writer()));
   TimeBounds bounds;
+  std::set<MovedContent> moved_now;
   for (auto& prepared : slice) {
     if (!prepared.is_undecided_data()) continue;
     if (!has_room(prepared)) {
@@ -50,9 +51,9 @@ Result<void> Writer::store_data_group(Partition& partition, std::vector<Prepared
                 "too many gaps in a lane of agent " + prepared.batch->header.agent.value()));
       continue;
     }
-    TRY(const auto outcome, store_data(partition, prepared));
+    TRY(const auto outcome, store_data(partition, prepared, moved_now));
     prepared.outcome = Result<model::CommitOutcome>(outcome);
-    if (outcome == model::CommitOutcome::kStored && prepared.n > 0) {
+    if (prepared.is_stored() && prepared.n > 0) {
       bounds.include(prepared.bounds.first_ms, prepared.bounds.last_ms);
     }
   }
@@ -68,11 +69,12 @@ bool Writer::has_room(const Prepared& prepared) {
       .has_room_for(header.seq);
 }
 
-Result<model::CommitOutcome> Writer::store_data(Partition& partition, Prepared& prepared) {
+Result<model::CommitOutcome> Writer::store_data(Partition& partition, Prepared& prepared,
+                                                std::set<MovedContent>& moved_now) {
   const auto& header = prepared.batch->header;
   const auto same_or_not = [&](const ContentHash& before) {
-    return before == prepared.hash ? model::CommitOutcome::kDuplicate
-                                   : model::CommitOutcome::kConflict;
+    const bool same = before == prepared.hash || prepared.loss || before == ContentHash{};
+    return same ? model::CommitOutcome::kDuplicate : model::CommitOutcome::kConflict;
   };
   TRY(const auto here, partition.hash_of(prepared.epoch_no, header.lane, header.seq));
   if (here) return same_or_not(*here);
@@ -84,16 +86,30 @@ Result<model::CommitOutcome> Writer::store_data(Partition& partition, Prepared& 
                    .contains(header.seq);
   }
   if (is_known) {
-    TRY(const auto sealed, find_sealed_hash(prepared));
+    TRY(const auto sealed, find_sealed_hash(prepared.epoch_no, header.lane, header.seq));
     // Gone by retention: it was committed once, that is all that is known.
     return sealed ? same_or_not(*sealed) : model::CommitOutcome::kDuplicate;
   }
-  if (prepared.samples) {
+  TRY(const bool elsewhere, is_stored_elsewhere(partition, prepared, moved_now));
+  if (prepared.samples && !elsewhere) {
     TRY(const bool defined, all_series_defined(prepared));
     if (!defined) return model::CommitOutcome::kNeedSeries;
   }
-  BatchRow row{prepared.epoch_no, header.lane, header.seq, prepared.hash, prepared.n, header.codec};
+  const bool has_chunk = !prepared.loss && !elsewhere;
+  BatchRow row{prepared.epoch_no,          header.lane, header.seq, prepared.hash,
+               has_chunk ? prepared.n : 0, header.codec};
   TRY(const auto no, partition.insert_batch(row));
+  prepared.settles = true;
+  prepared.is_moved_duplicate = elsewhere;
+  if (const auto moved = prepared.moved()) {
+    TRY_VOID(partition.insert_origin(*moved));
+    moved_now.insert(*moved);
+  }
+  if (!has_chunk) {
+    TRY_VOID(partition.insert_account(
+        no, prepared.loss ? *prepared.loss : prepared.account(kMovedReason)));
+    return elsewhere ? model::CommitOutcome::kDuplicate : model::CommitOutcome::kStored;
+  }
   if (prepared.n == 0) return model::CommitOutcome::kStored;
   if (prepared.samples) {
     TRY_VOID(partition.insert_samples(no, prepared.epoch_no, prepared.bounds, *prepared.batch));
@@ -104,14 +120,35 @@ Result<model::CommitOutcome> Writer::store_data(Partition& partition, Prepared& 
   return model::CommitOutcome::kStored;
 }
 
-Result<std::optional<ContentHash>> Writer::find_sealed_hash(const Prepared& prepared) {
+Result<bool> Writer::is_stored_elsewhere(Partition& partition, const Prepared& prepared,
+                                         const std::set<MovedContent>& moved_now) {
+  if (prepared.loss) return false;
   const auto& header = prepared.batch->header;
+  const MovedContent here{header.epoch, header.lane, header.seq, prepared.hash};
+  const auto moved = prepared.moved();
+  std::int64_t origin_no = 0;
+  {
+    MutexLock lock(book_.mutex);
+    if (book_.has_moved(here) || moved_now.contains(here)) return true;
+    if (!moved) return false;
+    if (book_.has_moved(*moved) || moved_now.contains(*moved)) return true;
+    const auto* origin = book_.find(header.agent, moved->epoch);
+    if (origin == nullptr) return false;
+    origin_no = origin->no;
+  }
+  TRY(const auto here_now, partition.hash_of(origin_no, header.lane, moved->seq));
+  if (here_now) return *here_now == prepared.hash;
+  TRY(const auto before, find_any_hash(origin_no, header.lane, moved->seq));
+  return before == prepared.hash;
+}
+
+Result<std::optional<ContentHash>> Writer::find_sealed_hash(std::int64_t epoch_no, wire::Lane lane,
+                                                            std::uint64_t seq) {
   auto all = partitions_.snapshot();
   std::reverse(all.begin(), all.end());
   for (const auto& partition : all) {
-    auto found = partition->read([&](sql::Database& db) {
-      return find_hash(db, prepared.epoch_no, header.lane, header.seq);
-    });
+    auto found =
+        partition->read([&](sql::Database& db) { return find_hash(db, epoch_no, lane, seq); });
     if (found && *found) return found;
     if (!found && found.error().code() == Errc::kCorrupt) {
       partitions_.quarantine(partition, found.error());
@@ -138,12 +175,17 @@ void Writer::publish_data(const std::vector<Prepared>& slice) {
   const std::uint32_t today = day_of(clock_.unix_ms());
   MutexLock lock(book_.mutex);
   for (const auto& prepared : slice) {
-    if (!(prepared.samples || prepared.logs) || !*prepared.outcome) continue;
-    if (**prepared.outcome != model::CommitOutcome::kStored) continue;
+    if (!prepared.settles || prepared.lane() == wire::Lane::kControl) continue;
     const auto& header = prepared.batch->header;
     EpochState& state = book_.at(prepared.epoch_no);
     state.unsealed = true;
     state.lanes[static_cast<std::size_t>(header.lane)].add(header.seq);
+    if (const auto moved = prepared.moved()) book_.add_moved(*moved);
+    if (prepared.loss || prepared.is_moved_duplicate) {
+      count_account(state, header.lane, header.seq,
+                    prepared.loss ? *prepared.loss : prepared.account(kMovedReason));
+      continue;
+    }
     const auto count = [&](std::string source, std::uint64_t n) {
       StoredSource& stored = state.stored[SourceKey{header.lane, std::move(source)}];
       stored.count.add(header.seq, n);

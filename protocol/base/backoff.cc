@@ -11,4 +11,11 @@ std::chrono::milliseconds Backoff::next(std::uint64_t random) {
   return wait;
 }
 
+std::chrono::milliseconds Backoff::next_anywhere(std::uint64_t random) {
+  const auto range = static_cast<std::uint64_t>(ceiling_.count()) + 1;
+  const std::chrono::milliseconds wait(static_cast<std::int64_t>(random % range));
+  ceiling_ = std::min(ceiling_ * 2, most_);
+  return wait;
+}
+
 }  // namespace observeai

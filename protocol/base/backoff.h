@@ -1,4 +1,4 @@
-// Exponential back-off with full jitter, so that a fleet does not return in one wave.
+// Exponential back-off with jitter, so that a fleet does not return in one wave.
 #pragma once
 
 #include <chrono>
@@ -14,6 +14,9 @@ class Backoff {
 
   // The next wait, uniform in [ceiling/2, ceiling]; the ceiling doubles up to `most`.
   std::chrono::milliseconds next(std::uint64_t random);
+  // The next wait, uniform in [0, ceiling]: who lost the same thing at one moment comes back evenly
+  // spread over the first ceiling.
+  std::chrono::milliseconds next_anywhere(std::uint64_t random);
   void reset() { ceiling_ = first_; }
 
  private:

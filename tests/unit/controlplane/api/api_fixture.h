@@ -326,6 +326,9 @@ class Fixture {
       row.entry.records_read = 10;
       row.entry.records_spooled = 8;
       row.entry.records_dropped["too_long"] = 2;
+      row.records_expired = 1;
+      row.records_lost["evicted"] = 4;
+      row.bytes_lost["evicted"] = 400;
       row.entry.bytes_dropped["too_long"] = 200;
       row.records_stored = 8;
       row.verdict = model::LedgerVerdict::kBalanced;

@@ -29,6 +29,8 @@ TEST_CASE("status counts states, and what is not known is null") {
   const auto& ledger = status.at("ledger").as_object();
   CHECK(ledger.at("sources").as_int64() == 1);
   CHECK(ledger.at("records_dropped").as_object().at("too_long").as_int64() == 2);
+  CHECK(ledger.at("records_expired").as_int64() == 1);
+  CHECK(ledger.at("records_lost").as_object().at("evicted").as_int64() == 4);
 }
 
 TEST_CASE("a host is online until its 90 seconds are over") {

@@ -36,11 +36,16 @@ TEST_CASE("a session that returns after it was replaced is a clone") {
   CHECK(tracker.observe(hello(2, 1)).clone);
 }
 
-TEST_CASE("a spool that returns after it was replaced is a clone or a restored snapshot") {
+TEST_CASE("a spool that returns after it was replaced, in a new process, is a restored snapshot") {
   SessionTracker tracker;
   CHECK_FALSE(tracker.observe(hello(1, 1)).clone);
   CHECK_FALSE(tracker.observe(hello(2, 2)).clone);
-  CHECK(tracker.observe(hello(3, 1)).clone);
+  CHECK_FALSE(tracker.observe(hello(2, 2)).restored);
+  const auto finding = tracker.observe(hello(3, 1));
+  CHECK(finding.restored);
+  CHECK_FALSE(finding.clone);
+  // The process on the newer spool lives as well: these are two.
+  CHECK(tracker.observe(hello(2, 2)).clone);
 }
 
 TEST_CASE("agents do not disturb one another") {
