@@ -5,6 +5,7 @@
 #include <random>
 
 #include "agent/app/inventory_loop.h"
+#include "agent/app/journal_loop.h"
 #include "agent/app/logs_loop.h"
 #include "agent/app/metrics_loop.h"
 #include "agent/app/outbox.h"
@@ -56,6 +57,7 @@ class Program final : public Agent, public UplinkEvents {
 
  private:
   Result<void> build_collectors();
+  void build_journal(std::span<const SourceCheckpoint> checkpoints);
   // What another identity of this host left in the spool would be sent under a wrong name: put aside.
   Result<void> open_spool();
   Result<void> build_uplink();
@@ -87,6 +89,9 @@ class Program final : public Agent, public UplinkEvents {
   std::unique_ptr<DockerClient> docker_client_;
   std::unique_ptr<DockerWatcher> docker_;
   std::unique_ptr<LogsLoop> logs_;
+  const Redactor redactor_;
+  std::unique_ptr<JournalSource> journal_source_;
+  std::unique_ptr<JournalLoop> journal_;
   std::unique_ptr<MetricsLoop> metrics_;
   std::unique_ptr<RenewalLoop> renewal_;
   std::vector<ObservedContainer> containers_;
@@ -152,10 +157,10 @@ Result<void> Program::build_uplink() {
 Result<void> Program::build_collectors() {
   const auto redact_text = [](std::string_view text) { return redact(text); };
   collector_ = std::make_unique<LogCollector>(clock_, log_options(config_));
-  if (config_.logs_enabled) {
-    TRY(const auto checkpoints, spool_->checkpoints());
-    collector_->restore(checkpoints);
-  }
+  TRY(auto checkpoints, spool_->checkpoints());
+  const auto journal_checkpoints = take_journal_checkpoints(checkpoints);
+  if (config_.logs_enabled) collector_->restore(checkpoints);
+  if (config_.journal_enabled) build_journal(journal_checkpoints);
   logs_ = std::make_unique<LogsLoop>(*loop_, clock_, *collector_, *outbox_, config_.logs_flush);
 
   InventoryLoop::Options inventory;
@@ -170,6 +175,8 @@ Result<void> Program::build_collectors() {
                                         containers_ = std::move(all);
                                         if (config_.logs_enabled)
                                           logs_->set_containers(containers_);
+                                        if (journal_source_)
+                                          journal_source_->set_containers(containers_);
                                       });
   DockerClient::Options docker;
   docker.socket_path = config_.docker_socket;
@@ -189,6 +196,17 @@ Result<void> Program::build_collectors() {
   return {};
 }
 
+void Program::build_journal(std::span<const SourceCheckpoint> checkpoints) {
+  const auto redact_line = [this](std::string_view text, std::uint32_t& left, std::string& out) {
+    return redactor_.redact_line(text, left, out);
+  };
+  journal_source_ = std::make_unique<JournalSource>(clock_, redact_line, journal_options(config_));
+  journal_source_->restore(checkpoints);
+  journal_ = std::make_unique<JournalLoop>(
+      *loop_, clock_, *pool_, *outbox_, *journal_source_,
+      make_sd_journal_reader(config_.journal_directory, clock_), config_.logs_flush);
+}
+
 Result<void> Program::run() {
   loop_->on_signals({SIGTERM, SIGINT}, [this](int) { loop_->stop(); });
   spawn(*loop_, "inventory", inventory_->run());
@@ -198,6 +216,7 @@ Result<void> Program::run() {
     spawn(*loop_, "logs", logs_->run());
     spawn(*loop_, "log watch", logs_->watch());
   }
+  if (journal_) spawn(*loop_, "journal", journal_->run());
   spawn(*loop_, "metrics", metrics_->run());
   spawn(*loop_, "uplink", tick_uplink(clock_, *uplink_));
   spawn(*loop_, "renewal", renewal_->run());

@@ -37,6 +37,17 @@ void describe(AgentConfig& c, config::Schema& schema) {
   schema.field("read_existing", c.logs_read_existing,
                "read files from their beginning that are older than the first look for them");
   schema.field("pods", c.logs_pods, "logs in the kubelet's format, followed where they exist");
+  schema.section("journal", "entries of the systemd journal, where there is one");
+  schema.field("enabled", c.journal_enabled, "collect them");
+  schema.field("directory", c.journal_directory,
+               "where its files are; empty: /run/log/journal and /var/log/journal");
+  schema.field("include", c.journal_include,
+               "patterns (* and ?) of units, \"kernel\", or programs without a unit; empty: all");
+  schema.field("exclude", c.journal_exclude, "the same, left out");
+  schema.field("max_priority", c.journal_max_priority, 0, 7,
+               "the least important that counts: 0 emergency, 3 error, 6 info, 7 debug");
+  schema.field("backfill", c.journal_backfill, milliseconds(0), milliseconds(604'800'000),
+               "how far back the first start reads");
   schema.section("spool", "the queue on disk");
   schema.field("max_mib", c.spool_max_mib, 16, 1U << 20, "quota; full means: stop reading logs");
   schema.field("min_free_mib", c.spool_min_free_mib, 1, 1U << 20,

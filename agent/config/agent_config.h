@@ -30,6 +30,13 @@ struct AgentConfig {
   bool logs_read_existing = false;
   std::vector<std::string> logs_pods{"/var/log/pods/*/*/*.log"};
 
+  bool journal_enabled = true;
+  std::string journal_directory;  // "" = this host's
+  std::vector<std::string> journal_include;
+  std::vector<std::string> journal_exclude;
+  std::uint64_t journal_max_priority = 7;
+  std::chrono::milliseconds journal_backfill{600'000};
+
   std::uint64_t spool_max_mib = 1024;
   std::uint64_t spool_min_free_mib = 64;
 
