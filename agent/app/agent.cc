@@ -1,9 +1,12 @@
 #include "agent/app/agent.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 
+#include <cstdlib>
 #include <random>
 
+#include "agent/app/budget_loop.h"
 #include "agent/app/inventory_loop.h"
 #include "agent/app/journal_loop.h"
 #include "agent/app/logs_loop.h"
@@ -15,12 +18,16 @@
 #include "agent/spool/quarantine.h"
 #include "agent/spool/spool.h"
 #include "protocol/base/log.h"
+#include "protocol/base/text.h"
 
 namespace observeai::agent {
 namespace {
 
 constexpr std::chrono::seconds kLedgerEvery(10);
-constexpr std::chrono::milliseconds kStatfsDeadline(1'000);
+// Two of them at most in one scrape: nobody's samples come a second late for a dead mount.
+constexpr std::chrono::milliseconds kStatfsDeadline(400);
+constexpr double kOfOpenFiles = 0.8;                     // Of what the kernel allows
+constexpr const char* kRestartTold = "restart_told_ms";  // Up to which it was reported
 constexpr const char* kSpoolOwner = "agent";  // The fact that names whose batches it holds
 
 // Where the host was enrolled comes first: the broker stands beside the control plane by default.
@@ -42,6 +49,11 @@ LogCollectorOptions log_options(const AgentConfig& config) {
   return options;
 }
 
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
 class Program final : public Agent, public UplinkEvents {
  public:
   Program(const AgentConfig& config, IdentityStore store, Identity identity)
@@ -61,11 +73,19 @@ class Program final : public Agent, public UplinkEvents {
   // What another identity of this host left in the spool would be sent under a wrong name: put aside.
   Result<void> open_spool();
   Result<void> build_uplink();
+  Result<void> build_budget();
+  BudgetLimits budget_limits() const;
+  Result<OwnUsage> own_usage(SteadyTime now);
+  std::vector<StallDetector::Progress> progress() const;
+  std::vector<std::string> stuck_resources() const;
+  // Not in safe mode, or as soon as it is over.
+  void collect();
   boost::asio::awaitable<void> report_ledger();
   Result<mqtt::Identity> broker_identity() const;
   wire::Hello hello() const;
   ScrapeSubjects subjects() const;
   void announce_start();
+  std::string restarts_path() const;
 
   void on_need_series() override;
   void on_need_inventory() override;
@@ -79,7 +99,13 @@ class Program final : public Agent, public UplinkEvents {
 
   const std::unique_ptr<Loop> loop_ = std::make_unique<Loop>();
   SystemAsyncClock clock_;
+  Shedding shedding_;
+  OwnUsageMeter meter_;
+  std::unique_ptr<BudgetLoop> budget_;
+  std::string restart_reason_;  // Why run() ends, empty: it was told to
   std::unique_ptr<BlockingPool> pool_;
+  const std::shared_ptr<DeadlineCalls> mounts_ =
+      std::make_shared<DeadlineCalls>(kStatfsDeadline, "a dead mount?");
   std::unique_ptr<Spool> spool_;
   std::optional<Outbox> outbox_;
   std::unique_ptr<mqtt::BrokerClient> broker_;
@@ -108,6 +134,7 @@ Result<void> Program::build() {
   pool_ = std::make_unique<BlockingPool>(*loop_, clock_);
   TRY_VOID(build_uplink());
   TRY_VOID(build_collectors());
+  TRY_VOID(build_budget());
   announce_start();
   return {};
 }
@@ -161,7 +188,8 @@ Result<void> Program::build_collectors() {
   const auto journal_checkpoints = take_journal_checkpoints(checkpoints);
   if (config_.logs_enabled) collector_->restore(checkpoints);
   if (config_.journal_enabled) build_journal(journal_checkpoints);
-  logs_ = std::make_unique<LogsLoop>(*loop_, clock_, *collector_, *outbox_, config_.logs_flush);
+  logs_ = std::make_unique<LogsLoop>(*loop_, clock_, *collector_, *outbox_, config_.logs_flush,
+                                     shedding_);
 
   InventoryLoop::Options inventory;
   inventory.paths.proc = config_.proc_root;
@@ -169,15 +197,14 @@ Result<void> Program::build_collectors() {
   inventory.interval = config_.inventory_interval;
   inventory.agent_version = OBSERVEAI_VERSION;
   inventory.docker_enabled = config_.docker_enabled;
-  inventory_ =
-      std::make_unique<InventoryLoop>(*loop_, clock_, *pool_, *outbox_, inventory, redact_text,
-                                      [this](std::vector<ObservedContainer> all) {
-                                        containers_ = std::move(all);
-                                        if (config_.logs_enabled)
-                                          logs_->set_containers(containers_);
-                                        if (journal_source_)
-                                          journal_source_->set_containers(containers_);
-                                      });
+  inventory_ = std::make_unique<InventoryLoop>(
+      *loop_, clock_, *pool_, *outbox_, inventory, redact_text,
+      [this](std::vector<ObservedContainer> all) {
+        containers_ = std::move(all);
+        if (config_.logs_enabled) logs_->set_containers(containers_);
+        if (journal_source_) journal_source_->set_containers(containers_);
+      },
+      shedding_);
   DockerClient::Options docker;
   docker.socket_path = config_.docker_socket;
   docker_client_ = std::make_unique<DockerClient>(*loop_, clock_, docker, redact_text);
@@ -187,12 +214,13 @@ Result<void> Program::build_collectors() {
   roots.proc = config_.proc_root;
   roots.sys = config_.sys_root;
   HostCalls calls = HostCalls::direct();
-  calls.statfs = deadline_statfs(kStatfsDeadline);
+  calls.statfs = deadline_statfs(mounts_);
   TRY(auto series, spool_->series());
   auto engine =
       std::make_shared<MetricsEngine>(roots, std::move(calls), series, spool_->next_series_id());
-  metrics_ = std::make_unique<MetricsLoop>(clock_, *pool_, *outbox_, *spool_, std::move(engine),
-                                           config_.metrics_interval, [this] { return subjects(); });
+  metrics_ = std::make_unique<MetricsLoop>(
+      clock_, *pool_, *outbox_, *spool_, std::move(engine), config_.metrics_interval,
+      [this] { return subjects(); }, shedding_);
   return {};
 }
 
@@ -204,13 +232,35 @@ void Program::build_journal(std::span<const SourceCheckpoint> checkpoints) {
   journal_source_->restore(checkpoints);
   journal_ = std::make_unique<JournalLoop>(
       *loop_, clock_, *pool_, *outbox_, *journal_source_,
-      make_sd_journal_reader(config_.journal_directory, clock_), config_.logs_flush);
+      make_sd_journal_reader(config_.journal_directory, clock_), config_.logs_flush, shedding_);
 }
 
 Result<void> Program::run() {
   loop_->on_signals({SIGTERM, SIGINT}, [this](int) { loop_->stop(); });
-  spawn(*loop_, "inventory", inventory_->run());
+  const auto manager = ServiceManager::from_environment(
+      variable("NOTIFY_SOCKET"), variable("WATCHDOG_USEC"), variable("WATCHDOG_PID"));
+  LoopWatchdog watchdog(
+      [path = restarts_path()](std::chrono::seconds silent) { end_blocked_process(path, silent); });
+  if (!budget_->safe_mode()) collect();
   spawn(*loop_, "inventory news", inventory_->report_news());
+  spawn(*loop_, "budget", budget_->run(watchdog, manager));
+  spawn(*loop_, "uplink", tick_uplink(clock_, *uplink_));
+  spawn(*loop_, "renewal", renewal_->run());
+  spawn(*loop_, "ledger", report_ledger());
+  log::info("agent " + identity_.agent.value() + " is running");
+  manager.ready();
+  const auto ended = loop_->run();
+  log::info("stopping");
+  manager.stopping();
+  uplink_->stop();
+  if (ended && !restart_reason_.empty()) {
+    return Error(Errc::kInternal, "ends to be started again: " + restart_reason_);
+  }
+  return ended;
+}
+
+void Program::collect() {
+  spawn(*loop_, "inventory", inventory_->run());
   if (config_.docker_enabled) spawn(*loop_, "docker", docker_->run());
   if (config_.logs_enabled) {
     spawn(*loop_, "logs", logs_->run());
@@ -218,15 +268,81 @@ Result<void> Program::run() {
   }
   if (journal_) spawn(*loop_, "journal", journal_->run());
   spawn(*loop_, "metrics", metrics_->run());
-  spawn(*loop_, "uplink", tick_uplink(clock_, *uplink_));
-  spawn(*loop_, "renewal", renewal_->run());
-  spawn(*loop_, "ledger", report_ledger());
-  log::info("agent " + identity_.agent.value() + " is running");
-  const auto ended = loop_->run();
-  log::info("stopping");
-  uplink_->stop();
-  return ended;
 }
+
+// ---- budget ------------------------------------------------------------------------------------
+
+std::string Program::restarts_path() const {
+  return config_.state_dir + "/restarts";
+}
+
+Result<void> Program::build_budget() {
+  BudgetSources sources;
+  sources.usage = [this](SteadyTime now) { return own_usage(now); };
+  sources.progress = [this] { return progress(); };
+  sources.stuck = [this] { return stuck_resources(); };
+  sources.collect = [this] { collect(); };
+  sources.restart = [this](std::string reason) {
+    restart_reason_ = std::move(reason);
+    loop_->stop();
+  };
+  sources.changed = [this] { uplink_->hello_soon(); };
+  budget_ = std::make_unique<BudgetLoop>(clock_, *outbox_, shedding_, budget_limits(),
+                                         restarts_path(), std::move(sources));
+  TRY(const auto told, spool_->fact(kRestartTold));
+  const std::int64_t told_ms =
+      told ? static_cast<std::int64_t>(text::parse_u64(*told).value_or(0)) : 0;
+  const std::int64_t newest_ms = budget_->begin(told_ms);
+  if (newest_ms == told_ms) return {};
+  return spool_->set_fact(kRestartTold, std::to_string(newest_ms));
+}
+
+BudgetLimits Program::budget_limits() const {
+  BudgetLimits limits;
+  limits.cpu_percent = static_cast<double>(config_.budget_cpu_percent);
+  limits.memory_bytes = config_.budget_memory_mib << 20;
+  limits.spool_bytes = (config_.spool_max_mib << 20) / 10 * 9;
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
+    limits.open_files =
+        static_cast<std::uint64_t>(static_cast<double>(files.rlim_cur) * kOfOpenFiles);
+  }
+  return within(limits, own_group_limits("/proc", "/sys/fs/cgroup"));
+}
+
+Result<OwnUsage> Program::own_usage(SteadyTime now) {
+  TRY(auto usage, meter_.measure(now));
+  usage.spool_bytes = spool_->state().bytes;
+  return usage;
+}
+
+std::vector<StallDetector::Progress> Program::progress() const {
+  std::vector<StallDetector::Progress> parts;
+  const auto& uplink = uplink_->counters();
+  parts.push_back({"uplink", uplink_->should_send(), uplink.batches_sent,
+                   std::to_string(spool_->state().bytes) + " bytes wait in the spool", true});
+  // What hangs in the kernel would hang again after a restart.
+  parts.push_back({"metrics", metrics_->is_late(), metrics_->finished(), "", false});
+  parts.push_back({"inventory", inventory_->is_late(), inventory_->scans(), "", false});
+  if (config_.logs_enabled && shedding_.logs) {
+    parts.push_back({"logs", collector_->more() && outbox_->takes_data(),
+                     spool_->state().next_seq[static_cast<std::size_t>(wire::Lane::kLogs)], "",
+                     true});
+  }
+  const auto pool = pool_->counters();
+  parts.push_back({"workers", pool.stuck >= BlockingPool::Options().max_threads, pool.finished,
+                   std::to_string(pool.stuck) + " calls hang", false});
+  return parts;
+}
+
+std::vector<std::string> Program::stuck_resources() const {
+  auto names = pool_->stuck();
+  for (auto& name : mounts_->stuck()) names.push_back(std::move(name));
+  for (auto& name : inventory_->stuck()) names.push_back("/proc/" + name);
+  return names;
+}
+
+// ---- uplink ------------------------------------------------------------------------------------
 
 boost::asio::awaitable<void> Program::report_ledger() {
   for (;;) {
@@ -257,6 +373,14 @@ wire::Hello Program::hello() const {
   hello.root_version = 1;
   hello.counters["containers"] = static_cast<std::int64_t>(containers_.size());
   hello.counters["control_dropped"] = static_cast<std::int64_t>(outbox_->control_dropped());
+  hello.counters["budget_step"] = static_cast<std::int64_t>(shedding_.step);
+  hello.counters["restarts_last_hour"] = static_cast<std::int64_t>(budget_->restarts_last_hour());
+  hello.counters["stalled_parts"] = static_cast<std::int64_t>(budget_->stalled_parts());
+  hello.counters["stuck_resources"] = static_cast<std::int64_t>(budget_->stuck_resources());
+  hello.counters["containers_over_limit"] =
+      static_cast<std::int64_t>(docker_->table().over_limit());
+  hello.counters["inventory_lost"] = static_cast<std::int64_t>(inventory_->inventory_lost());
+  hello.counters["samples_left_out"] = static_cast<std::int64_t>(metrics_->samples_left_out());
   hello.counters["scrapes_missed"] = static_cast<std::int64_t>(metrics_->missed());
   hello.counters["docker_events_dropped"] =
       static_cast<std::int64_t>(docker_->counters().events_dropped);
@@ -276,6 +400,10 @@ ScrapeSubjects Program::subjects() const {
   gauge("spool_bytes", spool_->state().bytes);
   gauge("uplink_in_flight_bytes", uplink_->counters().in_flight_bytes);
   gauge("workers_stuck", pool_->counters().stuck);
+  gauge("budget_step", static_cast<std::uint64_t>(shedding_.step));
+  gauge("resources_stuck", budget_->stuck_resources());
+  gauge("inventory_lost", inventory_->inventory_lost());
+  gauge("containers_over_limit", docker_->table().over_limit());
   counter("control_dropped_total", outbox_->control_dropped());
   counter("scrapes_missed_total", metrics_->missed());
   counter("docker_malformed_total", docker_client_->counters().malformed);

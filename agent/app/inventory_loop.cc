@@ -17,7 +17,8 @@ struct HostScan {
 }  // namespace
 
 InventoryLoop::InventoryLoop(Loop& loop, AsyncClock& clock, BlockingPool& pool, Outbox& outbox,
-                             Options options, RedactText redact, OnContainers on_containers)
+                             Options options, RedactText redact, OnContainers on_containers,
+                             const Shedding& shedding)
     : clock_(clock),
       pool_(pool),
       outbox_(outbox),
@@ -26,7 +27,8 @@ InventoryLoop::InventoryLoop(Loop& loop, AsyncClock& clock, BlockingPool& pool, 
       processes_(std::make_shared<ProcScanner>(options_.paths, std::move(redact))),
       ports_(std::make_shared<PortScanner>(options_.paths, own_namespace())),
       facts_(host_facts(options_.paths, signing::sha256_hex)),
-      news_(loop) {
+      news_(loop),
+      shedding_(shedding) {
   facts_.agent_version = options_.agent_version;
   facts_.docker = options_.docker_enabled ? "starting" : "disabled";
   facts_.systemd = "not running";
@@ -46,8 +48,13 @@ boost::asio::awaitable<void> InventoryLoop::run() {
       co_await scan_units();
     }
     report();
-    co_await clock_.sleep_for(options_.interval);
+    due_ = clock_.steady_now() + std::max(options_.interval, shedding_.least_scan_interval);
+    co_await clock_.sleep_until(due_);
   }
+}
+
+bool InventoryLoop::is_late() const {
+  return clock_.steady_now() > due_ + kScanDeadline;
 }
 
 // What came in one turn of the loop is one commit: each costs the disk a flush.
@@ -78,6 +85,7 @@ boost::asio::awaitable<void> InventoryLoop::scan_processes() {
     co_return;
   }
   problems_.erase("processes");
+  ++scans_;
   usage_ = std::move(scan->processes.usage);
   left_out_.processes = scan->processes.over_limit;
   left_out_.ports = scan->ports.over_limit;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/app/outbox.h"
+#include "agent/budget/shedding.h"
 #include "agent/discovery/docker_loop.h"
 #include "agent/discovery/inventory_tracker.h"
 #include "agent/discovery/listening_ports.h"
@@ -40,7 +41,7 @@ class InventoryLoop final : public DiscoverySink {
   using OnContainers = std::function<void(std::vector<ObservedContainer>)>;
 
   InventoryLoop(Loop& loop, AsyncClock& clock, BlockingPool& pool, Outbox& outbox, Options options,
-                RedactText redact, OnContainers on_containers);
+                RedactText redact, OnContainers on_containers, const Shedding& shedding);
 
   // For ever; spawn both once.
   boost::asio::awaitable<void> run();
@@ -58,6 +59,12 @@ class InventoryLoop final : public DiscoverySink {
   const std::vector<GroupUsage>& usage() const { return usage_; }
   const LeftOut& left_out() const { return left_out_; }
   std::size_t containers() const { return containers_.size(); }
+  std::uint64_t scans() const { return scans_; }  // Finished ones
+  bool is_late() const;                           // The next one should have ended long ago
+  // Processes whose memory does not answer, see ProcScanner.
+  std::vector<std::string> stuck() const { return processes_->stuck(); }
+  // What the inventory could not take in, by section.
+  std::uint64_t inventory_lost() const { return tracker_.lost(); }
 
  private:
   static constexpr std::chrono::milliseconds kScanDeadline{10'000};
@@ -84,7 +91,10 @@ class InventoryLoop final : public DiscoverySink {
   Notifier news_;
   std::vector<GroupUsage> usage_;
   LeftOut left_out_;
+  const Shedding& shedding_;
   SteadyTime next_units_{};
+  SteadyTime due_{};  // When the next scan begins
+  std::uint64_t scans_ = 0;
   std::map<std::string, std::string> problems_;  // Last one told, by subject
 };
 

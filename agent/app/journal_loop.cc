@@ -47,13 +47,14 @@ JournalOptions journal_options(const AgentConfig& config) {
 
 JournalLoop::JournalLoop(Loop& loop, AsyncClock& clock, BlockingPool& pool, Outbox& outbox,
                          JournalSource& source, std::shared_ptr<JournalReader> reader,
-                         std::chrono::milliseconds flush)
+                         std::chrono::milliseconds flush, const Shedding& shedding)
     : clock_(clock),
       pool_(pool),
       outbox_(outbox),
       source_(source),
       reader_(std::move(reader)),
       flush_(flush),
+      shedding_(shedding),
       news_(loop.context()) {}
 
 boost::asio::awaitable<void> JournalLoop::run() {
@@ -99,7 +100,7 @@ void JournalLoop::watch_descriptor() {
 }
 
 boost::asio::awaitable<JournalLoop::Outcome> JournalLoop::read_some() {
-  if (!outbox_.takes_data()) co_return Outcome::kSpoolFull;
+  if (!shedding_.logs || !outbox_.takes_data()) co_return Outcome::kSpoolFull;
   auto read = co_await this->read();
   if (read && source_.wants_second_look(*read)) {
     const std::string met = read->damage;
@@ -150,7 +151,7 @@ JournalLoop::Outcome JournalLoop::commit(const JournalRead& read) {
 boost::asio::awaitable<void> JournalLoop::wait_for_room() {
   const auto begin = clock_.steady_now();
   bool closed = false;
-  while (!outbox_.takes_data()) {
+  while (!shedding_.logs || !outbox_.takes_data()) {
     co_await clock_.sleep_for(kFullPause);
     if (!closed && clock_.steady_now() - begin >= kCloseAfter) {
       closed = true;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "agent/app/outbox.h"
+#include "agent/budget/shedding.h"
 #include "agent/config/agent_config.h"
 #include "agent/journal/journal_source.h"
 #include "agent/runtime/blocking_pool.h"
@@ -23,7 +24,7 @@ class JournalLoop {
  public:
   JournalLoop(Loop& loop, AsyncClock& clock, BlockingPool& pool, Outbox& outbox,
               JournalSource& source, std::shared_ptr<JournalReader> reader,
-              std::chrono::milliseconds flush);
+              std::chrono::milliseconds flush, const Shedding& shedding);
 
   // For ever; spawn it once.
   boost::asio::awaitable<void> run();
@@ -55,6 +56,7 @@ class JournalLoop {
   JournalSource& source_;
   const std::shared_ptr<JournalReader> reader_;
   const std::chrono::milliseconds flush_;
+  const Shedding& shedding_;
   boost::asio::posix::stream_descriptor news_;
   std::uint64_t watched_ = 0;  // Which opening of the journal news_ belongs to
   std::string problem_;        // Last one told

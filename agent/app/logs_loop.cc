@@ -30,11 +30,12 @@ LogCommit to_commit(LogRead read) {
 }  // namespace
 
 LogsLoop::LogsLoop(Loop& loop, AsyncClock& clock, LogCollector& collector, Outbox& outbox,
-                   std::chrono::milliseconds flush)
+                   std::chrono::milliseconds flush, const Shedding& shedding)
     : clock_(clock),
       collector_(collector),
       outbox_(outbox),
       flush_(flush),
+      shedding_(shedding),
       wake_(loop),
       inotify_(loop.context()) {
   if (collector.wake_fd() < 0) return;
@@ -80,15 +81,31 @@ boost::asio::awaitable<void> LogsLoop::run() {
   }
 }
 
+// While the agent must save: what is left out is read, and counted as dropped.
+void LogsLoop::sample(LogCommit& commit) {
+  if (shedding_.keep_one_log_in <= 1) return;
+  std::map<std::string, SourceDelta> dropped;
+  std::erase_if(commit.records, [&](const wire::LogRecord& record) {
+    if (sampler_.keeps(record.text, shedding_.keep_one_log_in)) return false;
+    auto& delta = dropped["log/" + record.target];
+    delta.source = "log/" + record.target;
+    ++delta.records_dropped["sampled"];
+    return true;
+  });
+  for (auto& [source, delta] : dropped) commit.deltas.push_back(std::move(delta));
+}
+
 // False: the spool did not take it; the same lines come again.
 bool LogsLoop::read_once() {
-  if (!outbox_.takes_data()) return false;
+  if (!shedding_.logs || !outbox_.takes_data()) return false;
   LogRead read = collector_.read(kReadBytes);
   if (read.empty()) {
     collector_.committed();
     return true;
   }
-  const auto committed = outbox_.commit_logs(to_commit(std::move(read)));
+  LogCommit commit = to_commit(std::move(read));
+  sample(commit);
+  const auto committed = outbox_.commit_logs(std::move(commit));
   if (committed) {
     collector_.committed();
     problem_.clear();

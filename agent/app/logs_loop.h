@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "agent/app/outbox.h"
+#include "agent/budget/log_sampler.h"
+#include "agent/budget/shedding.h"
 #include "agent/logs/log_collector.h"
 #include "agent/runtime/co.h"
 
@@ -18,7 +20,7 @@ namespace observeai::agent {
 class LogsLoop {
  public:
   LogsLoop(Loop& loop, AsyncClock& clock, LogCollector& collector, Outbox& outbox,
-           std::chrono::milliseconds flush);
+           std::chrono::milliseconds flush, const Shedding& shedding);
 
   // For ever, or, watch(), until there is nothing to watch; spawn both once.
   boost::asio::awaitable<void> run();
@@ -34,11 +36,14 @@ class LogsLoop {
   static constexpr std::chrono::milliseconds kFullPause{1'000};  // While the spool is full
 
   bool read_once();
+  void sample(LogCommit& commit);
 
   AsyncClock& clock_;
   LogCollector& collector_;
   Outbox& outbox_;
   const std::chrono::milliseconds flush_;
+  const Shedding& shedding_;
+  LogSampler sampler_;
   std::string problem_;  // Last one told
   Notifier wake_;
   boost::asio::posix::stream_descriptor inotify_;

@@ -22,27 +22,34 @@ std::vector<ProcessUsage> process_usage(const std::vector<GroupUsage>& groups) {
 
 MetricsLoop::MetricsLoop(AsyncClock& clock, BlockingPool& pool, Outbox& outbox, Spool& spool,
                          std::shared_ptr<MetricsEngine> engine, std::chrono::milliseconds interval,
-                         std::function<ScrapeSubjects()> subjects)
+                         std::function<ScrapeSubjects()> subjects, const Shedding& shedding)
     : clock_(clock),
       pool_(pool),
       outbox_(outbox),
       spool_(spool),
       engine_(std::move(engine)),
       interval_(interval),
-      subjects_(std::move(subjects)) {}
+      subjects_(std::move(subjects)),
+      shedding_(shedding) {}
 
 boost::asio::awaitable<void> MetricsLoop::run() {
-  auto next = clock_.steady_now();
+  due_ = clock_.steady_now();
   for (;;) {
     co_await scrape();
     // A late scrape does not make the next ones come in a bunch.
-    next = std::max(next + interval_, clock_.steady_now());
-    co_await clock_.sleep_until(next);
+    due_ = std::max(due_ + interval(), clock_.steady_now());
+    co_await clock_.sleep_until(due_);
   }
 }
 
+bool MetricsLoop::is_late() const {
+  return clock_.steady_now() > due_ + kPatience;
+}
+
 boost::asio::awaitable<void> MetricsLoop::scrape() {
-  auto subjects = std::make_shared<const ScrapeSubjects>(subjects_());
+  auto given = subjects_();
+  if (!shedding_.process_detail) given.processes.clear();
+  const auto subjects = std::make_shared<const ScrapeSubjects>(std::move(given));
   const std::int64_t now_ms = clock_.unix_ms();
   std::function<Result<ScrapeResult>()> work = [engine = engine_, subjects,
                                                 now_ms]() -> Result<ScrapeResult> {
@@ -61,6 +68,8 @@ boost::asio::awaitable<void> MetricsLoop::scrape() {
     co_return;
   }
   told_ = false;
+  ++finished_;
+  samples_left_out_ = result->refused;
   report_problems(result->collectors);
   commit(std::move(*result));
 }

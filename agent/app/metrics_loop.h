@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "agent/app/outbox.h"
+#include "agent/budget/shedding.h"
 #include "agent/discovery/proc_scanner.h"
 #include "agent/metrics/metrics_engine.h"
 #include "agent/runtime/blocking_pool.h"
@@ -30,15 +31,22 @@ class MetricsLoop {
  public:
   MetricsLoop(AsyncClock& clock, BlockingPool& pool, Outbox& outbox, Spool& spool,
               std::shared_ptr<MetricsEngine> engine, std::chrono::milliseconds interval,
-              std::function<ScrapeSubjects()> subjects);
+              std::function<ScrapeSubjects()> subjects, const Shedding& shedding);
 
   // For ever; spawn it once.
   boost::asio::awaitable<void> run();
 
   std::uint64_t missed() const { return missed_; }  // Scrapes that did not end in time
+  std::uint64_t finished() const { return finished_; }
+  std::uint64_t samples_left_out() const { return samples_left_out_; }  // Of the newest scrape
+  bool is_late() const;  // The next scrape should have ended long ago
 
  private:
   static constexpr std::chrono::milliseconds kPatience{8'000};
+
+  std::chrono::milliseconds interval() const {
+    return std::max(interval_, shedding_.least_metrics_interval);
+  }
 
   boost::asio::awaitable<void> scrape();
   void report_problems(const std::vector<CollectorReport>& reports);
@@ -51,7 +59,11 @@ class MetricsLoop {
   const std::shared_ptr<MetricsEngine> engine_;  // Shared with a scrape that may hang
   const std::chrono::milliseconds interval_;
   const std::function<ScrapeSubjects()> subjects_;
+  const Shedding& shedding_;
+  SteadyTime due_{};  // When the next scrape begins
   std::uint64_t missed_ = 0;
+  std::uint64_t finished_ = 0;
+  std::uint64_t samples_left_out_ = 0;
   bool told_ = false;
   std::map<std::string, std::string> problems_;  // By collector, the last one told
 };

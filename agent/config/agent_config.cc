@@ -52,6 +52,10 @@ void describe(AgentConfig& c, config::Schema& schema) {
   schema.field("max_mib", c.spool_max_mib, 16, 1U << 20, "quota; full means: stop reading logs");
   schema.field("min_free_mib", c.spool_min_free_mib, 1, 1U << 20,
                "stop writing when the file system has less free space than this");
+  schema.section("budget", "what the agent may cost before it collects less, step by step");
+  schema.field("cpu_percent", c.budget_cpu_percent, 1, 6'400,
+               "of one core, for more than a minute");
+  schema.field("memory_mib", c.budget_memory_mib, 8, 65'536, "resident memory");
   schema.section("paths", "other roots, for containers that see the host elsewhere");
   schema.field("proc", c.proc_root, config::not_empty, "where the host's /proc is");
   schema.field("sys", c.sys_root, config::not_empty, "where the host's /sys is");

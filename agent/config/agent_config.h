@@ -40,6 +40,9 @@ struct AgentConfig {
   std::uint64_t spool_max_mib = 1024;
   std::uint64_t spool_min_free_mib = 64;
 
+  std::uint64_t budget_cpu_percent = 25;
+  std::uint64_t budget_memory_mib = 96;
+
   std::string proc_root = "/proc";
   std::string sys_root = "/sys";
 };

@@ -142,6 +142,10 @@ class InventoryTracker {
 
   const std::optional<wire::HostFacts>& host() const { return host_; }
   std::size_t containers() const { return containers_.size(); }
+  // Things that came and went while nothing could be reported, beyond what waits.
+  std::uint64_t lost() const {
+    return containers_.lost() + processes_.lost() + units_.lost() + ports_.lost();
+  }
 
  private:
   std::optional<wire::HostFacts> host_;

@@ -48,7 +48,9 @@ ProcScanner::ProcScanner(Paths paths, RedactText redact, Limits limits)
     : paths_(std::move(paths)),
       redact_(std::move(redact)),
       limits_(limits),
-      proc_(paths_.proc),
+      proc_directory_(std::make_shared<const ProcDirectory>(paths_.proc)),
+      proc_(*proc_directory_),
+      commands_(kCommandDeadline, "its memory is out of reach"),
       ticks_per_second_(static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK))),
       page_bytes_(static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE))) {}
 
@@ -200,11 +202,18 @@ const std::string& ProcScanner::command_of(const Member& member) {
   auto& command = member.process->command;
   if (command) return *command;
   command.emplace();
-  if (!redact_ || !proc_.read(PidPath(member.pid, "cmdline").c_str(), buffer_, kMaxCmdlineBytes)) {
-    return *command;
-  }
-  while (!buffer_.empty() && buffer_.back() == '\0') buffer_.pop_back();
-  const std::string arguments = text::replace_invalid_utf8(buffer_);
+  if (!redact_) return *command;
+  const std::string name = std::to_string(member.pid) + "/cmdline";
+  std::function<Result<std::string>()> work = [proc = proc_directory_, name]() {
+    std::string text;
+    if (!proc->read(name.c_str(), text, kMaxCmdlineBytes)) text.clear();
+    return Result<std::string>(std::move(text));
+  };
+  auto text = commands_.call(name, name, kMaxStuckCommands, std::move(work));
+  // Given up on for this process: its memory is not touched again.
+  if (!text) return *command;
+  while (!text->empty() && text->back() == '\0') text->pop_back();
+  const std::string arguments = text::replace_invalid_utf8(*text);
   *command = redacted_command(text::split(arguments, '\0'), redact_, kMaxCommandBytes);
   return *command;
 }

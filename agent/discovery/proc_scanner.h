@@ -5,8 +5,10 @@
 // in its first moments (runtimes fork, move, drop privileges, exec).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +18,7 @@
 #include "agent/discovery/cgroup_owner.h"
 #include "agent/discovery/docker_json.h"
 #include "agent/discovery/proc_files.h"
+#include "agent/runtime/deadline_calls.h"
 #include "agent/runtime/paths.h"
 #include "protocol/wire/signals.h"
 
@@ -49,11 +52,13 @@ struct ProcScan {
   std::uint32_t over_limit = 0;  // Processes left out, see ProcScanner::Limits
 };
 
-// Blocks, and reading a command line may hang on a process that hangs in the kernel: run it on the
-// BlockingPool, held by a shared_ptr. Not thread-safe.
+// Blocks: run it on the BlockingPool, held by a shared_ptr. Not thread-safe. Reading a command line
+// looks into the memory of its process, which may hang: that is done with a deadline.
 class ProcScanner {
  public:
-  static constexpr std::size_t kMaxGroupPids = 16;  // As wire::ProcessGroup promises.
+  static constexpr std::chrono::milliseconds kCommandDeadline{200};
+  static constexpr std::size_t kMaxStuckCommands = 8;  // Each keeps a thread
+  static constexpr std::size_t kMaxGroupPids = 16;     // As wire::ProcessGroup promises.
   struct Limits {
     std::size_t processes = 65'536;  // About 400 bytes each
     std::size_t groups = 2'000;
@@ -65,6 +70,9 @@ class ProcScanner {
       : ProcScanner(std::move(paths), std::move(redact), Limits()) {}
 
   ProcScan scan();
+  // Processes whose command line does not come ("1234/cmdline"): their memory does not answer, for a
+  // page of it is on a dead mount, say. Any thread.
+  std::vector<std::string> stuck() const { return commands_.stuck(); }
 
  private:
   struct Process {
@@ -102,7 +110,9 @@ class ProcScanner {
   const Paths paths_;
   const RedactText redact_;
   const Limits limits_;
-  const ProcDirectory proc_;
+  const std::shared_ptr<const ProcDirectory> proc_directory_;  // Shared with a call that hangs
+  const ProcDirectory& proc_;
+  DeadlineCalls commands_;
   const std::uint64_t ticks_per_second_;
   const std::uint64_t page_bytes_;
   std::int64_t boot_time_ms_ =

@@ -1,15 +1,13 @@
-// statfs that never keeps a scrape: on a dead network mount it returns after minutes or never. One
-// thread makes all calls, one after the other. A call over its deadline keeps that thread until it
-// returns; its mount is refused meanwhile, and the next call starts another thread.
+// statfs that never keeps a scrape: on a dead network mount it returns after minutes or never. A call
+// over its deadline keeps a thread until it returns; its mount is refused meanwhile.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
-#include <functional>
-#include <string>
+#include <memory>
 
 #include "agent/metrics/collector.h"
 #include "agent/metrics/filesystem_collector.h"
+#include "agent/runtime/deadline_calls.h"
 
 namespace observeai::agent {
 
@@ -23,7 +21,7 @@ struct StatfsLimits {
 // For HostCalls. kTimeout: given up on. kUnavailable, at once: an earlier call for this mount still
 // hangs, or the limit is reached. Thread-safe; callers take turns. `direct` may be running when the
 // last copy of the result goes, so it must own what it touches.
-StatfsCall deadline_statfs(std::chrono::milliseconds deadline,
+StatfsCall deadline_statfs(std::shared_ptr<DeadlineCalls> calls,
                            StatfsCall direct = HostCalls::direct().statfs,
                            StatfsLimits limits = {});
 

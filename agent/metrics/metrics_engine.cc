@@ -48,7 +48,8 @@ ScrapeResult MetricsEngine::scrape(const ScrapeInput& input) {
   result.scrape = dictionary_.finish();
   result.new_series = dictionary_.new_definitions();
   result.forgotten = dictionary_.forgotten();
-  note_refused(dictionary_.counts().refused - refused_before, result);
+  result.refused = dictionary_.counts().refused - refused_before;
+  note_refused(result.refused, result);
   result.duration_us = microseconds(started, clock_.steady_now());
   last_duration_s_ = static_cast<double>(result.duration_us) / 1e6;
   return result;

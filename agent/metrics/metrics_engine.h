@@ -38,6 +38,7 @@ struct ScrapeResult {
   wire::Scrape scrape;
   std::vector<wire::SeriesDefinition> new_series;
   std::vector<std::uint32_t> forgotten;
+  std::uint64_t refused = 0;        // Samples left out of this scrape, for a limit
   std::vector<wire::Event> events;  // metrics.refused, once, when samples begin to be left out
   std::vector<CollectorReport> collectors;
   std::int64_t duration_us = 0;

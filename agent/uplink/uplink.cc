@@ -300,6 +300,15 @@ std::uint64_t Uplink::credit_left() const {
   return credit_ > counters_.in_flight_bytes ? credit_ - counters_.in_flight_bytes : 0;
 }
 
+bool Uplink::should_send() const {
+  if (state_ != UplinkState::kLive || !broker_.connected() || credit_ == 0) return false;
+  if (counters_.in_flight_bytes > 0) return false;
+  for (std::size_t i = 0; i < wire::kLaneCount; ++i) {
+    if (lanes_[i].cursor() + 1 < spool_.state().next_seq[i]) return true;
+  }
+  return false;
+}
+
 void Uplink::update_in_flight() {
   counters_.in_flight_bytes = 0;
   for (const auto& lane : lanes_) counters_.in_flight_bytes += lane.outstanding_bytes();

@@ -106,6 +106,11 @@ class Uplink {
   void tick();
   void on_spool_grew();  // After Spool::commit(): sends at once what may be sent.
 
+  // The next tick says hello again, for what the control plane should know of us has changed.
+  void hello_soon() { next_hello_ = {}; }
+  // Something waits, all that was sent is acknowledged, and there is credit: a stall, if it lasts.
+  bool should_send() const;
+
   UplinkState state() const { return state_; }
   const UplinkCounters& counters() const { return counters_; }
   const wire::Nonce16& session_nonce() const { return session_nonce_; }

@@ -1,4 +1,5 @@
 // status, hosts, alerts, ledger: the installation as a whole.
+#include <optional>
 #include <ostream>
 
 #include "controlplane/cli/commands.h"
@@ -76,6 +77,38 @@ Table alert_table(const json::array& alerts, std::int64_t now_ms) {
                text_at(alert, "id"), text_at(alert, "message")});
   }
   return table;
+}
+
+// What the agent says of itself in hello, of which 0 is how it should be; nullopt before the first one.
+std::optional<Cell> what_it_collects(const json::object& counters) {
+  if (counters.empty()) return std::nullopt;
+  constexpr const char* kSteps[] = {"everything",
+                                    "metrics every 30 s",
+                                    "metrics every 60 s",
+                                    "no metrics of processes",
+                                    "one in ten debug and info lines",
+                                    "no traces",
+                                    "no logs for now",
+                                    "nothing: it restarts",
+                                    "nothing: safe mode"};
+  const auto step = static_cast<std::size_t>(integer_at(counters, "budget_step"));
+  std::string text = step < std::size(kSteps) ? kSteps[step] : "step " + std::to_string(step);
+  constexpr std::pair<const char*, const char*> kTroubles[] = {
+      {"stuck_resources", "resources do not answer"},
+      {"stalled_parts", "parts stand still"},
+      {"restarts_last_hour", "restarts of its own in an hour"},
+      {"containers_over_limit", "containers over the limit"},
+      {"samples_left_out", "samples of a scrape left out"},
+      {"inventory_lost", "short-lived things not reported"},
+      {"scrapes_missed", "scrapes missed"}};
+  bool troubled = step != 0;
+  for (const auto& [name, what] : kTroubles) {
+    const auto number = integer_at(counters, name);
+    if (number == 0) continue;
+    troubled = true;
+    text += "; " + std::to_string(number) + " " + what;
+  }
+  return Cell(std::move(text), troubled ? Tone::kWarning : Tone::kPlain);
 }
 
 }  // namespace
@@ -208,6 +241,9 @@ Result<void> show_host(Context& context, const std::string& name) {
   row("processes", count(host, "processes") + " groups");
   row("ports", count(detail, "ports") + " listening");
   row("spool", bytes_or_dash(number_at(facts, "spool_bytes")) + " waiting on the host");
+  if (const auto collects = what_it_collects(object_at(facts, "counters"))) {
+    row("collects", *collects);
+  }
   row("certificate", "serial " + text_at(agent, "certificate_serial") + ", ends " +
                          until(integer_at(agent, "certificate_not_after_ms"), now_ms));
   context.out << table.render(context.terminal);

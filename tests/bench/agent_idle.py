@@ -1,13 +1,24 @@
-"""What the agent costs on an idle host with a few containers: memory, CPU, bytes on the wire."""
+"""What the agent costs on an idle host: memory, CPU, bytes on the wire. Real containers of a private dockerd.
+
+100 containers of four processes each, with their shims and what runs on the host anyway, are more than 500
+processes; --processes starts as many on the host as are missing.
+"""
+import concurrent.futures
 import os
+import subprocess
 import time
 
 from cluster import Cluster, Docker, wait_until
 
+PER_CONTAINER = "sleep 3600 & sleep 3600 & sleep 3600 & wait"  # With its shell four processes
+
 
 def add_options(parser):
-    parser.add_argument("--containers", type=int, default=3, help="idle containers (default %(default)s)")
+    parser.add_argument("--containers", type=int, default=100, help="idle containers (default %(default)s)")
+    parser.add_argument("--processes", type=int, default=500, help="at least so many processes on the host (default %(default)s)")
     parser.add_argument("--duration", type=float, default=60, help="seconds measured (default %(default)s)")
+    parser.add_argument("--settle", type=float, default=75, help="seconds until then: first scrapes make series (default %(default)s)")
+    parser.add_argument("--perf", metavar="FILE", help="record the agent with perf while measuring")
 
 
 def memory_mib(pid):
@@ -31,32 +42,63 @@ def last(cluster, name):
     return next(s["last_value"] for s in series if s["name"] == name)
 
 
+def user_processes():
+    """Without kernel threads, which have no command line."""
+    count = 0
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                count += open(f"/proc/{entry}/cmdline", "rb").read(1) != b""
+            except OSError:
+                pass
+    return count
+
+
+def make_host(docker, options, note):
+    """The containers and the processes; gives the processes."""
+    image = docker.make_image()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        runs = [pool.submit(docker.run, "run", "-d", "--name", f"idle-{i}", image, "/bin/sh", "-c", PER_CONTAINER)
+                for i in range(options.containers)]
+        for done, run in enumerate(concurrent.futures.as_completed(runs), 1):
+            run.result()
+            if done % 20 == 0:
+                note(f"{done} containers run")
+    missing = options.processes - user_processes()
+    return [subprocess.Popen(["sleep", "3600"]) for _ in range(max(0, missing))]
+
+
 def run(bin_dir, options, note):
     docker = Docker().start()
-    cluster = None
+    cluster, sleepers, perf = None, [], None
     try:
-        image = docker.make_image()
+        sleepers = make_host(docker, options, note)
         cluster = Cluster(bin_dir, docker.socket).up()
-        for i in range(options.containers):
-            docker.run("run", "-d", "--name", f"idle-{i}", image, "/bin/sleep", "3600")
         wait_until("all containers", lambda: len(cluster.api("GET", "/v1/containers")["containers"]) == options.containers)
-        time.sleep(15)  # First scrapes create the series; idle is what comes after.
         pid = cluster.programs["agent"].pid
-        note(f"measuring for {options.duration:.0f} s")
+        note(f"all seen; waiting {options.settle:.0f} s, then measuring for {options.duration:.0f} s")
+        time.sleep(options.settle)
+        if options.perf:
+            perf = subprocess.Popen(["perf", "record", "-q", "-F", "2000", "--call-graph", "dwarf,16384", "-o", options.perf, "-p", str(pid), "--", "sleep", str(options.duration)])
         cpu, begin, sent = cpu_seconds(pid), time.monotonic(), last(cluster, "observeai_agent_uplink_bytes_sent_total")
         time.sleep(options.duration)
         wall = time.monotonic() - begin
         rss, private = memory_mib(pid)
         return {
             "containers": options.containers,
-            "processes": sum(entry.isdigit() for entry in os.listdir("/proc")),
+            "processes": user_processes(),
             "agent_rss_mib": rss,
             "agent_private_mib": private,
-            "executor_rss_mib": None,
+            "executor_rss_mib": 0,
             "cpu_percent": round((cpu_seconds(pid) - cpu) / wall * 100, 2),
             "wire_bytes_per_s": round((last(cluster, "observeai_agent_uplink_bytes_sent_total") - sent) / wall),
         }
     finally:
+        if perf:
+            perf.wait()
+        for sleeper in sleepers:
+            sleeper.kill()
+            sleeper.wait()
         if cluster:
             cluster.close()
         docker.close()

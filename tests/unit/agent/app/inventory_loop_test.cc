@@ -18,13 +18,20 @@ struct Fixture {
   BlockingPool pool{loop, clock};
   test::MemorySpool spool;
   Outbox outbox = Outbox::create(spool, clock, [] {}).value();
+  Shedding shedding;
   int told = 0;
   std::vector<ObservedContainer> containers;
-  InventoryLoop inventory{
-      loop, clock, pool, outbox, options(), nullptr, [this](std::vector<ObservedContainer> all) {
-        ++told;
-        containers = std::move(all);
-      }};
+  InventoryLoop inventory{loop,
+                          clock,
+                          pool,
+                          outbox,
+                          options(),
+                          nullptr,
+                          [this](std::vector<ObservedContainer> all) {
+                            ++told;
+                            containers = std::move(all);
+                          },
+                          shedding};
 
   Fixture() { spawn(loop, "news", inventory.report_news()); }
   ~Fixture() { loop.shutdown(); }

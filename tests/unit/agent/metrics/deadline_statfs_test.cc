@@ -39,8 +39,8 @@ struct Kernel {
 
 StatfsCall over(const std::shared_ptr<Kernel>& kernel, StatfsLimits limits = {}) {
   return deadline_statfs(
-      kDeadline, [kernel](const std::string&, const Mount& mount) { return kernel->statfs(mount); },
-      limits);
+      std::make_shared<DeadlineCalls>(kDeadline, "a dead mount?"),
+      [kernel](const std::string&, const Mount& mount) { return kernel->statfs(mount); }, limits);
 }
 
 const Mount kDisk{"/dev/vda", "/", "ext4"};
