@@ -17,10 +17,7 @@ import traceback
 from cluster import ROOT, Cluster, wait_until
 from delivery import declared_lost, judge, judge_ledger, notices, runs
 from fake_engine import FakeEngine
-
-
-class Skipped(Exception):
-    """This machine cannot run the test; the message says why."""
+from fault_injection import Disk, Faults, Skipped
 
 
 @functools.cache
@@ -62,12 +59,17 @@ class Rig:
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="oaf-", dir="/tmp"))
         self.engine = FakeEngine(self.home)
         self.cluster = Cluster(bin_dir, self.engine.socket)
+        self.configure("agent")
         self.began_ms = int(time.time() * 1000) - 1000
         self.logs = {}  # Source -> its log
         self.written = {}  # Source -> last number in the log
         self._writers = []
         self.notes = []  # What the line of the test says besides its name
         self.cleanup = contextlib.ExitStack()  # Mounts, namespaces: undone after the programs have ended
+
+    def configure(self, name: str, extra: str = ""):
+        """An agent's configuration: samples often, so that they are part of what must not be lost."""
+        self.cluster.agent_config(name, '[metrics]\ninterval = "2s"\n' + extra)
 
     # ---- load ----------------------------------------------------------------------------------
 
@@ -143,8 +145,10 @@ class Rig:
             own = [r for r in rows if r["source_name"] == source]
             declared = sum(declared_lost(r) for r in own)
             texts = self.stored(source)
-            notices(source, texts, last, declared, own)
-            problems += judge(source, texts, last, declared).problems
+            found = judge(source, texts, last, declared).problems
+            if not found:  # Only what is right can show that the oracle notices what is not
+                notices(source, texts, last, declared, own)
+            problems += found
             lost += declared
         problems += judge_ledger(self.ledger())
         if lost and not drops:
@@ -176,6 +180,27 @@ class Rig:
         wait_until(f"a fresh line of {source} is stored", seen, seconds)
         return time.monotonic() - begin
 
+    # ---- faults --------------------------------------------------------------------------------
+
+    def small_disk(self, name: str, mib: int) -> Disk:
+        """A disk of its own for the state folder of a program that has not begun: "agent", "controlplane"."""
+        disk = Disk(self.cluster.home / name, mib, self.home / f"{name}.img")
+        self.cleanup.callback(disk.close)
+        return disk
+
+    def faults(self, name: str) -> Faults:
+        """What fails for the program of that name once it is started with the prefix of the answer."""
+        library = tool("faultlib.c", "-shared", "-fPIC", "-ldl")
+        return Faults(library, self.home / f"{name}.faults", self.cluster.home / name)
+
+    def revive(self, name: str, prefix=()):
+        """What a service manager does: starts a program that has ended. Whether it had."""
+        if self.cluster.programs[name].alive():
+            return False
+        self.cluster.programs.pop(name)
+        self.cluster.start(name, prefix)
+        return True
+
     # ---- programs ------------------------------------------------------------------------------
 
     def kill(self, name: str):
@@ -184,6 +209,12 @@ class Rig:
         assert program.alive(), f"{name} had ended before it was killed:\n{self.cluster.tail(name)}"
         program.process.kill()
         program.process.wait()
+
+    def show_logs(self, lines=25):
+        """The end of each program's log, without what the broker says of every connection."""
+        for path in sorted(self.cluster.home.glob("*.log")):
+            text = [line for line in path.read_text(errors="replace").splitlines() if "info mosquitto:" not in line]
+            print(f"--- end of {path.name}", *text[-lines:], sep="\n")
 
     def close(self):
         problems = []
@@ -236,7 +267,7 @@ def run_faults(tests) -> int:
         except Exception:
             outcome = "FAILED"
             traceback.print_exc(file=sys.stdout)
-            rig and rig.cluster.show_logs()
+            rig and rig.show_logs()
         finally:
             try:
                 rig and rig.close()

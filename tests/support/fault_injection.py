@@ -1,0 +1,88 @@
+"""Ways to break what is around a program: its disk, its clock. Each says Skipped where a machine cannot."""
+import mmap
+import os
+import pathlib
+import struct
+import subprocess
+
+
+class Skipped(Exception):
+    """This machine cannot run the test; the message says why."""
+
+
+def command(*arguments):
+    """Runs a tool of the system that changes it; Skipped when it is not allowed or not there."""
+    try:
+        done = subprocess.run([str(a) for a in arguments], capture_output=True, text=True, timeout=30)
+    except FileNotFoundError:
+        raise Skipped(f"{arguments[0]} is not installed") from None
+    if done.returncode != 0:
+        raise Skipped(f"{' '.join(map(str, arguments))}: {done.stderr.strip()}")
+    return done.stdout
+
+
+class Disk:
+    """A small ext4 of its own, in a file, mounted on a folder; close() unmounts it."""
+
+    def __init__(self, folder: pathlib.Path, mib: int, image: pathlib.Path):
+        self.folder, self.image = folder, image
+        self.ballast = folder / "ballast"
+        with open(image, "wb") as file:
+            file.truncate(mib << 20)
+        command("mkfs.ext4", "-q", "-m", "0", "-O", "^resize_inode", image)
+        folder.mkdir(exist_ok=True)
+        command("mount", "-o", "loop", image, folder)
+        os.chmod(folder, 0o711)
+
+    def fill(self):
+        """To the last byte, as a neighbour does."""
+        file = os.open(self.ballast, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            for piece in (1 << 20, 4096, 4096, 1):
+                try:
+                    while os.write(file, b"x" * piece):
+                        pass
+                except OSError:
+                    os.sync()  # What was set aside for others may be free now
+        finally:
+            os.close(file)
+        free = os.statvfs(self.folder).f_bavail
+        if free:
+            raise AssertionError(f"{self.folder} still has {free} blocks free")
+
+    def free(self):
+        self.ballast.unlink()
+
+    def close(self):
+        subprocess.run(["umount", "-l", self.folder], check=True)
+        self.image.unlink(missing_ok=True)
+
+
+class Faults:
+    """What faultlib.c does to a program that was started with `prefix`."""
+
+    WRITES, SHORT_WRITES, SYNCS, READS, NAMES = 1, 2, 4, 8, 16
+    _LAYOUT = struct.Struct("<qiiii")
+
+    def __init__(self, library: pathlib.Path, control: pathlib.Path, under: pathlib.Path):
+        control.write_bytes(b"\0" * self._LAYOUT.size)
+        with open(control, "r+b") as file:
+            self._map = mmap.mmap(file.fileno(), self._LAYOUT.size)
+        self._shift_ns = 0
+        self.prefix = ["env", f"LD_PRELOAD={library}", f"OBSERVEAI_FAULTS={control}", f"OBSERVEAI_FAULTS_UNDER={under}"]
+
+    def shift_clock(self, seconds: float):
+        self._shift_ns = int(seconds * 1e9)
+        self._map[0:8] = struct.pack("<q", self._shift_ns)
+
+    def fail(self, kinds: int, error: int, per_mille=1000):
+        self._map[8:20] = struct.pack("<iii", 0, error, per_mille)
+        self._map[8:12] = struct.pack("<i", kinds)
+
+    def heal(self):
+        self.fail(0, 0, 0)
+
+    @property
+    def failed(self) -> int:
+        """How many calls have failed so far."""
+        return struct.unpack("<i", self._map[20:24])[0]
