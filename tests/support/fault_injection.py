@@ -86,3 +86,54 @@ class Faults:
     def failed(self) -> int:
         """How many calls have failed so far."""
         return struct.unpack("<i", self._map[20:24])[0]
+
+
+class Cable:
+    """A network namespace whose only way out is wire.c. `prefix` runs a program in it; `here` is our address."""
+
+    FIELDS = ("cut_to_here", "cut_to_there", "lose_per_mille", "double_per_mille", "late_per_mille", "late_ms",
+              "dead_port", "lost", "doubled", "late")
+
+    def __init__(self, wire: pathlib.Path, folder: pathlib.Path, number: int):
+        self.name = f"oaf-{os.getpid()}"
+        self.here, self.there = (f"10.{64 + number % 190}.{number // 190 % 250}.{i}" for i in (1, 2))
+        self.prefix = ["ip", "netns", "exec", self.name]
+        if not os.path.exists("/dev/net/tun"):
+            raise Skipped("no /dev/net/tun")
+        command("ip", "netns", "add", self.name)
+        control = folder / "wire.control"
+        control.write_bytes(b"\0" * 4 * len(self.FIELDS))
+        with open(control, "r+b") as file:
+            self._map = mmap.mmap(file.fileno(), 0)
+        here, there = f"oah{os.getpid()}", f"oat{os.getpid()}"
+        self._process = subprocess.Popen([wire, f"/run/netns/{self.name}", here, there, control], stdout=subprocess.PIPE)
+        if self._process.stdout.readline() != b"ready\n":
+            self.close()
+            raise Skipped("no TUN devices")
+        command("ip", "addr", "add", self.here, "peer", self.there, "dev", here)
+        command("ip", "link", "set", here, "up")
+        command(*self.prefix, "ip", "addr", "add", self.there, "peer", self.here, "dev", there)
+        command(*self.prefix, "ip", "link", "set", there, "up")
+        command(*self.prefix, "ip", "link", "set", "lo", "up")
+
+    def set(self, **fields):
+        for name, value in fields.items():
+            at = 4 * self.FIELDS.index(name)
+            self._map[at:at + 4] = struct.pack("<i", value)
+
+    def heal(self):
+        self.set(**{name: 0 for name in self.FIELDS[:7]})
+
+    def count(self, name: str) -> int:
+        at = 4 * self.FIELDS.index(name)
+        return struct.unpack("<i", self._map[at:at + 4])[0]
+
+    def ports_to(self, port: int) -> list:
+        """The ports from which programs in there hold connections to a port of ours."""
+        out = command(*self.prefix, "ss", "-Htn", "state", "established", "dport", "=", f":{port}")
+        return [int(line.split()[2].rsplit(":", 1)[1]) for line in out.splitlines()]
+
+    def close(self):
+        self._process.terminate()
+        self._process.wait()
+        subprocess.run(["ip", "netns", "del", self.name], check=True)

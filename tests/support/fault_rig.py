@@ -17,7 +17,7 @@ import traceback
 from cluster import ROOT, Cluster, wait_until
 from delivery import declared_lost, judge, judge_ledger, notices, runs
 from fake_engine import FakeEngine
-from fault_injection import Disk, Faults, Skipped
+from fault_injection import Cable, Disk, Faults, Skipped
 
 
 @functools.cache
@@ -192,6 +192,17 @@ class Rig:
         """What fails for the program of that name once it is started with the prefix of the answer."""
         library = tool("faultlib.c", "-shared", "-fPIC", "-ldl")
         return Faults(library, self.home / f"{name}.faults", self.cluster.home / name)
+
+    def cable(self) -> Cable:
+        """The agent behind a cable that can be bad: start it with the prefix of the answer. Before the control
+        plane is started, which must know the address that the agent sees."""
+        cable = Cable(tool("wire.c"), self.home, self.random.randrange(47_000))
+        self.cleanup.callback(cable.close)
+        config = self.cluster.home / "controlplane.toml"
+        config.write_text(f'public_names = ["{cable.here}"]\n' + config.read_text().replace("127.0.0.1", "0.0.0.0"))
+        agent = self.cluster.home / "agent.toml"
+        agent.write_text(agent.read_text().replace("localhost:", f"{cable.here}:"))
+        return cable
 
     def revive(self, name: str, prefix=()):
         """What a service manager does: starts a program that has ended. Whether it had."""
