@@ -6,6 +6,8 @@ oracle shows at each use that it would notice one lost and one doubled line, and
 import re
 import zlib
 
+LETTERS = str.maketrans("abcdefghijklmnop", "0123456789abcdef")
+
 
 class Verdict:
     """What is wrong with one source, in words; `missing` of its numbers are not stored."""
@@ -22,7 +24,7 @@ def judge(source: str, texts, written: int, declared: int = 0, first: int = 1) -
         try:
             name, number, length, checksum, words = parts
             intact = len(text.encode()) == int(length) and \
-                zlib.crc32(f"{name} {number} {length}{words}".encode()) == int(checksum, 16)
+                zlib.crc32(f"{name} {number} {length}{words}".encode()) == int(checksum.translate(LETTERS), 16)
         except ValueError:
             intact = False
         if not intact:

@@ -238,7 +238,8 @@ class Rig:
             except (AssertionError, OSError, subprocess.SubprocessError) as problem:
                 problems.append(str(problem))
         self.engine.close()
-        shutil.rmtree(self.home, ignore_errors=True)
+        for folder in (self.cluster.home, self.home):  # Also what lay below a mount
+            shutil.rmtree(folder, ignore_errors=True)
         if problems:
             raise AssertionError("; ".join(problems))
 

@@ -3,7 +3,7 @@
 //   linewriter SOURCE=PATH=RATE=BYTES=FIRST...
 // appends RATE lines a second of about BYTES bytes to each PATH, numbered from FIRST, until SIGTERM; then
 // prints "<source> <last number>" for each. A line of text is
-//   <source> <seq> <length of the line> <crc32 of all the rest> <words>
+//   <source> <seq> <length of the line> <crc32 of all the rest, a digit of it is a letter from a to p> <words>
 // A number counts once its line is in the file whole; a full disk is waited for.
 #include <errno.h>
 #include <fcntl.h>
@@ -73,7 +73,9 @@ static size_t make_line(struct source* source, char* out) {
   }
   uint32_t crc = crc32_of(0, head, (size_t)head_size);
   crc = crc32_of(crc, words, size);
-  const int text_size = snprintf(text, sizeof text, "%s %08x %.*s", head, crc, (int)size, words);
+  char checksum[9] = {0};  // Letters: digits beside digits may look like a card number, which is not stored
+  for (int i = 0; i < 8; ++i) checksum[i] = (char)('a' + (crc >> (28 - 4 * i) & 15));
+  const int text_size = snprintf(text, sizeof text, "%s %s %.*s", head, checksum, (int)size, words);
   uint64_t ns = now_ns(CLOCK_REALTIME);
   if (ns <= source->last_ns) ns = source->last_ns + 1;  // An engine's lines have times of their own.
   source->last_ns = ns;
