@@ -322,7 +322,7 @@ class Cluster:
         stream.open()
         return stream.close
 
-    def all_logs(self, target, host=None, since_ms=None):
+    def all_logs(self, target=None, host=None, since_ms=None, grep=None):
         """Every stored row of a target (of one host), oldest first, whatever the page size is: of the last hour
         or since a time.
 
@@ -331,7 +331,8 @@ class Cluster:
         """
         rows, since_ms = [], since_ms or int(time.time() * 1000) - 3_600_000
         while True:
-            page = self.api("GET", "/v1/logs", target=target, host=host, since=since_ms, limit=self.page_rows, order="oldest")
+            page = self.api("GET", "/v1/logs", target=target, host=host, since=since_ms, limit=self.page_rows, order="oldest",
+                            grep=grep)
             if not page["truncated"]:
                 return rows + page["rows"]
             since_ms = int(page["rows"][-1]["ts_ns"]) // 1_000_000

@@ -132,9 +132,15 @@ class Rig:
                 + judge_ledger(self.ledger()))) from None
         return time.monotonic() - begin
 
-    def stored(self, source: str, agent=None) -> list:
-        rows = self.cluster.all_logs(source, since_ms=self.began_ms)
-        return [r["text"] for r in rows if agent is None or r["agent_id"] == agent]
+    def stored(self, source: str) -> list:
+        try:
+            rows = self.cluster.all_logs(source, since_ms=self.began_ms)
+        except AssertionError as problem:
+            if "HTTP 404" not in str(problem):
+                raise
+            # Two hosts under one name take turns in saying which containers there are.
+            rows = self.cluster.all_logs(since_ms=self.began_ms, grep=source + " ")
+        return [r["text"] for r in rows]
 
     def check(self, seconds=60, drops=False):
         """Generator ledger = store + declared drops, for each source, exactly; and the oracle can tell."""

@@ -67,7 +67,7 @@ static size_t make_line(struct source* source, char* out) {
   // The length counts the line without its end: the head, the checksum, the words and their two blanks.
   int head_size = 0;
   size_t length = 0;
-  for (int i = 0; i < 3; ++i) {  // Its own digits count too
+  for (int i = 0; i < 4; ++i) {  // Its own digits count too
     head_size = snprintf(head, sizeof head, "%s %llu %zu", source->name, (unsigned long long)source->next, length);
     length = (size_t)head_size + 1 + 8 + 1 + size;
   }
