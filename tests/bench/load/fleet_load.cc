@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -273,6 +274,7 @@ Result<void> run(int argc, char** argv) {
 }  // namespace observeai::bench
 
 int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // A broker that is killed is a connection lost, no more
   const auto done = observeai::bench::run(argc, argv);
   if (done) return 0;
   std::fprintf(stderr, "bench_fleet_load: %s\n", done.error().message().c_str());
