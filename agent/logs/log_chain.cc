@@ -164,6 +164,17 @@ std::size_t LogChain::find_content(const std::vector<SeenFile>& seen, const File
   return begins;
 }
 
+// The sibling into which `file`, which has no name any more, was compressed.
+std::size_t LogChain::compressed_copy(const std::vector<SeenFile>& seen, const TailFile& file) {
+  for (std::size_t i = 0; i < seen.size() && file.size() > 0; ++i) {
+    if (!seen[i].content || !seen[i].content.compressed()) continue;
+    const bool same = is_beginning_of(file.content(), seen[i].content);
+    seen[i].content.rest();
+    if (same) return i;
+  }
+  return kNowhere;
+}
+
 bool LogChain::touched(const FileKey& key) const {
   return std::any_of(files_.begin(), files_.end(),
                      [&](const TailFile& file) { return file.touched() && file.key() == key; });
@@ -203,7 +214,8 @@ void LogChain::place(std::vector<SeenFile> seen, std::vector<TailFile> waiting, 
   std::vector<TailFile> next;
   std::vector<std::optional<TailFile>> named(seen.size());
   for (auto& file : waiting) {
-    const auto index = index_of(seen, file.key());
+    auto index = index_of(seen, file.key());
+    if (index == kNowhere) index = compressed_copy(seen, file);
     if (index == kNowhere) {
       next.push_back(std::move(file));
     } else if (index >= first) {

@@ -16,6 +16,8 @@
 //   siblings before it                            read before, or copies of such: passed over
 //   a waiting file that is the beginning of the   its copy in the making: passed over; looked at
 //   next one, or empty                            again when the next one is begun
+//   a compressed sibling that begins like a       that file, compressed meanwhile: it takes the
+//   waiting file without a name                   sibling's place
 //
 // To know files again after they are closed, the prints of the last kMaxReadBefore stay. Names say
 // the order, so that the newest known sibling decides for all that are older.
@@ -93,6 +95,7 @@ class LogChain {
   std::vector<Missing> take_truncated(std::vector<TailFile>& waiting);
   void recover(const Missing& missing, std::vector<SeenFile>& seen, LogNotes& notes);
   std::size_t find_content(const std::vector<SeenFile>& seen, const FilePrint& print);
+  static std::size_t compressed_copy(const std::vector<SeenFile>& seen, const TailFile& file);
   bool is_copy_in_the_making(const TailFile& file, const TailFile& next) const;
   bool touched(const FileKey& key) const;
   bool was_read(const SeenFile& file);

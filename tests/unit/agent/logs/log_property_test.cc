@@ -5,13 +5,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <map>
-#include <memory>
 #include <random>
 
 #include "agent/logs/log_collector.h"
 #include "protocol/base/text.h"
 #include "tests/support/temp_dir.h"
+#include "tests/unit/agent/logs/log_agent.h"
 #include "tests/unit/agent/logs/simulated_log.h"
 
 using namespace observeai;
@@ -22,78 +21,14 @@ using test::SimulatedLog;
 
 namespace {
 
-// The durable side: what a spool would hold.
-struct Store {
-  std::vector<wire::LogRecord> records;
-  std::map<std::string, std::string> checkpoints;
-  std::vector<wire::Event> events;
-  std::uint64_t counted_records = 0;
-  std::uint64_t counted_bytes = 0;
+using Agent = test::LogAgent;
+using Store = test::LogStore;
 
-  void commit(LogRead read) {
-    for (auto& record : read.records) records.push_back(std::move(record));
-    for (auto& event : read.events) events.push_back(std::move(event));
-    for (const auto& checkpoint : read.checkpoints)
-      checkpoints[checkpoint.source] = checkpoint.state;
-    for (const auto& source : read.forgotten) checkpoints.erase(source);
-    for (const auto& counts : read.counts) {
-      counted_records += counts.records_read;
-      counted_bytes += counts.bytes_read;
-    }
-  }
-  std::vector<SourceCheckpoint> restored() const {
-    std::vector<SourceCheckpoint> out;
-    for (const auto& [source, state] : checkpoints) out.push_back({source, state});
-    return out;
-  }
-  bool has_event(const std::string& kind) const {
-    return std::any_of(events.begin(), events.end(),
-                       [&](const auto& event) { return event.kind == kind; });
-  }
-};
-
-class Agent {
- public:
-  Agent(std::string path, ManualClock& clock, Store& store) : clock_(clock), store_(store) {
-    container_.facts.id = "c1";
-    container_.facts.state = "running";
-    container_.log_path = std::move(path);
-  }
-
-  void start() {
-    LogCollectorOptions options;
-    options.idle_flush = 24h;  // Flushing splits lines; it has tests of its own
-    collector_ = std::make_unique<LogCollector>(clock_, options);
-    const auto checkpoints = store_.restored();
-    collector_->restore(checkpoints);
-    collector_->set_containers(std::span(&container_, 1));
-  }
-  void kill() { collector_.reset(); }
-  bool up() const { return collector_ != nullptr; }
-  LogCollector& collector() { return *collector_; }
-
-  void read_and_commit(std::size_t bytes) {
-    auto read = collector_->read(bytes);
-    store_.commit(std::move(read));
-    collector_->committed();
-  }
-  void drain() {
-    int quiet = 0;
-    for (int i = 0; i < 10'000 && quiet < 4; ++i) {
-      clock_.advance(250ms);
-      const auto before = store_.records.size();
-      read_and_commit(1 << 20);
-      quiet = store_.records.size() == before && !collector_->more() ? quiet + 1 : 0;
-    }
-    REQUIRE(quiet == 4);
-  }
-
- private:
-  ManualClock& clock_;
-  Store& store_;
-  ObservedContainer container_;
-  std::unique_ptr<LogCollector> collector_;
-};
+agent::LogCollectorOptions without_idle_flush() {
+  LogCollectorOptions options;
+  options.idle_flush = 24h;  // Flushing splits lines; it has tests of its own
+  return options;
+}
 
 struct Outcome {
   test::Comparison comparison;
@@ -107,7 +42,8 @@ Outcome run(Rotation rotation, int max_files, unsigned seed) {
   const auto path = dir / "c1-json.log";
   ManualClock clock;
   Store store;
-  Agent agent(path, clock, store);
+  Agent agent(clock, store, without_idle_flush());
+  agent.add_container("c1", path);
   std::mt19937 random(seed * 7919 + 1);
 
   const auto act = [&] {
@@ -219,7 +155,8 @@ TEST_CASE("the oracle notices a checkpoint that is one line late or early") {
     const auto path = dir / "c1-json.log";
     ManualClock clock;
     Store store;
-    Agent agent(path, clock, store);
+    Agent agent(clock, store, without_idle_flush());
+    agent.add_container("c1", path);
     SimulatedLog log(path, Rotation::kRename, 3, 5, [] {});
     agent.start();
     for (int i = 0; i < 60; ++i) log.write_some();
