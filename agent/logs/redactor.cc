@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "agent/logs/secret_detectors.h"
+#include "agent/logs/secret_entropy.h"
 #include "agent/logs/secret_prefilter.h"
 #include "protocol/base/text.h"
 
@@ -48,7 +49,7 @@ std::optional<SecretSpan> secret_beside_key_id(std::string_view text, std::size_
     auto begin = i;
     while (begin < end && text[begin] == '=') ++begin;  // key=value
     const auto body = text.substr(begin, end - begin);
-    const auto has = [&](std::uint8_t c) {
+    const auto has = [&](std::uint16_t c) {
       return std::any_of(body.begin(), body.end(), [c](char x) { return chars::is(x, c); });
     };
     if (body.size() == kSecretBytes && has(chars::kDigit) && has(chars::kUpper) &&
@@ -58,6 +59,17 @@ std::optional<SecretSpan> secret_beside_key_id(std::string_view text, std::size_
     i = end + 1;
   }
   return std::nullopt;
+}
+
+bool begins_before(const SecretSpan& a, const SecretSpan& b) {
+  return a.begin < b.begin;
+}
+
+// Finds that only look random count where nothing else was found: `named` are sorted.
+bool overlaps_any(const std::vector<SecretSpan>& named, const SecretSpan& span) {
+  auto after = std::upper_bound(named.begin(), named.end(), SecretSpan{span.end - 1, 0, {}, false},
+                                begins_before);
+  return after != named.begin() && std::prev(after)->end > span.begin;
 }
 
 // Text without its colour codes (SGR sequences of ECMA-48: ESC [ digits ; m), and the way back.
@@ -170,16 +182,19 @@ bool Redactor::redact(std::string_view text, std::string& out) const {
     return true;
   }
   if (spans.empty()) return false;
-  std::sort(spans.begin(), spans.end(),
-            [](const SecretSpan& a, const SecretSpan& b) { return a.begin < b.begin; });
+  std::sort(spans.begin(), spans.end(), begins_before);
   out = replace_spans(text, spans);
   return true;
 }
 
 bool Redactor::find(std::string_view text, std::vector<SecretSpan>& spans) const {
+  std::vector<SecretSpan> random;
+  const auto add = [](std::vector<SecretSpan>& to, const SecretSpan& span) {
+    to.push_back(span);
+    return to.size() <= kMaxSecretsPerLine;
+  };
   for (auto card = next_card_number(text, 0); card; card = next_card_number(text, card.end)) {
-    spans.push_back(card);
-    if (spans.size() > kMaxSecretsPerLine) return false;
+    if (!add(spans, card)) return false;
   }
   const auto& filter = tables_->filter;
   std::size_t at = filter.next(text, 0);
@@ -189,15 +204,24 @@ bool Redactor::find(std::string_view text, std::vector<SecretSpan>& spans) const
       if (!found) found = match_secret(tag, text, at);
     });
     if (found.limit) return false;
+    if (found.kind == kRandomKind) {
+      if (!add(random, found)) return false;
+      found = {};  // A token with a name may stand in it
+    }
     if (found) {
-      spans.push_back(found);
+      if (!add(spans, found)) return false;
       if (found.kind == "aws_access_key_id") {
         if (const auto secret = secret_beside_key_id(text, found.end)) spans.push_back(*secret);
       }
-      if (spans.size() > kMaxSecretsPerLine) return false;
     }
     at = filter.next(text, found ? std::max(found.end, at + 1) : at + 1);
   }
+  for (auto run = next_random_run(text, 0); run; run = next_random_run(text, run.end)) {
+    if (!add(run.kind == kRandomKind ? random : spans, run)) return false;
+  }
+  std::sort(spans.begin(), spans.end(), begins_before);
+  std::erase_if(random, [&](const SecretSpan& span) { return overlaps_any(spans, span); });
+  spans.insert(spans.end(), random.begin(), random.end());
   return true;
 }
 

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string>
 
+#include "agent/logs/secret_entropy.h"
+
 namespace observeai::agent {
 namespace {
 
@@ -48,7 +50,22 @@ constexpr auto kKeyWords = std::to_array<KeyWord>({
     {"secretkeybase", "secret"},
     {"credential", "credential"},
     {"credentials", "credential"},
+    // Judged by their values.
+    {"key", kRandomKind},
+    {"hmac", kRandomKind},
+    {"salt", kRandomKind},
+    {"seed", kRandomKind},
+    {"recoverycode", kRandomKind},
+    {"backupcode", kRandomKind},
 });
+
+// Identifiers that end in "key" and find something.
+constexpr auto kHarmlessKeys = std::to_array<std::string_view>(
+    {"cache",  "sort",    "partition", "routing", "idempotency", "primary", "foreign",
+     "public", "pub",     "object",    "row",     "shard",       "group",   "hash",
+     "event",  "message", "dedup",     "s3",      "join",        "index",   "lookup",
+     "unique", "map",     "host",      "i18n",    "range",       "tag",     "lock",
+     "issue",  "build",   "job",       "task",    "queue",       "record",  "storagepath"});
 
 // Identifiers that end in "token" and say where to read on, or are vocabulary of language models.
 constexpr auto kHarmlessTokens = std::to_array<std::string_view>(
@@ -74,7 +91,7 @@ constexpr auto kPlaceholders = std::to_array<std::string_view>(
      "an",        "of",      "by",      "please", "cannot", "can",       "could",   "should",
      "has",       "have",    "failed",  "denied", "string", "str",       "unknown", "disabled",
      "enabled",   "option",  "flag",    "n/a",    "file",   "stdin",     "prompt",  "if",
-     "when",      "too",     "does"});
+     "when",      "too",     "does",    "all"});
 
 bool is_key_char(char c) {
   return chars::is(c, chars::kUrlSafe | chars::kDot);
@@ -101,6 +118,13 @@ const KeyWord* find_key_word(const std::string& key) {
   if (best != nullptr && best->kind == "token") {
     const std::string_view stem = std::string_view(key).substr(0, key.size() - best->ending.size());
     for (const auto word : kHarmlessTokens) {
+      if (stem.ends_with(word)) return nullptr;
+    }
+  }
+  if (best != nullptr && best->ending == "key") {
+    const std::string_view stem = std::string_view(key).substr(0, key.size() - best->ending.size());
+    if (stem.empty()) return nullptr;  // "key" alone finds something more often than it opens
+    for (const auto word : kHarmlessKeys) {
       if (stem.ends_with(word)) return nullptr;
     }
   }
@@ -144,7 +168,7 @@ Separator take_weak_separator(std::string_view text, std::size_t& at) {
     ++at;
     return Separator::kWeak;
   }
-  for (const std::string_view separator : {" is ", "|", "\t"}) {
+  for (const std::string_view separator : {" is ", " to ", " -> ", "|", "\t"}) {
     if (text.substr(at).starts_with(separator)) {
       at += separator.size();
       return Separator::kWeak;
@@ -304,7 +328,7 @@ bool has_word_byte(std::string_view value) {
   });
 }
 
-bool has_any(std::string_view value, std::uint8_t classes) {
+bool has_any(std::string_view value, std::uint16_t classes) {
   return std::any_of(value.begin(), value.end(), [&](char c) { return chars::is(c, classes); });
 }
 
@@ -350,9 +374,10 @@ bool is_plausible(const KeyWord& word, std::string_view key_text, std::string_vi
     }
     return !prose || !looks_like_words(content);
   }
+  if (word.kind == kRandomKind) return is_random_value(content);
   if (word.kind == "auth") return has_random_part(content, 8);
   if (word.kind == "session_id") {
-    return content.size() >= 16 && has_any(content, chars::kDigit) &&
+    return content.size() >= 16 && !content.starts_with("0x") && has_any(content, chars::kDigit) &&
            has_any(content, chars::kUpper | chars::kLower);
   }
   return true;
@@ -388,17 +413,32 @@ bool enter_pair(std::string_view text, std::size_t key_begin, std::size_t& at) {
   return true;
 }
 
+// {"name":"DB_PASSWORD","value":"x"}: moves `at`, which is behind the key, to the value.
+bool enter_value_sibling(std::string_view text, std::size_t& at) {
+  std::size_t i = at;
+  if (take_quote(text, i).mark == 0 || i >= text.size() || text[i] != ',') return false;
+  i = skip_blanks(text, i + 1);
+  if (take_quote(text, i).mark == 0) return false;
+  constexpr std::string_view kMember = "value";
+  if (!chars::equals_ignoring_case(text.substr(i, kMember.size()), kMember)) return false;
+  i += kMember.size();
+  if (take_separator(text, i, false, false) != Separator::kColon) return false;
+  at = i;
+  return true;
+}
+
 }  // namespace
 
 void add_assignment_anchors(SecretPrefilter& filter, std::uint16_t tag) {
   for (const std::string_view anchor :
-       {"assw", "assp",  "assc",  "pwd=", "pwd:", "pwd\"", "pwd'", "pwd ",  "pwd\\",
-        "pwd>", "ecre",  "oken",  "pike", "i_ke", "i-ke",  "i.ke", "sske",  "s_ke",
-        "s-ke", "ntke",  "t_ke",  "t-ke", "teke", "e_ke",  "e-ke", "ngke",  "g_ke",
-        "g-ke", "onke",  "n_ke",  "n-ke", "erke", "r_ke",  "r-ke", "rede",  "ass=",
-        "ass:", "ass\"", "ass'",  "ass ", "ass>", "ass\\", "ass|", "ass\t", "ass%",
-        "uth=", "uth:",  "uth\"", "uth'", "uth ", "uth\\", "uth%", "wtke",  "wt_k",
-        "wt-k", "onid",  "on_i",  "on-i", "ssid", "pwd%",  "pwd|"}) {
+       {"assw",  "assp",  "assc", "pwd=",  "pwd:", "pwd\"", "pwd'", "pwd ",  "pwd\\", "pwd>",
+        "ecre",  "oken",  "pike", "i_ke",  "i-ke", "i.ke",  "sske", "s_ke",  "s-ke",  "ntke",
+        "t_ke",  "t-ke",  "teke", "e_ke",  "e-ke", "ngke",  "g_ke", "g-ke",  "onke",  "n_ke",
+        "n-ke",  "erke",  "r_ke", "r-ke",  "rede", "ass=",  "ass:", "ass\"", "ass'",  "ass ",
+        "ass>",  "ass\\", "ass|", "ass\t", "ass%", "uth=",  "uth:", "uth\"", "uth'",  "uth ",
+        "uth\\", "uth%",  "wtke", "wt_k",  "wt-k", "onid",  "on_i", "on-i",  "ssid",  "pwd%",
+        "pwd|",  "key=",  "key:", "key\"", "key'", "key ",  "key>", "key\\", "key%",  "hmac",
+        "salt",  "seed",  "ycod", "y_co",  "y-co", "pcod",  "p_co", "p-co"}) {
     filter.add(anchor, tag);
   }
 }
@@ -427,7 +467,8 @@ SecretSpan match_assignment(std::string_view text, std::size_t at) {
   auto separator = take_separator(text, value, is_flag, is_tag);
   if (separator == Separator::kNone) {
     value = end;
-    if (key_is_quoted && enter_pair(text, begin, value)) separator = Separator::kEquals;
+    if (key_is_quoted && (enter_pair(text, begin, value) || enter_value_sibling(text, value)))
+      separator = Separator::kEquals;
   }
   if (separator == Separator::kNone || value >= text.size()) return {};
   if (text[value] == '[') value = skip_blanks(text, value + 1);
@@ -442,6 +483,8 @@ SecretSpan match_assignment(std::string_view text, std::size_t at) {
                                                 : unquoted_end(text, value);
   if (separator == Separator::kEncoded) value_end = std::min(value_end, text.find("%26", value));
   const auto content = text.substr(value, value_end - value);
+  const bool is_working_directory = (key == "pwd" || key == "oldpwd") && content.starts_with('/');
+  if (is_working_directory) return {};
   if (content.size() > kMaxJudged) return {value, value_end, word->kind, false};
   if (is_placeholder(content)) return {};
   // "usage: login <token> [options]" is no element.
@@ -450,7 +493,10 @@ SecretSpan match_assignment(std::string_view text, std::size_t at) {
       std::string_view(" ,.;:)]\"'").find(content[0]) != std::string_view::npos;
   if (separator == Separator::kTag && is_punctuated && !is_closed) return {};
   const bool password = word->kind == "password";
-  if (separator == Separator::kWeak && (!password || !looks_like_password(content))) return {};
+  if (separator == Separator::kWeak &&
+      !(password ? looks_like_password(content) : is_random_value(content))) {
+    return {};
+  }
   if (separator == Separator::kBlank && !is_directive &&
       (content.starts_with('-') || content.size() < 4)) {
     return {};
@@ -460,6 +506,10 @@ SecretSpan match_assignment(std::string_view text, std::size_t at) {
   if (prose && !password && key == word->ending &&
       (content.size() < 8 || looks_like_words(content)))
     return {};
+  // "arn:…:secret:name"
+  const bool in_path =
+      prose && !password && begin > 0 && text[begin - 1] == ':' && value == end + 1;
+  if (in_path && !is_random_value(content)) return {};
   if (prose && !has_word_byte(content)) return {};
   if (separator == Separator::kBlank && !password && looks_like_words(content)) return {};
   const bool is_phrase = word->ending == "passphrase" && quote.mark == 0 &&

@@ -9,6 +9,7 @@ using chars::is;
 
 constexpr std::size_t kMinCardDigits = 13;
 constexpr std::size_t kMaxCardDigits = 19;
+constexpr std::size_t kMaxPlainDigits = 16;
 
 bool passes_luhn(std::string_view digits) {
   unsigned sum = 0;
@@ -44,6 +45,11 @@ bool is_card_char(char c) {
   return is(c, chars::kDigit) || c == ' ' || c == '-';
 }
 
+// 4-4-4-4 and 4-6-5, as printed on cards.
+bool is_printed_group(std::size_t digits, std::size_t so_far) {
+  return digits == 4 || (digits == 6 && so_far == 10);
+}
+
 // A card number that begins at `at`, in groups as printed on cards (no group under four digits
 // except the last), not part of a longer number.
 SecretSpan card_at(std::string_view text, std::size_t at) {
@@ -56,13 +62,15 @@ SecretSpan card_at(std::string_view text, std::size_t at) {
       if (count == kMaxCardDigits) return {};
       digits[count++] = text[i];
       ++group;
-    } else if ((text[i] == ' ' || text[i] == '-') && group >= 4 && i + 1 < text.size() &&
-               is(text[i + 1], chars::kDigit) && count < kMaxCardDigits) {
+    } else if ((text[i] == ' ' || text[i] == '-') && is_printed_group(group, count) &&
+               i + 1 < text.size() && is(text[i + 1], chars::kDigit) && count < kMaxCardDigits) {
       group = 0;
     } else {
       break;
     }
   }
+  // Longer numbers without groups are ids; issuers hardly give such.
+  if (i - at == count && count > kMaxPlainDigits) return {};
   const std::string_view number(digits.data(), count);
   if (count < kMinCardDigits || !has_issuer_prefix(number) || !passes_luhn(number)) return {};
   if (i < text.size() && is(text[i], chars::kWord)) return {};
@@ -80,14 +88,14 @@ SecretSpan next_card_number(std::string_view text, std::size_t from) {
     }
     std::size_t begin = sample;
     while (begin > from && is_card_char(text[begin - 1])) --begin;
-    std::size_t end = sample + 1;
-    while (end < text.size() && is_card_char(text[end])) ++end;
-    for (auto i = begin; i + kMinCardDigits <= end; ++i) {
-      const bool starts = is(text[i], chars::kDigit) && (i == 0 || !is(text[i - 1], chars::kWord));
+    auto i = begin;
+    for (; i < text.size() && is_card_char(text[i]); ++i) {
+      const bool starts =
+          is(text[i], chars::kDigit) && (i == 0 || !is(text[i - 1], chars::kUrlSafe));
       if (!starts) continue;
       if (const auto card = card_at(text, i)) return card;
     }
-    sample = end + kMinCardDigits;
+    sample = i + kMinCardDigits;
   }
   return {};
 }

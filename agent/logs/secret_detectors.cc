@@ -5,11 +5,12 @@
 #include <string>
 
 #include "agent/logs/secret_assignments.h"
+#include "agent/logs/secret_tokens.h"
 
 namespace observeai::agent {
 namespace chars {
 
-std::size_t run_end(std::string_view text, std::size_t at, std::uint8_t classes) {
+std::size_t run_end(std::string_view text, std::size_t at, std::uint16_t classes) {
   while (at < text.size() && is(text[at], classes)) ++at;
   return at;
 }
@@ -30,106 +31,6 @@ using chars::is;
 using chars::run_end;
 
 constexpr std::string_view kAlnumLower = "abcdefghijklmnopqrstuvwxyz0123456789";
-
-// A secret with a known beginning: prefix, then a body of one class. The anchor is the four bytes
-// of the prefix at `anchor`; prefixes of three bytes are listed with every fourth byte.
-struct TokenShape {
-  std::string_view prefix;
-  std::uint8_t body;
-  std::uint16_t min;  // Bytes of the body
-  std::uint16_t max;  // 0 = the whole run
-  std::string_view kind;
-  std::uint8_t anchor = 0;
-};
-
-constexpr auto kTokens = std::to_array<TokenShape>({
-    {"AKIA", chars::kUpper | chars::kDigit, 16, 16, "aws_access_key_id"},
-    {"ASIA", chars::kUpper | chars::kDigit, 16, 16, "aws_access_key_id"},
-    {"ABIA", chars::kUpper | chars::kDigit, 16, 16, "aws_access_key_id"},
-    {"ACCA", chars::kUpper | chars::kDigit, 16, 16, "aws_access_key_id"},
-    {"FwoGZXIvYXdz", chars::kAlnum | chars::kBase64, 80, 0, "aws_session_token"},
-    {"IQoJb3JpZ2lu", chars::kAlnum | chars::kBase64, 80, 0, "aws_session_token"},
-    {"ghp_", chars::kWord, 30, 0, "github_token"},
-    {"gho_", chars::kWord, 30, 0, "github_token"},
-    {"ghu_", chars::kWord, 30, 0, "github_token"},
-    {"ghs_", chars::kWord, 30, 0, "github_token"},
-    {"ghr_", chars::kWord, 30, 0, "github_token"},
-    {"github_pat_", chars::kWord, 22, 0, "github_token", 5},
-    {"glpat-", chars::kUrlSafe | chars::kDot, 20, 0, "gitlab_token"},
-    {"gldt-", chars::kUrlSafe, 20, 0, "gitlab_token"},
-    {"glrt-", chars::kUrlSafe | chars::kDot, 20, 0, "gitlab_token"},
-    {"glptt-", chars::kUrlSafe, 20, 0, "gitlab_token"},
-    {"glcbt-", chars::kUrlSafe, 20, 0, "gitlab_token"},
-    {"glsoat-", chars::kUrlSafe, 20, 0, "gitlab_token"},
-    {"glagent-", chars::kUrlSafe, 20, 0, "gitlab_token"},
-    {"xoxb-", chars::kUrlSafe, 10, 0, "slack_token"},
-    {"xoxp-", chars::kUrlSafe, 10, 0, "slack_token"},
-    {"xoxa-", chars::kUrlSafe, 10, 0, "slack_token"},
-    {"xoxr-", chars::kUrlSafe, 10, 0, "slack_token"},
-    {"xoxs-", chars::kUrlSafe, 10, 0, "slack_token"},
-    {"xoxc-", chars::kUrlSafe, 10, 0, "slack_token"},
-    {"xoxd-", chars::kUrlSafe, 10, 0, "slack_token"},
-    {"xoxe.", chars::kUrlSafe | chars::kDot, 10, 0, "slack_token"},
-    {"xoxe-", chars::kUrlSafe, 10, 0, "slack_token"},
-    {"xapp-", chars::kUrlSafe, 10, 0, "slack_token"},
-    {"hooks.slack.com/services/", chars::kAlnum | chars::kBase64, 20, 0, "slack_webhook", 4},
-    {"sk_live_", chars::kWord, 16, 0, "stripe_key"},
-    {"sk_test_", chars::kWord, 16, 0, "stripe_key"},
-    {"rk_live_", chars::kWord, 16, 0, "stripe_key"},
-    {"rk_test_", chars::kWord, 16, 0, "stripe_key"},
-    {"whsec_", chars::kAlnum | chars::kBase64, 16, 0, "stripe_webhook_secret"},
-    {"AIza", chars::kUrlSafe, 35, 35, "google_api_key"},
-    {"ya29.", chars::kUrlSafe | chars::kDot, 20, 0, "google_oauth_token"},
-    {"GOCSPX-", chars::kUrlSafe, 20, 0, "google_client_secret"},
-    {"sk-", chars::kUrlSafe, 20, 0, "openai_key"},
-    {"npm_", chars::kAlnum, 36, 0, "npm_token"},
-    {"pypi-AgE", chars::kUrlSafe, 40, 0, "pypi_token"},
-    {"rubygems_", chars::kHexLower, 40, 0, "rubygems_token", 4},
-    {"dckr_pat_", chars::kUrlSafe, 20, 0, "docker_token"},
-    {"hf_", chars::kAlnum, 30, 0, "huggingface_token"},
-    {"SG.", chars::kUrlSafe | chars::kDot, 60, 0, "sendgrid_key"},
-    {"shpat_", chars::kHexLower, 32, 0, "shopify_token"},
-    {"shpss_", chars::kHexLower, 32, 0, "shopify_token"},
-    {"shpca_", chars::kHexLower, 32, 0, "shopify_token"},
-    {"shppa_", chars::kHexLower, 32, 0, "shopify_token"},
-    {"dop_v1_", chars::kHexLower, 64, 0, "digitalocean_token"},
-    {"doo_v1_", chars::kHexLower, 64, 0, "digitalocean_token"},
-    {"dor_v1_", chars::kHexLower, 64, 0, "digitalocean_token"},
-    {"hvs.", chars::kUrlSafe, 24, 0, "vault_token"},
-    {"hvb.", chars::kUrlSafe, 24, 0, "vault_token"},
-    {"dapi", chars::kHexLower, 32, 0, "databricks_token"},
-    {"key-", chars::kHexLower, 32, 32, "mailgun_key"},
-    {"NRAK-", chars::kUpper | chars::kDigit, 27, 0, "newrelic_key"},
-    {"PMAK-", chars::kHexLower | chars::kDash, 50, 0, "postman_key"},
-    {"glsa_", chars::kWord, 32, 0, "grafana_token"},
-    {"glc_eyJ", chars::kAlnum | chars::kBase64, 32, 0, "grafana_token"},
-    {"lin_api_", chars::kAlnum, 40, 0, "linear_key"},
-    {"pul-", chars::kHexLower, 40, 0, "pulumi_token"},
-    {"sntrys_", chars::kWord | chars::kBase64, 40, 0, "sentry_token"},
-    {"sq0atp-", chars::kUrlSafe, 22, 0, "square_token"},
-    {"sq0csp-", chars::kUrlSafe, 43, 0, "square_token"},
-    {"ATATT3", chars::kUrlSafe | chars::kBase64, 60, 0, "atlassian_token"},
-    {"AGE-SECRET-KEY-1", chars::kUpper | chars::kDigit, 50, 0, "age_secret_key"},
-    {"tskey-", chars::kUrlSafe, 20, 0, "tailscale_key"},
-    {"pscale_tkn_", chars::kUrlSafe, 32, 0, "planetscale_token"},
-    {"pscale_pw_", chars::kUrlSafe, 32, 0, "planetscale_token"},
-    {"gsk_", chars::kAlnum, 40, 0, "groq_key"},
-    {"sbp_", chars::kHexLower, 40, 0, "supabase_token"},
-    // Our own: format_token() and format_api_key(); the login text has a matcher.
-    {"oai1.", chars::kUrlSafe | chars::kDot, 40, 0, "observeai_enroll_token"},
-    {"oak1_", chars::kUrlSafe, 44, 0, "observeai_api_key"},
-});
-
-SecretSpan match_token(const TokenShape& shape, std::string_view text, std::size_t at) {
-  if (at < shape.anchor) return {};
-  const auto begin = at - shape.anchor;
-  if (text.compare(begin, shape.prefix.size(), shape.prefix) != 0) return {};
-  if (begin > 0 && is(text[begin - 1], chars::kWord)) return {};
-  const auto body = begin + shape.prefix.size();
-  const auto end = run_end(text, body, shape.body);
-  if (end - body < shape.min || (shape.max != 0 && end - body > shape.max)) return {};
-  return {begin, end, shape.kind, false};
-}
 
 // ---- matchers of their own; each gets the index of its anchor ----------------------------------
 
@@ -441,11 +342,22 @@ SecretSpan match_discord(std::string_view text, std::size_t at) {
   return {id_end + 1, end, "discord_webhook", false};
 }
 
+// https://….webhook.office.com/webhookb2/<ids>/IncomingWebhook/<secret>/<id>
+SecretSpan match_teams(std::string_view text, std::size_t at) {
+  constexpr auto kPath = "/IncomingWebhook/"sv;
+  constexpr std::size_t kSecretBytes = 32;
+  if (!text.substr(at).starts_with(kPath)) return {};
+  const auto begin = at + kPath.size();
+  const auto end = run_end(text, begin, chars::kAlnum);
+  if (end - begin < kSecretBytes) return {};
+  return {begin, end, "teams_webhook", false};
+}
+
 using Matcher = SecretSpan (*)(std::string_view, std::size_t);
 constexpr auto kMatchers = std::to_array<Matcher>(
     {match_assignment, match_jwt, match_private_key, match_authorization, match_bearer,
      match_cookie, match_url_userinfo, match_dsn, match_user_argument, match_sas_signature,
-     match_telegram, match_discord, match_login, match_oracle, match_crypt});
+     match_telegram, match_discord, match_login, match_oracle, match_crypt, match_teams});
 enum MatcherTag : std::uint16_t {
   kAssignment,
   kJwt,
@@ -461,10 +373,11 @@ enum MatcherTag : std::uint16_t {
   kDiscord,
   kLogin,
   kOracle,
-  kCrypt
+  kCrypt,
+  kTeams
 };
-constexpr std::uint16_t kFirstToken = 100;  // Tags from here on are indexes into kTokens
-static_assert(kMatchers.size() == kCrypt + 1 && kMatchers.size() <= kFirstToken);
+constexpr std::uint16_t kFirstToken = 100;  // Tags from here on are those of secret_tokens.h
+static_assert(kMatchers.size() == kTeams + 1 && kMatchers.size() <= kFirstToken);
 
 void add_with_any_alnum(SecretPrefilter& filter, std::string_view before, std::string_view after,
                         std::uint16_t tag, std::string_view alphabet) {
@@ -506,19 +419,12 @@ void add_secret_anchors(SecretPrefilter& filter) {
   for (const auto anchor : {"$1$"sv, "$5$"sv, "$6$"sv, "$y$"sv, "$7$"sv}) {
     add_with_any_alnum(filter, anchor, "", kCrypt, "abcdefghijklmnopqrstuvwxyz0123456789./$");
   }
-  for (std::size_t i = 0; i < kTokens.size(); ++i) {
-    const auto tag = static_cast<std::uint16_t>(kFirstToken + i);
-    const auto prefix = kTokens[i].prefix.substr(kTokens[i].anchor);
-    if (prefix.size() >= SecretPrefilter::kAnchorBytes) {
-      filter.add(prefix, tag);
-    } else {
-      add_with_any_alnum(filter, prefix, "", tag, "abcdefghijklmnopqrstuvwxyz0123456789-_");
-    }
-  }
+  filter.add("/inc", kTeams);
+  add_token_anchors(filter, kFirstToken);
 }
 
 SecretSpan match_secret(std::uint16_t tag, std::string_view text, std::size_t at) {
-  if (tag >= kFirstToken) return match_token(kTokens[tag - kFirstToken], text, at);
+  if (tag >= kFirstToken) return match_token(tag - kFirstToken, text, at);
   return kMatchers[tag](text, at);
 }
 

@@ -19,15 +19,19 @@ struct SecretSpan {
   explicit operator bool() const { return end > begin || limit; }
 };
 
+// The kind of what only looks random: it gives way to every other find.
+inline constexpr std::string_view kRandomKind = "entropy";
+
 // Character classes of token bodies.
 namespace chars {
-inline constexpr std::uint8_t kDigit = 1, kUpper = 2, kLower = 4, kUnderscore = 8, kDash = 16,
-                              kDot = 32, kBase64 = 64, kHexLower = 128;  // kBase64: + / =
-inline constexpr std::uint8_t kAlnum = kDigit | kUpper | kLower;
-inline constexpr std::uint8_t kWord = kAlnum | kUnderscore;
-inline constexpr std::uint8_t kUrlSafe = kWord | kDash;
-inline constexpr std::array<std::uint8_t, 256> kClasses = [] {
-  std::array<std::uint8_t, 256> out{};
+inline constexpr std::uint16_t kDigit = 1, kUpper = 2, kLower = 4, kUnderscore = 8, kDash = 16,
+                               kDot = 32, kBase64 = 64, kHexLower = 128,  // kBase64: + / =
+    kTilde = 256, kDollar = 512;
+inline constexpr std::uint16_t kAlnum = kDigit | kUpper | kLower;
+inline constexpr std::uint16_t kWord = kAlnum | kUnderscore;
+inline constexpr std::uint16_t kUrlSafe = kWord | kDash;
+inline constexpr std::array<std::uint16_t, 256> kClasses = [] {
+  std::array<std::uint16_t, 256> out{};
   for (unsigned c = '0'; c <= '9'; ++c) out[c] = kDigit | kHexLower;
   for (unsigned c = 'A'; c <= 'Z'; ++c) out[c] = kUpper;
   for (unsigned c = 'a'; c <= 'z'; ++c) out[c] = c <= 'f' ? kLower | kHexLower : kLower;
@@ -35,13 +39,15 @@ inline constexpr std::array<std::uint8_t, 256> kClasses = [] {
   out['-'] = kDash;
   out['.'] = kDot;
   out['+'] = out['/'] = out['='] = kBase64;
+  out['~'] = kTilde;
+  out['$'] = kDollar;
   return out;
 }();
-inline bool is(char c, std::uint8_t classes) {
+inline bool is(char c, std::uint16_t classes) {
   return (kClasses[static_cast<unsigned char>(c)] & classes) != 0;
 }
 // End of the run of `classes` from `at`.
-std::size_t run_end(std::string_view text, std::size_t at, std::uint8_t classes);
+std::size_t run_end(std::string_view text, std::size_t at, std::uint16_t classes);
 char lower(char c);
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 }  // namespace chars

@@ -1,0 +1,234 @@
+#include "agent/logs/secret_entropy.h"
+
+#include <algorithm>
+#include <array>
+#include <bitset>
+#include <string>
+
+namespace observeai::agent {
+namespace {
+
+using namespace std::string_view_literals;
+using chars::is;
+using chars::run_end;
+
+constexpr std::uint16_t kRunClass = chars::kUrlSafe | chars::kDot | chars::kBase64;
+constexpr std::size_t kMinRandom = 40;
+constexpr std::size_t kMaxRandom = 128;  // Longer is data
+constexpr std::size_t kMaxShape = 160;   // No form made of parts is longer
+
+struct Mixture {
+  std::size_t upper = 0;
+  std::size_t lower = 0;
+  std::size_t digits = 0;
+  std::size_t changes = 0;  // Of class, between neighbours
+  std::size_t distinct = 0;
+};
+
+Mixture mixture_of(std::string_view value) {
+  Mixture m;
+  std::bitset<256> seen;
+  int before = -1;
+  for (const char c : value) {
+    const int kind = is(c, chars::kUpper)   ? 0
+                     : is(c, chars::kLower) ? 1
+                     : is(c, chars::kDigit) ? 2
+                                            : 3;
+    m.upper += kind == 0 ? 1 : 0;
+    m.lower += kind == 1 ? 1 : 0;
+    m.digits += kind == 2 ? 1 : 0;
+    m.changes += before >= 0 && kind != before ? 1 : 0;
+    before = kind;
+    seen.set(static_cast<unsigned char>(c));
+  }
+  m.distinct = seen.count();
+  return m;
+}
+
+// Of random characters from base64 62 of 100 neighbours differ in class, in words and names under 30.
+bool is_random_token(std::string_view value) {
+  if (value.size() < kMinRandom || value.size() > kMaxRandom) return false;
+  const auto m = mixture_of(value);
+  if (m.upper < 3 || m.lower < 3 || m.digits < 2 || m.distinct < 20) return false;
+  if (m.changes * 100 < 42 * (value.size() - 1)) return false;
+  // Lines of PEM and MIME have these lengths.
+  const bool is_line = (value.size() == 64 || value.size() == 76) &&
+                       value.find_first_of("-_") == std::string_view::npos;
+  return !is_line;
+}
+
+// Beginnings of public data: digests, DER, SSH keys, images, archives.
+constexpr auto kPublicBeginnings =
+    std::to_array<std::string_view>({"sha1-", "sha256-", "sha384-", "sha512-", "MII", "AAAA",
+                                     "iVBOR", "/9j/", "PHN2", "R0lGOD", "UklGR", "H4sI", "JVBER"});
+// Names whose values are public, in lower case without '_', '-' and '.'; the first three as a whole.
+constexpr auto kPublicNames =
+    std::to_array<std::string_view>({"x",         "y",           "n",
+                                     "sha1",      "sha",         "sha256",
+                                     "sha384",    "sha512",      "md5",
+                                     "digest",    "integrity",   "etag",
+                                     "match",     "base64",      "fingerprint",
+                                     "checksum",  "hash",        "id",
+                                     "cert",      "certificate", "publickey",
+                                     "pubkey",    "cursor",      "continuation",
+                                     "pagetoken", "nexttoken",   "continuationtoken",
+                                     "synctoken", "resumetoken"});
+constexpr std::size_t kWholeNames = 3;
+
+// The name that stands before a value at `at`: name=, "name":, name:
+std::string name_before(std::string_view text, std::size_t at) {
+  constexpr std::size_t kMaxBetween = 8;
+  constexpr std::size_t kMaxName = 40;
+  auto end = at;
+  while (end > 0 && at - end < kMaxBetween &&
+         " \t\"'\\=:,[({<"sv.find(text[end - 1]) != std::string_view::npos)
+    --end;
+  auto begin = end;
+  while (begin > 0 && end - begin < kMaxName && is(text[begin - 1], chars::kUrlSafe | chars::kDot))
+    --begin;
+  std::string name;
+  for (const char c : text.substr(begin, end - begin)) {
+    if (is(c, chars::kAlnum)) name.push_back(chars::lower(c));
+  }
+  // "x-amz-id-2"
+  while (name.size() > 3 && !name.ends_with("1") && is(name.back(), chars::kDigit) &&
+         name[name.size() - 2] == 'd') {
+    name.pop_back();
+  }
+  return name;
+}
+
+bool has_public_name(std::string_view text, std::size_t begin) {
+  const auto name = name_before(text, begin);
+  for (std::size_t i = 0; i < kPublicNames.size(); ++i) {
+    if (i < kWholeNames ? name == kPublicNames[i] : name.ends_with(kPublicNames[i])) return true;
+  }
+  return false;
+}
+
+bool is_hex(std::string_view value) {
+  return std::all_of(value.begin(), value.end(), [](char c) { return is(c, chars::kHexLower); });
+}
+
+// Takes "<count bytes of `classes`>" off the front.
+bool take(std::string_view& rest, std::uint16_t classes, std::size_t min, std::size_t max) {
+  const auto end = run_end(rest, 0, classes);
+  if (end < min || end > max) return false;
+  rest.remove_prefix(end);
+  return true;
+}
+bool take(std::string_view& rest, char c) {
+  if (!rest.starts_with(c)) return false;
+  rest.remove_prefix(1);
+  return true;
+}
+
+// <32 hex>-<8 hex>-<8 hex>
+bool is_mailgun(std::string_view rest) {
+  return take(rest, chars::kHexLower, 32, 32) && take(rest, '-') &&
+         take(rest, chars::kHexLower, 8, 8) && take(rest, '-') &&
+         take(rest, chars::kHexLower, 8, 8) && rest.empty();
+}
+// <user id in base64>.<time>.<signature>
+bool is_discord(std::string_view rest) {
+  if (rest.empty() || (rest[0] != 'M' && rest[0] != 'N' && rest[0] != 'O')) return false;
+  const auto whole = rest;
+  return take(rest, chars::kAlnum, 23, 28) && take(rest, '.') &&
+         take(rest, chars::kUrlSafe, 6, 6) && take(rest, '.') &&
+         take(rest, chars::kUrlSafe, 27, 40) && rest.empty() && mixture_of(whole).upper >= 3;
+}
+// pat<14>.<64 hex>
+bool is_airtable(std::string_view rest) {
+  return rest.starts_with("pat") && take(rest, chars::kAlnum, 17, 17) && take(rest, '.') &&
+         take(rest, chars::kHexLower, 64, 64) && rest.empty();
+}
+bool is_twilio(std::string_view rest) {
+  return rest.size() == 34 && rest.starts_with("SK") && is_hex(rest.substr(2));
+}
+
+SecretSpan shaped_piece(std::string_view text, std::size_t begin, std::size_t end) {
+  const auto piece = text.substr(begin, end - begin);
+  if (piece.size() > kMaxShape) return {};
+  if (is_twilio(piece)) return {begin, end, "twilio_key", false};
+  if (is_mailgun(piece)) return {begin, end, "mailgun_key", false};
+  if (is_discord(piece)) return {begin, end, "discord_token", false};
+  if (is_airtable(piece)) return {begin, end, "airtable_token", false};
+  return {};
+}
+
+SecretSpan random_piece(std::string_view text, std::size_t begin, std::size_t end) {
+  const auto piece = text.substr(begin, end - begin);
+  if (!is_random_token(piece) || has_public_name(text, begin)) return {};
+  return {begin, end, kRandomKind, false};
+}
+
+bool is_public_data(std::string_view value) {
+  return std::any_of(kPublicBeginnings.begin(), kPublicBeginnings.end(),
+                     [&](std::string_view beginning) { return value.starts_with(beginning); });
+}
+
+// The parts of a path or of a list, between '/', '+' and '='.
+SecretSpan judge_parts(std::string_view text, std::size_t begin, std::size_t end, bool is_path) {
+  for (std::size_t at = begin; at < end;) {
+    const auto part_end = std::min(run_end(text, at, kRunClass & ~chars::kBase64), end);
+    if (part_end - at >= kMinRun) {
+      if (const auto found = shaped_piece(text, at, part_end)) return found;
+      if (is_path) {
+        if (const auto found = random_piece(text, at, part_end)) return found;
+      }
+    }
+    at = part_end + 1;
+  }
+  return {};
+}
+
+// The secret in a maximal run, if there is one.
+SecretSpan judge_run(std::string_view text, std::size_t begin, std::size_t end) {
+  // The letter of a literal "\n" belongs to no token.
+  if (begin > 0 && text[begin - 1] == '\\') ++begin;
+  while (end > begin && text[end - 1] == '.') --end;
+  // Behind name=; '=' at the end is padding.
+  auto padding = end;
+  while (padding > begin && text[padding - 1] == '=') --padding;
+  const auto equals = text.substr(begin, padding - begin).rfind('=');
+  if (equals != std::string_view::npos) begin += equals + 1;
+  if (end - begin < kMinRun || is_public_data(text.substr(begin, end - begin))) return {};
+  const bool is_path = text[begin] == '/';
+  if (const auto found = judge_parts(text, begin, end, is_path)) return found;
+  return is_path ? SecretSpan{} : random_piece(text, begin, end);
+}
+
+}  // namespace
+
+SecretSpan next_random_run(std::string_view text, std::size_t from) {
+  auto begin = from;  // No run that matters begins before
+  while (begin + kMinRun <= text.size()) {
+    // Backwards from the last byte that a run from `begin` must have.
+    auto at = begin + kMinRun;
+    while (at > begin && is(text[at - 1], kRunClass)) --at;
+    if (at > begin) {
+      begin = at;
+      continue;
+    }
+    const auto end = run_end(text, begin + kMinRun, kRunClass);
+    if (const auto found = judge_run(text, begin, end)) return found;
+    begin = end + 1;
+  }
+  return {};
+}
+
+bool is_random_value(std::string_view value) {
+  constexpr std::size_t kMin = 16;
+  constexpr std::size_t kUuidDashes = 4;
+  if (value.size() < kMin) return false;
+  if (!std::all_of(value.begin(), value.end(),
+                   [](char c) { return is(c, chars::kUrlSafe | chars::kBase64); }))
+    return false;
+  if (std::count(value.begin(), value.end(), '-') == kUuidDashes && value.size() == 36)
+    return false;
+  const auto m = mixture_of(value);
+  return m.digits * 10 >= value.size() / 2 && m.upper + m.lower >= 3 && m.distinct >= 8 &&
+         m.changes * 100 >= 25 * (value.size() - 1);
+}
+
+}  // namespace observeai::agent
