@@ -145,25 +145,27 @@ JournalLoop::Outcome JournalLoop::commit(const JournalRead& read) {
   }
   source_.committed();
   problem_.clear();
+  full_since_.reset();
   return read.at_end ? Outcome::kDone : Outcome::kMore;
 }
 
+// A spool that is full is asked again every few seconds, for which the journal is opened.
 boost::asio::awaitable<void> JournalLoop::wait_for_room() {
-  const auto begin = clock_.steady_now();
+  if (!full_since_) full_since_ = clock_.steady_now();
   bool closed = false;
-  while (!shedding_.logs || !outbox_.takes_data()) {
-    co_await clock_.sleep_for(kFullPause);
-    if (!closed && clock_.steady_now() - begin >= kCloseAfter) {
+  do {
+    if (!closed && clock_.steady_now() - *full_since_ >= kCloseAfter) {
       closed = true;
       co_await close_reader();
     }
-  }
+    co_await clock_.sleep_for(kFullPause);
+  } while (!shedding_.logs || !outbox_.takes_data());
 }
 
 void JournalLoop::tell(const std::string& problem) {
   if (problem_ == problem) return;
   problem_ = problem;
-  log::warning("journal: " + log::printable(problem));
+  log::warning(log::printable(problem));
 }
 
 }  // namespace observeai::agent

@@ -36,7 +36,7 @@ class JournalLoop {
   static constexpr std::chrono::seconds kReadDeadline{10};
   static constexpr std::chrono::seconds kFullPause{1};
   static constexpr std::chrono::seconds kRetryPause{1};
-  // Files that journald deletes meanwhile are held open until then.
+  // While nothing can be read, files that journald deletes are held open this long.
   static constexpr std::chrono::seconds kCloseAfter{60};
 
   enum class Outcome { kDone, kMore, kSpoolFull, kFailed };
@@ -60,6 +60,7 @@ class JournalLoop {
   boost::asio::posix::stream_descriptor news_;
   std::uint64_t watched_ = 0;  // Which opening of the journal news_ belongs to
   std::string problem_;        // Last one told
+  std::optional<SteadyTime> full_since_;
 };
 
 }  // namespace observeai::agent

@@ -160,7 +160,7 @@ inline std::uint32_t checksum_of(std::string_view text) {
   return hash;
 }
 inline std::string oracle_line(const std::string& source, std::uint64_t seq) {
-  const std::string padding((seq * 37) % 120, static_cast<char>('a' + seq % 26));
+  const std::string padding(1 + (seq * 37) % 120, static_cast<char>('a' + seq % 26));
   return source + " " + std::to_string(seq) + " " + std::to_string(padding.size()) + " " +
          std::to_string(checksum_of(source + std::to_string(seq) + padding)) + " " + padding;
 }

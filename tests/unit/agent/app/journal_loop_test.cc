@@ -1,0 +1,264 @@
+#include "agent/app/journal_loop.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <mutex>
+
+#include "protocol/wire/batch_codec.h"
+#include "tests/support/memory_spool.h"
+
+using namespace observeai;
+using namespace observeai::agent;
+using namespace std::chrono_literals;
+
+namespace {
+
+// A journal in memory: numbered entries, handed out a few at a time.
+class ManualJournal final : public JournalReader {
+ public:
+  ManualJournal() { REQUIRE(::pipe(wake_) == 0); }
+  ~ManualJournal() override {
+    ::close(wake_[0]);
+    ::close(wake_[1]);
+  }
+
+  Result<JournalRead> read(const JournalPosition& from, const JournalLimits&) override {
+    std::unique_lock lock(mutex_);
+    released_.wait(lock, [this] { return !hangs; });
+    ++reads;
+    if (fails) return Error(Errc::kUnavailable, "no luck");
+    if (!open_) {
+      open_ = true;
+      ++opened_;
+    }
+    char drained[64];
+    if (woken_) woken_ = ::read(wake_[0], drained, sizeof drained) < 0;
+    JournalRead out;
+    const std::uint64_t begin = from.after ? from.after->number + 1 : 1;
+    for (std::uint64_t n = begin; n <= count && out.entries.size() < 3; ++n) {
+      if (n != hidden) out.entries.push_back(entry(n));
+    }
+    out.at_end = out.entries.size() < 3;
+    return out;
+  }
+  void close() override {
+    const std::scoped_lock lock(mutex_);
+    open_ = false;
+    ++closes;
+    hidden = 0;
+  }
+  int wake_fd() const override {
+    const std::scoped_lock lock(mutex_);
+    return open_ ? wake_[0] : -1;
+  }
+  std::uint64_t opened() const override {
+    const std::scoped_lock lock(mutex_);
+    return opened_;
+  }
+
+  // ---- from the test
+  void write(std::uint64_t more) {
+    const std::scoped_lock lock(mutex_);
+    count += more;
+    if (!std::exchange(woken_, true)) REQUIRE(::write(wake_[1], "x", 1) == 1);
+  }
+  template <class T>
+  void set(T ManualJournal::*member, T value) {
+    const std::scoped_lock lock(mutex_);
+    this->*member = value;
+    released_.notify_all();
+  }
+  template <class T>
+  T get(T ManualJournal::*member) const {
+    const std::scoped_lock lock(mutex_);
+    return this->*member;
+  }
+
+  std::uint64_t count = 0;
+  std::uint64_t hidden = 0;  // An entry that is not found until the journal is opened anew
+  bool fails = false;
+  bool hangs = false;
+  int reads = 0;
+  int closes = 0;
+
+ private:
+  static JournalEntry entry(std::uint64_t number) {
+    JournalEntry out;
+    out.cursor.chain = std::string(32, 'a');
+    out.cursor.boot = std::string(32, 'b');
+    out.cursor.number = number;
+    out.cursor.realtime_us = 1'700'000'000'000'000 + number;
+    out.message = "line " + std::to_string(number);
+    out.has_message = true;
+    out.unit = "web.service";
+    return out;
+  }
+
+  mutable std::mutex mutex_;
+  std::condition_variable released_;
+  int wake_[2] = {-1, -1};
+  bool woken_ = false;
+  bool open_ = false;
+  std::uint64_t opened_ = 0;
+};
+
+struct Fixture {
+  Loop loop;
+  ManualAsyncClock clock{loop};
+  BlockingPool pool{loop, clock};
+  test::MemorySpool spool;
+  Outbox outbox = Outbox::create(spool, clock, [] {}).value();
+  JournalSource source{
+      clock, [](std::string_view, std::uint32_t&, std::string&) { return false; }, {}};
+  std::shared_ptr<ManualJournal> journal = std::make_shared<ManualJournal>();
+  Shedding shedding;
+  JournalLoop journal_loop{loop, clock, pool, outbox, source, journal, 200ms, shedding};
+
+  Fixture() { spawn(loop, "journal", journal_loop.run()); }
+  ~Fixture() {
+    journal->set(&ManualJournal::hangs, false);
+    loop.shutdown();
+  }
+
+  std::vector<std::string> texts() {
+    std::vector<std::string> all;
+    const auto batches = spool.read(wire::Lane::kLogs, 0, 10'000, SIZE_MAX).value();
+    for (const auto& batch : batches) {
+      const auto part = wire::decode_logs(batch.body, batch.header.codec).value();
+      for (const auto& record : part.records) all.push_back(record.text);
+    }
+    return all;
+  }
+  // Lets workers finish; the clock stands.
+  bool until(const std::function<bool()>& done) { return loop.run_until(done, 10s); }
+  bool until_lines(std::uint64_t count) {
+    return until([this, count] { return texts().size() == count; });
+  }
+  bool until_reads(int count) {
+    return until([this, count] { return journal->get(&ManualJournal::reads) >= count; }) &&
+           settle();
+  }
+  // What a finished read causes on the loop.
+  bool settle() {
+    loop.run_until([] { return false; }, 5ms);
+    return true;
+  }
+  std::vector<std::string> expected(std::uint64_t count) {
+    std::vector<std::string> lines;
+    for (std::uint64_t n = 1; n <= count; ++n) lines.push_back("line " + std::to_string(n));
+    return lines;
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture, "a backlog is read to its end, then news wake the loop") {
+  journal->write(8);
+  REQUIRE(until_lines(8));
+  REQUIRE(settle());
+  journal->write(2);
+  REQUIRE(settle());  // Woken, and waiting for what follows
+  CHECK(texts().size() == 8);
+  clock.advance(200ms);
+  REQUIRE(until_lines(10));
+  CHECK(texts() == expected(10));
+}
+
+TEST_CASE_FIXTURE(Fixture, "what the descriptor does not tell is found by polling") {
+  REQUIRE(until_reads(1));
+  journal->set(&ManualJournal::count, std::uint64_t{2});
+  REQUIRE(settle());
+  CHECK(texts().empty());
+  clock.advance(5s);
+  REQUIRE(until_lines(2));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a commit that fails is made up for") {
+  spool.bound = 0;
+  journal->write(4);
+  REQUIRE(until_reads(1));
+  CHECK(texts().empty());
+  const int before = journal->get(&ManualJournal::reads);
+  // A full spool is not asked, and the journal not read, until there may be room.
+  clock.advance(1s);
+  REQUIRE(settle());
+  CHECK(journal->get(&ManualJournal::reads) == before);
+  spool.bound = UINT64_MAX;
+  for (int i = 0; i < 10; ++i) clock.advance(1s);
+  REQUIRE(until_lines(4));
+  CHECK(texts() == expected(4));
+}
+
+TEST_CASE_FIXTURE(Fixture, "while the spool is full for long the journal's files are let go") {
+  spool.bound = 0;
+  journal->write(1);
+  REQUIRE(until_reads(1));
+  for (int i = 0; i < 120 && journal->get(&ManualJournal::closes) == 0; ++i) {
+    clock.advance(1s);
+    settle();
+  }
+  CHECK(journal->get(&ManualJournal::closes) == 1);
+}
+
+TEST_CASE_FIXTURE(Fixture, "while logs are shed the journal waits") {
+  REQUIRE(until_reads(1));
+  shedding.logs = false;
+  journal->write(2);
+  for (int i = 0; i < 3; ++i) {
+    clock.advance(5s);
+    settle();
+  }
+  CHECK(journal->get(&ManualJournal::reads) == 1);
+  shedding.logs = true;
+  clock.advance(1s);
+  REQUIRE(until_lines(2));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a read that hangs is given up, and what it read comes again") {
+  REQUIRE(until_reads(1));
+  journal->set(&ManualJournal::hangs, true);
+  journal->write(2);
+  REQUIRE(settle());
+  clock.advance(200ms);
+  REQUIRE(until([this] { return pool.counters().threads > 0 && pool.queued() == 0; }));
+  REQUIRE(settle());
+  clock.advance(10s);
+  REQUIRE(until([this] { return pool.counters().timed_out == 1; }));
+  CHECK(pool.stuck() == std::vector<std::string>{"journal"});
+  CHECK(texts().empty());
+  journal->set(&ManualJournal::hangs, false);
+  REQUIRE(until([this] { return pool.counters().returned_late == 1; }));
+  for (int i = 0; i < 4 && texts().empty(); ++i) {
+    clock.advance(5s);
+    settle();
+  }
+  CHECK(texts() == expected(2));
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "an entry that seems to be missing is looked for in a journal opened anew") {
+  journal->write(2);
+  REQUIRE(until_lines(2));
+  journal->set(&ManualJournal::hidden, std::uint64_t{3});
+  journal->write(2);
+  REQUIRE(settle());
+  clock.advance(200ms);
+  REQUIRE(until_lines(4));
+  CHECK(texts() == expected(4));
+  CHECK(journal->get(&ManualJournal::closes) == 1);
+  CHECK(journal->opened() == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a journal that cannot be read is tried again") {
+  journal->set(&ManualJournal::fails, true);
+  journal->write(1);
+  REQUIRE(until_reads(1));
+  journal->set(&ManualJournal::fails, false);
+  for (int i = 0; i < 3 && texts().empty(); ++i) {
+    clock.advance(5s);
+    settle();
+  }
+  CHECK(texts() == expected(1));
+}
