@@ -12,6 +12,7 @@ constexpr std::chrono::milliseconds kFirstRetry(
     100);  // A guarded apply restarts the broker: be back fast
 constexpr std::chrono::milliseconds kMostRetry(5'000);
 constexpr std::chrono::milliseconds kIdle(200);
+constexpr std::size_t kWindow = mqtt::kMaxInFlightOfService;
 
 }  // namespace
 
@@ -22,14 +23,7 @@ IngestService::IngestService(std::unique_ptr<IngestPipeline> pipeline, MakeClien
       clock_(clock),
       backoff_(kFirstRetry, kMostRetry) {
   client_ = make_client([this](std::function<void()> task) { post(std::move(task)); });
-  client_->on_message([this](mqtt::Message message) {
-    if (incoming_.size() < kMaxQueuedMessages) {
-      incoming_.push_back(std::move(message));
-      return;
-    }
-    MutexLock lock(mutex_);
-    ++status_.overflowed;
-  });
+  client_->on_message([this](mqtt::Message message) { take_in(std::move(message)); });
   client_->on_disconnected([this](const Error& error) { connection_failed(error.message()); });
   thread_ = std::thread([this] { run(); });
 }
@@ -77,16 +71,34 @@ bool IngestService::run_tasks() {
   return true;
 }
 
+void IngestService::take_in(mqtt::Message message) {
+  if (incoming_.size() < kMaxQueuedMessages &&
+      incoming_bytes_ + message.payload.size() <= kMaxQueuedBytes) {
+    incoming_bytes_ += message.payload.size();
+    incoming_.push_back(std::move(message));
+    return;
+  }
+  MutexLock lock(mutex_);
+  ++status_.overflowed;
+}
+
+std::vector<mqtt::Message> IngestService::next_group() {
+  std::vector<mqtt::Message> group;
+  for (std::size_t bytes = 0;
+       !incoming_.empty() && group.size() < kGroupMessages && bytes < kGroupBytes;) {
+    bytes += incoming_.front().payload.size();
+    group.push_back(std::move(incoming_.front()));
+    incoming_.pop_front();
+  }
+  for (const auto& message : group) incoming_bytes_ -= message.payload.size();
+  return group;
+}
+
 void IngestService::run() {
   start_connecting();
   while (run_tasks()) {
     while (!incoming_.empty()) {
-      const std::size_t count = std::min(incoming_.size(), kGroup);
-      std::vector<mqtt::Message> group(
-          std::make_move_iterator(incoming_.begin()),
-          std::make_move_iterator(incoming_.begin() + static_cast<std::ptrdiff_t>(count)));
-      incoming_.erase(incoming_.begin(), incoming_.begin() + static_cast<std::ptrdiff_t>(count));
-      pipeline_->process(group);
+      pipeline_->process(next_group());
       publish_acks();
     }
     publish_acks();
@@ -105,7 +117,9 @@ void IngestService::run() {
 
 void IngestService::start_connecting() {
   connecting_ = true;
-  client_->connect(identity_(), [this](Result<void> connected) {
+  mqtt::Identity identity = identity_();
+  identity.window = kWindow;
+  client_->connect(identity, [this](Result<void> connected) {
     if (!connected) return connection_failed(connected.error().message());
     client_->subscribe({topics::ingest_filter(std::nullopt)}, [this](Result<void> subscribed) {
       if (!subscribed) {
@@ -137,8 +151,8 @@ void IngestService::connection_failed(const std::string& why) {
 }
 
 void IngestService::publish_acks() {
-  if (!client_->connected() || client_->in_flight() >= mqtt::kMaxInFlight) return;
-  for (auto& ack : pipeline_->take_acks(mqtt::kMaxInFlight - client_->in_flight())) {
+  if (!client_->connected() || client_->in_flight() >= kWindow) return;
+  for (auto& ack : pipeline_->take_acks(kWindow - client_->in_flight(), incoming_.empty())) {
     // A lost ack is healed by the next one: the agent sends again what it believes unacknowledged.
     ignore(client_->publish(std::move(ack), [](Result<void>) {}), "the agent asks again");
   }

@@ -2,6 +2,7 @@
 // publishes the acks, reconnects with back-off.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,13 +20,18 @@ struct IngestStatus {
   std::string last_error;     // Why not connected
   std::int64_t since_ms = 0;  // Of this state of the connection
   std::uint64_t reconnects = 0;
-  std::uint64_t overflowed =
-      0;  // Messages dropped because the queue was full; agents send them again
+  // Messages dropped because the queue was full; agents send them again.
+  std::uint64_t overflowed = 0;
   IngestCounters counters;
 };
 
 class IngestService {
  public:
+  // Bounds what the broker may push while the store is slow. Agents keep within their credits, which
+  // are less together (credit_book.h); a hello of each of 10,000 agents fits too.
+  static constexpr std::size_t kMaxQueuedMessages = 16'384;
+  static constexpr std::size_t kMaxQueuedBytes = 64U << 20;
+
   using MakeClient = std::function<std::unique_ptr<mqtt::BrokerClient>(mqtt::BrokerClient::Post)>;
 
   // Starts the thread. `identity` is asked before each connection (renewed certificates).
@@ -41,12 +47,13 @@ class IngestService {
   IngestStatus status();
 
  private:
-  // Bounds what the broker may push while the store is slow: agents have at most their credit in
-  // flight.
-  static constexpr std::size_t kMaxQueuedMessages = 4096;
-  static constexpr std::size_t kGroup = 64;  // Messages of one commit
+  // Of one commit: as much as makes its flush to the disk cheap, and an ack not late.
+  static constexpr std::size_t kGroupMessages = 256;
+  static constexpr std::size_t kGroupBytes = 8U << 20;
 
   void run();
+  void take_in(mqtt::Message message);
+  std::vector<mqtt::Message> next_group();
   void post(std::function<void()> task);
   bool run_tasks();
   void start_connecting();
@@ -60,7 +67,8 @@ class IngestService {
   Backoff backoff_;
 
   // Only on the thread.
-  std::vector<mqtt::Message> incoming_;
+  std::deque<mqtt::Message> incoming_;
+  std::size_t incoming_bytes_ = 0;
   SteadyTime retry_at_{};
   bool connecting_ = false;
 

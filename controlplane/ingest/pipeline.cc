@@ -10,6 +10,7 @@ namespace {
 constexpr std::int64_t kSeenEveryMs = 10'000;  // last_seen is written no more often than this
 constexpr std::chrono::seconds kTickEvery(1);
 constexpr std::size_t kMaxUnreadable = 10'000;  // Counts kept at most; beyond, they start over
+constexpr const char* kStoreRefuses = "store.refuses";
 // Of the messages with which the control plane tries its broker: nobody's, and no refusal.
 constexpr std::string_view kCanaryTenant = "canary";
 
@@ -38,7 +39,12 @@ IngestPipeline::IngestPipeline(model::AgentRegistry& registry, model::TelemetryW
       alerts_(alerts),
       clock_(clock),
       keys_(std::move(keys)),
-      limits_(limits) {}
+      credits_(limits.credit) {}
+
+void IngestPipeline::forget(const AgentId& agent) {
+  known_.erase(agent);
+  credits_.forget(agent);
+}
 
 void IngestPipeline::process(const std::vector<mqtt::Message>& group) {
   batches_.clear();
@@ -130,6 +136,12 @@ void IngestPipeline::take_hello(Known& known, const std::string& payload) {
   ignore(registry_.seen(agent, now_ms, *hello),
          "last_seen is for people; the next hello writes it again");
 
+  std::uint64_t waiting_batches = 0;
+  for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane)
+    waiting_batches +=
+        hello->next_seq[lane] - std::min(hello->oldest_seq[lane], hello->next_seq[lane]);
+  credits_.greeted(agent, epoch, waiting_batches, hello->spool_bytes, clock_.steady_now());
+
   PendingAck& ack = acks_[{agent, epoch}];
   const auto contiguous = writer_.contiguous(agent, hello->epoch);
   if (!contiguous) return;
@@ -150,6 +162,7 @@ void IngestPipeline::take_batch(Known& known, const std::string& payload) {
     alert("batch.forged", agent, "a batch under this agent's name did not carry its seal");
     return;
   }
+  credits_.arrived(agent, batch->header.epoch, payload.size(), clock_.steady_now());
   if (is_of_session(known, batch->header)) batches_.push_back(std::move(*batch));
 }
 
@@ -158,11 +171,26 @@ void IngestPipeline::commit_group() {
   const auto outcomes = writer_.commit_all(batches_);
   if (!outcomes) {
     counters_.refused["store_error"] += batches_.size();
-    log::error("store refused a commit, agents keep the data: " + outcomes.error().message());
+    note_store(Result<void>(outcomes.error()));
   } else {
     for (std::size_t i = 0; i < batches_.size(); ++i) settle(batches_[i], (*outcomes)[i]);
   }
   batches_.clear();
+}
+
+// One alert while nothing can be stored: a full disk, a damaged state.db. It ends with the first batch
+// that is stored.
+void IngestPipeline::note_store(const Result<void>& commit) {
+  if (!commit) {
+    store_refuses_ = true;
+    alert(kStoreRefuses, AgentId(),
+          "nothing can be stored, agents keep their data and send it again: " +
+              commit.error().message());
+    return;
+  }
+  if (!store_refuses_ || !alerts_.clear(kStoreRefuses, AgentId(), "")) return;
+  collected_alerts_.erase({kStoreRefuses, AgentId()});
+  store_refuses_ = false;
 }
 
 // Only for what is new: an old batch can be published again without its host.
@@ -181,12 +209,14 @@ void IngestPipeline::settle(const wire::Batch& batch, const Result<model::Commit
       settle_corrupt(batch, outcome.error());
     } else {
       refuse("store_error");
+      note_store(Result<void>(outcome.error()));
     }
     return;
   }
   PendingAck& ack = acks_[{agent, batch.header.epoch}];
   switch (*outcome) {
     case model::CommitOutcome::kStored:
+      note_store({});
       note_settled(batch.header);
       note_seen(agent);
       if (batch.header.codec == wire::Codec::kLost) {
@@ -249,10 +279,13 @@ bool IngestPipeline::is_hopeless(const wire::Batch& batch) {
   return true;
 }
 
-std::vector<mqtt::Message> IngestPipeline::take_acks(std::size_t most) {
+std::vector<mqtt::Message> IngestPipeline::take_acks(std::size_t most, bool drained) {
   ask_next();
+  for (const auto& due : credits_.due(clock_.steady_now(), drained)) acks_[{due.agent, due.epoch}];
   std::vector<mqtt::Message> messages;
-  for (auto at = acks_.begin(); at != acks_.end() && messages.size() < most;) {
+  auto at = acks_.lower_bound(next_ack_);
+  for (std::size_t left = acks_.size(); left > 0 && messages.size() < most; --left) {
+    if (at == acks_.end()) at = acks_.begin();
     const auto known = known_.find(at->first.first);
     if (known == known_.end()) {  // Revoked, or about to connect anew and say hello
       at = acks_.erase(at);
@@ -266,6 +299,7 @@ std::vector<mqtt::Message> IngestPipeline::take_acks(std::size_t most) {
     messages.push_back(std::move(*message));
     at = acks_.erase(at);
   }
+  next_ack_ = at == acks_.end() ? AckKey() : at->first;
   return messages;
 }
 
@@ -277,7 +311,7 @@ Result<mqtt::Message> IngestPipeline::make_ack(const AckKey& key, const PendingA
   TRY(auto cursors, writer_.cursors(key.first, key.second));
   ack.contiguous = cursors.contiguous;
   ack.runs = std::move(cursors.runs);
-  ack.credit_bytes = limits_.credit_bytes;
+  ack.credit_bytes = credits_.grant(key.first, key.second, clock_.steady_now());
   ack.server_time_ms = clock_.unix_ms();
   if (const auto* session = known.session_of(key.second)) {
     ack.session_nonce = session->nonce;

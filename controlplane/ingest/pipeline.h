@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "controlplane/ingest/credit_book.h"
 #include "controlplane/ingest/session_tracker.h"
 #include "controlplane/model/repositories.h"
 #include "protocol/base/clock.h"
@@ -41,8 +42,7 @@ struct IngestCounters {
 };
 
 struct IngestLimits {
-  std::uint64_t credit_bytes =
-      4U << 20;  // In flight for one agent; bounds memory with 10,000 agents
+  CreditLimits credit;
 };
 
 // One thread. Reads the registry through a cache that forget() clears (revocation, renewal).
@@ -67,7 +67,8 @@ class IngestPipeline {
   // Takes up to `most` of the waiting acks, sealed: one for each (agent, epoch), with the cursors of
   // this moment and everything asked of the agent since its last one. One that cannot be made because
   // the store does not answer waits on.
-  std::vector<mqtt::Message> take_acks(std::size_t most);
+  // `drained`: no message waits to be processed (see CreditBook::due).
+  std::vector<mqtt::Message> take_acks(std::size_t most, bool drained = true);
   // Writes what was collected of alerts whose time has come; process() does it too. Call it also when
   // nothing arrives, at least every few seconds.
   void tick();
@@ -81,8 +82,9 @@ class IngestPipeline {
   static constexpr std::size_t kMaxAlertsApart = 10'000;
 
   // The next message of this agent is checked against the registry again; a waiting ack is not sent.
-  void forget(const AgentId& agent) { known_.erase(agent); }
+  void forget(const AgentId& agent);
   const IngestCounters& counters() const { return counters_; }
+  const CreditBook& credits() const { return credits_; }
 
  private:
   // The process whose batches of an epoch are taken: the one of its newest hello. So all that is
@@ -139,6 +141,7 @@ class IngestPipeline {
   bool is_hopeless(const wire::Batch& batch);
   Result<mqtt::Message> make_ack(const AckKey& key, const PendingAck& pending, Known& known);
   void refuse(const char* reason) { ++counters_.refused[reason]; }
+  void note_store(const Result<void>& commit);
   void note_seen(const AgentId& agent);
   void alert(const char* kind, const AgentId& agent, const std::string& message);
   void write_alert(CollectedAlert& collected);
@@ -148,16 +151,18 @@ class IngestPipeline {
   model::AlertRepository& alerts_;
   const Clock& clock_;
   const signing::KeyAgreementPair keys_;
-  const IngestLimits limits_;
   std::unordered_map<AgentId, Known> known_;
   SessionTracker sessions_;
+  CreditBook credits_;
   IngestCounters counters_;
   std::map<BatchKey, Refusals> unreadable_;
   std::map<AlertKey, CollectedAlert> collected_alerts_;
   SteadyTime next_tick_{};
   std::deque<AgentId> to_ask_;
   SteadyTime next_ask_{};
+  bool store_refuses_ = true;          // Or may have, before this program started
   std::map<AckKey, PendingAck> acks_;  // Waiting to be taken
+  AckKey next_ack_;                    // Whose turn it is: nobody waits for ever behind the others
   std::vector<wire::Batch> batches_;   // Of the group in hand
 };
 

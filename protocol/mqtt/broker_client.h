@@ -14,6 +14,8 @@ namespace observeai::mqtt {
 
 // Paho throws after ~100 unacknowledged messages and Mosquitto drops such a client: our own window.
 inline constexpr std::size_t kMaxInFlight = 16;
+// Of a client that answers a whole fleet: with 16 its acks are as slow as the broker's PUBACKs.
+inline constexpr std::size_t kMaxInFlightOfService = 64;
 
 struct Message {
   std::string topic;
@@ -29,6 +31,7 @@ struct Identity {
   std::string key_file;
   std::chrono::seconds keep_alive{60};
   std::chrono::seconds connect_timeout{10};
+  std::size_t window = kMaxInFlight;  // Open publishes; at most kMaxInFlightOfService
 };
 
 // One connection at a time; never reconnects by itself, never stores anything. All methods are
@@ -46,7 +49,7 @@ class BrokerClient {
   virtual void connect(const Identity& identity, Done done) = 0;
   virtual void subscribe(const std::vector<std::string>& filters, Done done) = 0;  // QoS 1
   // QoS 1; `done` on PUBACK, which frees the window and means nothing else. kLimit at once when
-  // kMaxInFlight are open, kUnavailable when not connected; then `done` is not called. When the
+  // Identity::window are open, kUnavailable when not connected; then `done` is not called. When the
   // connection is lost, open publishes end with kUnavailable before on_disconnected runs.
   virtual Result<void> publish(Message message, Done done) = 0;
   virtual void disconnect() = 0;

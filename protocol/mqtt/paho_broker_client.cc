@@ -20,6 +20,7 @@ struct Core {
   BrokerClient::Done subscribe_done;
   std::size_t subscriptions_open = 0;
   std::uint64_t next_publish = 1;
+  std::size_t window = kMaxInFlight;
   std::map<std::uint64_t, BrokerClient::Done> publishes;
   std::function<void(Message)> message_handler;
   std::function<void(Error)> disconnected_handler;
@@ -102,6 +103,7 @@ class PahoBrokerClient final : public BrokerClient {
     retire(*core_);
     core_->state = Core::State::kConnecting;
     core_->connect_done = std::move(done);
+    core_->window = std::min(identity.window, kMaxInFlightOfService);
     core_->session = std::make_shared<PahoSession>(identity, post_, events(), meter_);
     worker_.run([session = core_->session] { session->start(); });
   }
@@ -120,7 +122,7 @@ class PahoBrokerClient final : public BrokerClient {
 
   Result<void> publish(Message message, Done done) override {
     if (!connected()) return not_connected();
-    if (core_->publishes.size() >= kMaxInFlight) {
+    if (core_->publishes.size() >= core_->window) {
       return Error(Errc::kLimit, "the window of open publishes is full");
     }
     const auto id = core_->next_publish++;

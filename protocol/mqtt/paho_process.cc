@@ -55,7 +55,8 @@ std::unique_ptr<::mqtt::async_client> PahoProcess::make_client(const std::string
   MutexLock lock(mutex_);
   keep_threads();
   return std::make_unique<::mqtt::async_client>(
-      uri, id, ::mqtt::create_options(MQTTVERSION_3_1_1, static_cast<int>(2 * kMaxInFlight)));
+      uri, id,
+      ::mqtt::create_options(MQTTVERSION_3_1_1, static_cast<int>(2 * kMaxInFlightOfService)));
 }
 
 void PahoProcess::destroy_client(std::unique_ptr<::mqtt::async_client> client) {

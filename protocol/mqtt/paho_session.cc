@@ -50,7 +50,8 @@ Result<void> check_readable(const Identity& identity) {
   options.set_automatic_reconnect(false);
   options.set_keep_alive_interval(identity.keep_alive);
   options.set_connect_timeout(identity.connect_timeout);
-  options.set_max_inflight(static_cast<int>(2 * kMaxInFlight));  // Ours is the window that counts.
+  options.set_max_inflight(
+      static_cast<int>(2 * identity.window));  // Ours is the window that counts.
   options.set_ssl(std::move(tls));
   return options;
 }

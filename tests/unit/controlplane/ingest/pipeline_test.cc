@@ -338,3 +338,61 @@ TEST_CASE("a batch published again does not make its host seen") {
   f.process({f.message(f.batch(wire::Lane::kLogs, 2))});
   CHECK(seen() == f.clock.unix_ms());
 }
+
+TEST_CASE("a store that refuses is one alert, which ends with the first batch that is stored") {
+  Fixture f;
+  f.writer.broken = true;
+  CHECK(f.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
+  CHECK(f.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
+  CHECK(f.alerted("store.refuses"));
+  CHECK(f.alerts.writes == 1);
+  f.writer.broken = false;
+  CHECK(f.ack(f.process({f.message(f.batch(wire::Lane::kLogs, 1))})).contiguous[2] == 1);
+  CHECK_FALSE(f.alerted("store.refuses"));
+  f.writer.broken = true;
+  f.process({f.message(f.batch(wire::Lane::kLogs, 2))});
+  CHECK(f.alerted("store.refuses"));
+}
+
+TEST_CASE("an alert of a store that refused before a restart ends as well") {
+  Fixture f;
+  model::Alert old;
+  old.kind = "store.refuses";
+  old.count = 1;
+  REQUIRE(f.alerts.raise(old));
+  f.process({f.message(f.batch(wire::Lane::kLogs, 1))});
+  CHECK_FALSE(f.alerted("store.refuses"));
+}
+
+TEST_CASE("credit of all agents together is bounded, and comes with each ack") {
+  Fixture f;
+  const auto before = f.ack(f.process({f.message(f.hello())}));
+  CHECK(before.credit_bytes > 0);
+  f.process({f.message(f.batch(wire::Lane::kLogs, 1))});
+  CHECK(f.pipeline.credits().agents() == 1);
+  CHECK(f.pipeline.credits().granted_bytes() <= CreditLimits().total_bytes);
+  f.pipeline.forget(f.address.agent);
+  CHECK(f.pipeline.credits().granted_bytes() == 0);
+}
+
+TEST_CASE("acks are taken in turn: with more of them than can be sent, every agent gets one") {
+  Fixture f;
+  constexpr int kAgents = 10;
+  std::vector<mqtt::Message> hellos;
+  for (int i = 0; i < kAgents; ++i) {
+    model::AgentRecord record = *f.registry.find(f.address.agent).value();
+    record.id = AgentId::parse("many-" + std::to_string(i)).value();
+    f.registry.insert(record);
+    auto hello = f.hello();
+    hello.agent = record.id;
+    hellos.push_back(
+        {topics::build({record.tenant, record.shard, record.id}, topics::Channel::kHello),
+         wire::seal_hello(hello, f.keys.up)});
+  }
+  std::set<std::string> answered;
+  for (int round = 0; round < 4; ++round) {
+    f.pipeline.process(hellos);  // Everybody waits again
+    for (const auto& ack : f.pipeline.take_acks(3)) answered.insert(ack.topic);
+  }
+  CHECK(answered.size() == kAgents);
+}
