@@ -15,6 +15,8 @@
 namespace observeai::controlplane::store {
 namespace {
 
+constexpr const char* kLowDisk = "store.low_disk";
+constexpr const char* kLowDiskOpen = "SELECT count(*) FROM alerts WHERE kind='store.low_disk'";
 constexpr std::string_view kPrefix = "p-";
 constexpr std::string_view kSuffix = ".db";
 // A partition is closed early at this part of the whole quota, so that dropping one frees a small part.
@@ -41,10 +43,26 @@ std::vector<std::int64_t> starts_in(const std::string& directory) {
   return starts;
 }
 
+std::string path_in(const std::string& directory, std::int64_t start_ms) {
+  return directory + "/" + std::string(kPrefix) + std::to_string(start_ms) + std::string(kSuffix);
+}
+
 }  // namespace
 
 std::string Partitions::path_of(std::int64_t start_ms) const {
-  return directory_ + "/" + std::string(kPrefix) + std::to_string(start_ms) + std::string(kSuffix);
+  return path_in(directory_, start_ms);
+}
+
+void Partitions::make_room_on_disk(const std::string& directory, const PartitionLimits& limits) {
+  const auto starts = starts_in(directory);
+  for (std::size_t i = 0; i + 1 < starts.size(); ++i) {
+    std::error_code unknown;
+    const auto disk = std::filesystem::space(directory, unknown);
+    if (unknown || disk.available >= limits.min_free_bytes) return;
+    const std::string path = path_in(directory, starts[i]);
+    for (const auto* suffix : {"", "-wal", "-shm"}) ::unlink((path + suffix).c_str());
+    log::warning("the disk is nearly full: telemetry partition " + path + " is dropped");
+  }
 }
 
 Result<void> Partitions::load() {
@@ -138,8 +156,11 @@ std::vector<std::shared_ptr<Partition>> Partitions::snapshot() {
 
 bool Partitions::is_due(const Partition& partition) const {
   const std::int64_t slot = clock_.unix_ms() / limits_.length_ms * limits_.length_ms;
-  const std::uint64_t most = std::max(kMinPartitionBytes, limits_.max_bytes / kShareOfQuota);
-  return slot > partition.start_ms() || partition.bytes_on_disk() >= most;
+  return slot > partition.start_ms() || partition.bytes_on_disk() >= most_of_partition();
+}
+
+std::uint64_t Partitions::most_of_partition() const {
+  return std::max(kMinPartitionBytes, limits_.max_bytes / kShareOfQuota);
 }
 
 Result<std::shared_ptr<Partition>> Partitions::current() {
@@ -158,6 +179,7 @@ Result<std::shared_ptr<Partition>> Partitions::current() {
     remove(newest);
     put_aside(newest->path(), Error(Errc::kCorrupt, "damage was found while it was in use"));
   }
+  make_room();
   TRY_VOID(create_next(newest->start_ms()));
   tend_closed();
   return snapshot().back();
@@ -203,7 +225,11 @@ Result<void> Partitions::retain() {
   std::error_code unknown;
   const auto disk = std::filesystem::space(directory_, unknown);
   std::uint64_t free_bytes = unknown ? limits_.min_free_bytes : disk.available;
-  if (free_bytes < limits_.min_free_bytes) alert_low_disk(free_bytes);
+  if (free_bytes < limits_.min_free_bytes) {
+    alert_low_disk(free_bytes);
+  } else {
+    ignore(clear_low_disk(), "the next round tries again; retention must not wait for it");
+  }
   const std::int64_t oldest_ms = clock_.unix_ms() - limits_.max_age_ms;
   for (std::size_t i = 0; i + 1 < all.size(); ++i) {
     // What is in a partition arrived before the next one began.
@@ -218,9 +244,28 @@ Result<void> Partitions::retain() {
   return {};
 }
 
+// The quota holds from commit to commit, not from one maintenance to the next: what the next partition
+// may grow to is freed before it begins.
+void Partitions::make_room() {
+  const auto all = snapshot();
+  std::uint64_t bytes = most_of_partition();
+  for (const auto& partition : all) bytes += partition->bytes_on_disk();
+  for (std::size_t i = 0; i + 1 < all.size() && bytes > limits_.max_bytes; ++i) {
+    bytes -= std::min(bytes, all[i]->bytes_on_disk());
+    drop(all[i]);
+  }
+}
+
+Result<void> Partitions::clear_low_disk() {
+  TRY(const auto open, state_.read([](sql::Database& db) { return db.scalar(0, kLowDiskOpen); }));
+  if (open == 0) return {};
+  log::info(directory_ + ": there is room on the disk again");
+  return state_.write([](sql::Database& db) { return clear_alert(db, kLowDisk, AgentId(), ""); });
+}
+
 void Partitions::alert_low_disk(std::uint64_t free_bytes) {
   model::Alert alert;
-  alert.kind = "store.low_disk";
+  alert.kind = kLowDisk;
   alert.message = std::to_string(free_bytes >> 20) + " MiB are free, less than the " +
                   std::to_string(limits_.min_free_bytes >> 20) +
                   " MiB kept free: the oldest telemetry goes early";

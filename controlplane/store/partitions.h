@@ -43,6 +43,9 @@ class Partitions {
         book_(book),
         clock_(clock) {}
 
+  // Before anything is opened, which takes room: unlinks the oldest partitions while less than
+  // limits.min_free_bytes are free. Never the newest, the only one that may not be sealed.
+  static void make_room_on_disk(const std::string& directory, const PartitionLimits& limits);
   // Opens what is there, puts damaged ones aside, adds what is younger than the last sealing to the
   // book. Call after book.load().
   Result<void> load();
@@ -73,7 +76,10 @@ class Partitions {
   void drop(const std::shared_ptr<Partition>& partition) EXCLUDES(mutex_);
   // Empties the logs that a reader held open; keeps a connection to the newest closed partition only.
   void tend_closed() EXCLUDES(mutex_);
+  void make_room();
+  std::uint64_t most_of_partition() const;
   void alert_low_disk(std::uint64_t free_bytes);
+  Result<void> clear_low_disk();
   void remove(const std::shared_ptr<Partition>& partition) EXCLUDES(mutex_);
   std::string path_of(std::int64_t start_ms) const;
 

@@ -41,7 +41,13 @@ Result<std::vector<model::HostInventory>> Reader::inventories(const TenantId& te
 }
 
 Result<std::optional<model::HostInventory>> Reader::inventory(const AgentId& agent) {
-  return state_.read([&](sql::Database& db) { return load_inventory(db, agent); });
+  std::uint64_t version = 0;
+  if (const auto known = inventories_.find(agent, version))
+    return std::optional<model::HostInventory>(*known);
+  TRY(auto inventory, state_.read([&](sql::Database& db) { return load_inventory(db, agent); }));
+  if (inventory)
+    inventories_.put(agent, version, std::make_shared<const model::HostInventory>(*inventory));
+  return inventory;
 }
 
 Result<std::vector<model::InventoryCounts>> Reader::inventory_counts(const TenantId& tenant) {

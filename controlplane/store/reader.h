@@ -7,6 +7,7 @@
 
 #include "controlplane/model/repositories.h"
 #include "controlplane/store/epoch_book.h"
+#include "controlplane/store/inventory_cache.h"
 #include "controlplane/store/partitions.h"
 #include "controlplane/store/state_db.h"
 
@@ -16,8 +17,13 @@ namespace observeai::controlplane::store {
 // given from the others; a chunk that does not decode is left out, counted and alerted.
 class Reader final : public model::TelemetryReader {
  public:
-  Reader(StateDb& state, EpochBook& book, Partitions& partitions, const Clock& clock)
-      : state_(state), book_(book), partitions_(partitions), clock_(clock) {}
+  Reader(StateDb& state, EpochBook& book, Partitions& partitions, InventoryCache& inventories,
+         const Clock& clock)
+      : state_(state),
+        book_(book),
+        partitions_(partitions),
+        inventories_(inventories),
+        clock_(clock) {}
 
   Result<std::vector<model::HostInventory>> inventories(const TenantId& tenant) override;
   Result<std::optional<model::HostInventory>> inventory(const AgentId& agent) override;
@@ -53,6 +59,7 @@ class Reader final : public model::TelemetryReader {
   StateDb& state_;
   EpochBook& book_;
   Partitions& partitions_;
+  InventoryCache& inventories_;
   const Clock& clock_;
   std::atomic<std::uint64_t> unreadable_chunks_ = 0;
 };

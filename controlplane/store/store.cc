@@ -15,6 +15,19 @@
 
 namespace observeai::controlplane {
 
+namespace {
+
+std::string telemetry_of(const StoreOptions& options) {
+  return options.directory + "/telemetry";
+}
+
+store::PartitionLimits limits_of(const StoreOptions& options) {
+  return {options.telemetry_max_bytes, options.telemetry_max_age_ms, options.partition_length_ms,
+          options.min_free_bytes};
+}
+
+}  // namespace
+
 struct Store::Parts {
   Parts(const StoreOptions& store_options, const Clock& store_clock,
         sql::DirectoryLock directory_lock, std::unique_ptr<store::StateDb> state_db)
@@ -22,12 +35,9 @@ struct Store::Parts {
         clock(store_clock),
         lock(std::move(directory_lock)),
         state(std::move(state_db)),
-        partitions(options.directory + "/telemetry",
-                   {options.telemetry_max_bytes, options.telemetry_max_age_ms,
-                    options.partition_length_ms, options.min_free_bytes},
-                   *state, book, clock),
-        writer(*state, book, partitions, clock),
-        reader(*state, book, partitions, clock),
+        partitions(telemetry_of(options), limits_of(options), *state, book, clock),
+        writer(*state, book, partitions, inventories, clock),
+        reader(*state, book, partitions, inventories, clock),
         agents(*state,
                [this](const AgentId& agent, const wire::Hello& hello) {
                  ignore(writer.pass_over_lost(agent, hello), "the next hello says it again");
@@ -43,6 +53,7 @@ struct Store::Parts {
   std::unique_ptr<store::StateDb> state;
   store::EpochBook book;
   store::Partitions partitions;
+  store::InventoryCache inventories;
   store::Writer writer;
   store::Reader reader;
   store::AgentStore agents;
@@ -64,8 +75,9 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, const Cl
   if (options.partition_length_ms <= 0) return Error(Errc::kInvalid, "partitions need a length");
   const auto open_parts = [&]() -> Result<std::unique_ptr<Parts>> {
     TRY_VOID(files::make_directories(options.directory, 0700));
-    TRY_VOID(files::make_directories(options.directory + "/telemetry", 0700));
+    TRY_VOID(files::make_directories(telemetry_of(options), 0700));
     TRY(auto lock, sql::DirectoryLock::acquire(options.directory));
+    store::Partitions::make_room_on_disk(telemetry_of(options), limits_of(options));
     TRY(auto state, store::StateDb::open(options.directory + "/state.db"));
     TRY_VOID(store::name_old_inventory(*state));
     auto parts = std::make_unique<Parts>(options, clock, std::move(lock), std::move(state));
@@ -109,6 +121,7 @@ Result<void> Store::maintenance() {
   };
   // On a full disk nothing else works before partitions are gone.
   note(parts_->writer.retain(oldest_ms));
+  note(parts_->alerts.flush());
   note(parts_->agents.flush());
   note(parts_->access.forget_expired_logins(now_ms));
   note(store::forget_events(*parts_->state, oldest_ms));

@@ -163,7 +163,7 @@ Result<void> Writer::pass_over_lost(const AgentId& agent, const wire::Hello& hel
 
   const std::int64_t now_ms = clock_.unix_ms();
   const bool is_new = no == 0;
-  TRY_VOID(state_.write([&](sql::Database& db) -> Result<void> {
+  const auto written = state_.write([&](sql::Database& db) -> Result<void> {
     if (is_new) {
       TRY(no, EpochBook::insert(db, agent, hello.epoch, now_ms));
     }
@@ -179,8 +179,9 @@ Result<void> Writer::pass_over_lost(const AgentId& agent, const wire::Hello& hel
     alert.first_ms = alert.last_ms = now_ms;
     alert.count = lost;
     return raise_alert(db, alert);
-  }));
-  digests_.erase(agent);
+  });
+  tell_inventories();
+  TRY_VOID(written);
   log::warning("agent " + agent.value() + ": batches lost:" + where);
   MutexLock book_lock(book_.mutex);
   if (is_new) book_.adopt(no, agent, hello.epoch);

@@ -8,6 +8,7 @@
 
 #include "controlplane/model/repositories.h"
 #include "controlplane/store/epoch_book.h"
+#include "controlplane/store/inventory_cache.h"
 #include "controlplane/store/partitions.h"
 #include "controlplane/store/prepared.h"
 #include "controlplane/store/series_use.h"
@@ -21,10 +22,12 @@ namespace observeai::controlplane::store {
 // leads it. Lock order: commit_mutex_, then state.db's writer, then the book.
 class Writer final : public model::TelemetryWriter {
  public:
-  Writer(StateDb& state, EpochBook& book, Partitions& partitions, const Clock& clock)
+  Writer(StateDb& state, EpochBook& book, Partitions& partitions, InventoryCache& inventories,
+         const Clock& clock)
       : state_(state),
         book_(book),
         partitions_(partitions),
+        inventories_(inventories),
         clock_(clock),
         use_(state, book, partitions) {}
 
@@ -73,6 +76,8 @@ class Writer final : public model::TelemetryWriter {
                                const LaneCursor& cursor);
   Result<void> apply_waiting(sql::Database& db, const AgentId& agent, std::int64_t epoch_no,
                              std::uint64_t through);
+  // After a transaction that may have changed inventories, whether it was committed or not.
+  void tell_inventories() REQUIRES(commit_mutex_);
   void publish_control(const std::vector<Prepared>& slice, const Cursors& cursors)
       REQUIRES(commit_mutex_);
 
@@ -97,6 +102,7 @@ class Writer final : public model::TelemetryWriter {
   StateDb& state_;
   EpochBook& book_;
   Partitions& partitions_;
+  InventoryCache& inventories_;
   const Clock& clock_;
   std::vector<std::function<void(const model::Committed&)>>
       listeners_;  // Complete before the first commit
@@ -104,7 +110,8 @@ class Writer final : public model::TelemetryWriter {
   Mutex commit_mutex_;
   SeriesUse use_ GUARDED_BY(commit_mutex_);
   std::map<AgentId, std::string> digests_
-      GUARDED_BY(commit_mutex_);  // Erased when the inventory changes
+      GUARDED_BY(commit_mutex_);           // Erased when the inventory changes
+  std::set<AgentId> changed_inventories_;  // Of the transaction in hand; committing thread only
 };
 
 }  // namespace observeai::controlplane::store

@@ -61,6 +61,7 @@ void Writer::commit_control(std::vector<Prepared>& slice) {
   }
   auto written =
       state_.write([&](sql::Database& db) { return store_control_group(db, slice, cursors); });
+  tell_inventories();
   if (written) {
     publish_control(slice, cursors);
     return;
@@ -198,6 +199,7 @@ Result<void> Writer::store_inventory(sql::Database& db, const Prepared& prepared
     return {};
   }
   for (const auto& update : prepared.control->inventory) {
+    changed_inventories_.insert(header.agent);
     TRY_VOID(apply_inventory(db, header.agent, update));
   }
   if (cursor.contiguous() == header.seq) return {};
@@ -214,6 +216,7 @@ Result<void> Writer::apply_waiting(sql::Database& db, const AgentId& agent, std:
       TRY(const auto control,
           wire::decode_control(row.blob(1), static_cast<wire::Codec>(row.integer(0))));
       for (const auto& update : control.inventory) {
+        changed_inventories_.insert(agent);
         TRY_VOID(apply_inventory(db, agent, update));
       }
     }
@@ -222,13 +225,20 @@ Result<void> Writer::apply_waiting(sql::Database& db, const AgentId& agent, std:
   return {};
 }
 
+void Writer::tell_inventories() {
+  for (const auto& agent : changed_inventories_) {
+    digests_.erase(agent);
+    inventories_.changed(agent);
+  }
+  changed_inventories_.clear();
+}
+
 void Writer::publish_control(const std::vector<Prepared>& slice, const Cursors& cursors) {
   MutexLock lock(book_.mutex);
   const std::int64_t now_ms = clock_.unix_ms();
   for (const auto& [no, cursor] : cursors) book_.at(no).lanes[0] = cursor;
   for (const auto& prepared : slice) {
     if (!prepared.settles || prepared.lane() != wire::Lane::kControl) continue;
-    digests_.erase(prepared.batch->header.agent);
     EpochState& state = book_.at(prepared.epoch_no);
     if (prepared.loss) {
       count_account(state, wire::Lane::kControl, prepared.batch->header.seq, *prepared.loss);

@@ -1,3 +1,4 @@
+#include "controlplane/store/inventory_cache.h"
 #include "protocol/sql/database.h"
 #include "tests/unit/controlplane/store/store_fixture.h"
 
@@ -225,4 +226,49 @@ TEST_CASE(
     }
     f.reopen();
   }
+}
+
+TEST_CASE("an inventory that was read before is read anew after each change, also a late one") {
+  StoreFixture f;
+  const Origin origin;
+  REQUIRE(f.commit(batch_with(origin, 1, whole_inventory())) == CommitOutcome::kStored);
+  const auto before = containers_of(f, origin);
+  CHECK(containers_of(f, origin) == before);
+  // Number 3 waits for number 2, and is applied by it.
+  REQUIRE(f.commit(batch_with(origin, 3, delta())) == CommitOutcome::kStored);
+  CHECK(containers_of(f, origin) == before);
+  REQUIRE(f.commit(series_batch(origin, 2, 1, 1)) == CommitOutcome::kStored);
+  const auto after = containers_of(f, origin);
+  CHECK(after != before);
+  CHECK(f.store->writer().inventory_digest(origin.agent).value() !=
+        wire::inventory_digest(whole_inventory()));
+  f.reopen();
+  CHECK(containers_of(f, origin) == after);
+}
+
+TEST_CASE("the cache keeps nothing that was read before a change, and no more than it may") {
+  using controlplane::store::InventoryCache;
+  const auto inventory_of = [](const std::string& name, std::size_t units) {
+    model::HostInventory inventory;
+    inventory.agent = agent_id(name);
+    inventory.units.resize(units);
+    return std::make_shared<const model::HostInventory>(std::move(inventory));
+  };
+  InventoryCache cache(100'000);
+  std::uint64_t version = 0;
+  CHECK(cache.find(agent_id("a"), version) == nullptr);
+  cache.changed(agent_id("a"));  // Between reading and keeping
+  cache.put(agent_id("a"), version, inventory_of("a", 1));
+  CHECK(cache.find(agent_id("a"), version) == nullptr);
+  cache.put(agent_id("a"), version, inventory_of("a", 1));
+  CHECK(cache.find(agent_id("a"), version) != nullptr);
+
+  CHECK(cache.find(agent_id("b"), version) == nullptr);
+  cache.put(agent_id("b"), version, inventory_of("b", 1'000));
+  CHECK(cache.find(agent_id("b"), version) == nullptr);
+  CHECK(cache.find(agent_id("a"), version) != nullptr);
+  CHECK(cache.bytes() <= 100'000);
+  cache.changed(agent_id("a"));
+  CHECK(cache.find(agent_id("a"), version) == nullptr);
+  CHECK(cache.bytes() == 0);
 }

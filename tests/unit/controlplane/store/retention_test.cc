@@ -82,6 +82,21 @@ TEST_CASE("by bytes the oldest go; a partition is closed early so that little go
   CHECK(f.store->writer().contiguous(Origin().agent, Origin().epoch).value()[2] == 64);
 }
 
+TEST_CASE("the limit in bytes is kept while batches come flat out, without any maintenance") {
+  StoreFixture f;
+  f.options.telemetry_max_bytes = 32U << 20;
+  f.reopen();
+  std::uint64_t most = 0;
+  for (std::uint64_t seq = 1; seq <= 300; ++seq) {
+    REQUIRE(f.commit(line_at(f, seq, noise(300'000, seq))) == CommitOutcome::kStored);
+    most = std::max(most, f.store->counters().telemetry_bytes);
+  }
+  // The newest partition may outgrow its 1/16 by one batch and by its log.
+  CHECK(most <= (32U << 20) + (1U << 20));
+  CHECK(most > (24U << 20));
+  CHECK(f.store->counters().dropped_partitions > 10);
+}
+
 TEST_CASE("on a full disk partitions still go: a failing write to state.db comes after retention") {
   StoreFixture f;
   f.options.telemetry_max_age_ms = 3'600'000;
@@ -117,6 +132,10 @@ TEST_CASE("while the disk is nearly full the oldest partitions go early, with an
   CHECK(f.store->counters().partitions == 1);
   CHECK(f.store->alerts().open().value().at(0).kind == "store.low_disk");
   CHECK(texts_of(f.store->reader().logs({}).value()) == std::vector<std::string>{"x"});
+  f.options.min_free_bytes = 0;
+  f.reopen();
+  REQUIRE(f.store->maintenance());
+  CHECK(f.store->alerts().open().value().empty());
 }
 
 TEST_CASE("a partition put aside while retention runs is not dropped in another's place") {
