@@ -208,6 +208,18 @@ TEST_CASE("services roll their members up; ended one-off containers are none") {
   CHECK(degraded.at("health").as_string() == "degraded");
   CHECK(degraded.at("reason").as_string() == "shop-frontend-1 is unhealthy");
   CHECK(degraded.at("running").as_int64() == 2);
+
+  for (int i = 3; i <= 150; ++i) {
+    second.name = "shop-frontend-" + std::to_string(i);
+    second.health = i == 150 ? "unhealthy" : "healthy";
+    inventory.containers.push_back(second);
+  }
+  f.telemetry.put_inventory(inventory, f.home);
+  const auto crowd = f.get("/v1/services?host=web1");
+  const auto& many = find(crowd, "services", "name", "frontend");
+  CHECK(many.at("total").as_int64() == 150);
+  REQUIRE(many.at("members").as_array().size() == 100);
+  CHECK(many.at("members").as_array()[1].as_object().at("name").as_string() == "shop-frontend-150");
 }
 
 TEST_CASE("top sorts by what was asked; unknown values stand last") {
