@@ -1,6 +1,7 @@
 #include "tests/bench/load/ledger.h"
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "controlplane/store/store.h"
@@ -31,21 +32,24 @@ void compare(const std::unordered_map<Key, std::uint64_t>& stored, const std::ve
   verdict.damaged += stored.size() - found;
 }
 
+// One query for each target: each decodes all chunks of the agent.
 Result<void> judge_samples(model::TelemetryReader& reader, const LedgerOfAgent& agent,
                            const AgentId& id, Verdict& verdict) {
-  model::SeriesQuery query;
-  query.agent = id;
-  for (const auto& definition : make_series(agent.number, agent.series)) {
-    query.target = definition.target;
-    query.name = definition.name;
-    query.labels = definition.labels;
+  std::map<wire::Target, std::size_t> targets;  // With their number of series
+  for (const auto& definition : make_series(agent.number, agent.series))
+    ++targets[definition.target];
+  for (const auto& [target, series] : targets) {
+    model::SeriesQuery query;
+    query.agent = id;
+    query.target = target;
     TRY(const auto found, reader.points(query));
-    std::unordered_map<std::int64_t, std::uint64_t> stored;
     for (const auto& one : found) {
       verdict.samples += one.points.size();
+      std::unordered_map<std::int64_t, std::uint64_t> stored;
       for (const auto& point : one.points) ++stored[point.ts_ms];
+      compare(stored, agent.scrape_times, verdict);
     }
-    compare(stored, agent.scrape_times, verdict);
+    if (found.size() < series) verdict.lost += (series - found.size()) * agent.scrape_times.size();
   }
   return {};
 }

@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t kSeriesOfTarget = 50;
 constexpr std::size_t kContainers = 10;
 constexpr std::size_t kProcesses = 30;
+constexpr std::size_t kUnits = 80;
+constexpr std::uint32_t kPorts = 20;
 
 // splitmix64: the same numbers on every machine.
 class Numbers {
@@ -148,6 +150,25 @@ wire::InventoryUpdate make_inventory(std::size_t agent, const std::string& hostn
     group.pids = {static_cast<std::uint32_t>(500 + i)};
     group.started_ms = now_ms - 86'400'000;
     update.processes.upserts.push_back(std::move(group));
+  }
+  for (std::size_t i = 0; i < kUnits; ++i) {
+    wire::SystemdUnit unit;
+    unit.name = "unit-" + std::to_string(i) + ".service";
+    unit.description = "What unit " + std::to_string(i) + " does for this host";
+    unit.active_state = i % 3 == 0 ? "inactive" : "active";
+    unit.sub_state = i % 3 == 0 ? "dead" : "running";
+    unit.main_pid = static_cast<std::uint32_t>(i % 3 == 0 ? 0 : 900 + i);
+    update.units.upserts.push_back(std::move(unit));
+  }
+  for (std::uint32_t i = 0; i < kPorts; ++i) {
+    wire::ListeningPort port;
+    port.protocol = "tcp";
+    port.address = "0.0.0.0";
+    port.port = 8'000 + i;
+    port.key = "tcp/0.0.0.0/" + std::to_string(port.port);
+    port.pid = 500 + i;
+    port.process = "worker-" + std::to_string(i);
+    update.ports.upserts.push_back(std::move(port));
   }
   return update;
 }

@@ -9,7 +9,7 @@
 
 namespace observeai::bench {
 
-// Host facts, a few containers and process groups, all under the agent's own names.
+// Host facts, 10 containers, 30 process groups, 80 units and 20 ports.
 wire::InventoryUpdate make_inventory(std::size_t agent, const std::string& hostname,
                                      std::int64_t now_ms);
 // Series 1 .. `count` of the host and its containers: counters and gauges as node_exporter and cAdvisor
