@@ -337,4 +337,14 @@ class Fixture {
   }
 };
 
+// The row of a list that has this value.
+inline const boost::json::object& find(const boost::json::object& reply, const std::string& list,
+                                       const std::string& key, const std::string& value) {
+  for (const auto& element : reply.at(list).as_array()) {
+    if (element.as_object().at(key).as_string() == value) return element.as_object();
+  }
+  FAIL("no " << key << " " << value << " in " << boost::json::serialize(reply));
+  return reply;
+}
+
 }  // namespace observeai::controlplane::api
