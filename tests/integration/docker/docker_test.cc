@@ -156,7 +156,7 @@ TEST_CASE_FIXTURE(Fixture, "a container from start to exit, in time and with all
   ProcScanner scanner(Paths(), same);
   PortScanner ports(Paths{});
   const auto has_port = [&] {
-    const auto scan = ports.scan(scanner.scan().processes);
+    const auto scan = ports.scan(scanner.scan().processes, SystemClock().steady_now());
     for (const auto& port : scan.ports) {
       if (port.port == 8080 && port.container_id == seen.facts.id) {
         CHECK(port.key.substr(port.key.find('@')) == "@" + seen.facts.id);
