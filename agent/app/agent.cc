@@ -11,6 +11,7 @@
 #include "agent/app/journal_loop.h"
 #include "agent/app/logs_loop.h"
 #include "agent/app/metrics_loop.h"
+#include "agent/app/oom_loop.h"
 #include "agent/app/outbox.h"
 #include "agent/app/uplink_loop.h"
 #include "agent/logs/redactor.h"
@@ -119,6 +120,7 @@ class Program final : public Agent, public UplinkEvents {
   std::unique_ptr<JournalSource> journal_source_;
   std::unique_ptr<JournalLoop> journal_;
   std::unique_ptr<MetricsLoop> metrics_;
+  std::unique_ptr<OomLoop> oom_;
   std::unique_ptr<RenewalLoop> renewal_;
   std::vector<ObservedContainer> containers_;
   std::vector<pki::BrokerAddress> brokers_;  // Of the newest identity
@@ -210,6 +212,9 @@ Result<void> Program::build_collectors() {
   docker_client_ = std::make_unique<DockerClient>(*loop_, clock_, docker, redact_text);
   docker_ = std::make_unique<DockerWatcher>(*loop_, clock_, *docker_client_, *inventory_);
 
+  oom_ = std::make_unique<OomLoop>(*loop_, clock_, *outbox_, inventory.paths, "/dev/kmsg",
+                                   containers_);
+
   MetricRoots roots;
   roots.proc = config_.proc_root;
   roots.sys = config_.sys_root;
@@ -243,6 +248,8 @@ Result<void> Program::run() {
       [path = restarts_path()](std::chrono::seconds silent) { end_blocked_process(path, silent); });
   if (!budget_->safe_mode()) collect();
   spawn(*loop_, "inventory news", inventory_->report_news());
+  spawn(*loop_, "kernel log", oom_->watch_log());
+  spawn(*loop_, "oom kills", oom_->watch_count());
   spawn(*loop_, "budget", budget_->run(watchdog, manager));
   spawn(*loop_, "uplink", tick_uplink(clock_, *uplink_));
   spawn(*loop_, "renewal", renewal_->run());

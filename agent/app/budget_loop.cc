@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "agent/runtime/process_limits.h"
 #include "protocol/base/log.h"
 
 namespace observeai::agent {
@@ -67,6 +68,7 @@ boost::asio::awaitable<void> BudgetLoop::run(LoopWatchdog& watchdog, ServiceMana
     }
     look_for_stuck();
     if (ending_) co_return;
+    if (tick % kTicksPerTrim == 0) give_back_free_memory();
     co_await clock_.sleep_for(kTick);
   }
 }

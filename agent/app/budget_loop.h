@@ -36,6 +36,7 @@ class BudgetLoop {
  public:
   static constexpr std::chrono::seconds kTick{1};
   static constexpr int kTicksPerMeasurement = 2;
+  static constexpr int kTicksPerTrim = 30;
 
   // `restarts_path` names the file of RestartHistory. `shedding` is written here and read by all
   // collectors.

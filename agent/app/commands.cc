@@ -150,6 +150,7 @@ int run(const Options& options) {
                                "create) and run here: observeai-agent enroll --token-file FILE")
                        : identity.error());
   }
+  keep_one_heap();
   if (const auto files = raise_open_files(kOpenFiles); !files || *files < kFewOpenFiles)
     log::warning("few files may be open at one time: " +
                  (files ? std::to_string(*files) : files.error().message()));

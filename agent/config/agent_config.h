@@ -17,7 +17,7 @@ struct AgentConfig {
   std::string server = "localhost:8443";  // HTTPS of the control plane, for enrollment and renewal
 
   std::chrono::milliseconds metrics_interval{10'000};
-  std::chrono::milliseconds inventory_interval{5'000};
+  std::chrono::milliseconds inventory_interval{10'000};
 
   bool docker_enabled = true;
   std::string docker_socket = "/var/run/docker.sock";

@@ -9,6 +9,7 @@
 #include "agent/discovery/docker_json.h"
 #include "agent/discovery/host_facts.h"
 #include "agent/discovery/listening_ports.h"
+#include "agent/discovery/oom_log.h"
 #include "agent/discovery/proc_files.h"
 #include "agent/discovery/stream_split.h"
 #include "protocol/base/text.h"
@@ -105,6 +106,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       for (const auto& socket : sockets) require(socket.port > 0 && socket.port <= 65'535);
       SocketCounts counts;
       (void)add_socket_counts(text, counts);
+      break;
+    }
+    case 9: {
+      OomLog log;
+      for (const auto line : observeai::text::split(text, '\n')) {
+        const auto kill = log.feed(line);
+        if (kill) require(kill->pid > 0 && observeai::text::is_valid_utf8(kill->comm));
+      }
+      (void)oom_kills_of_vmstat(text);
       break;
     }
     default:

@@ -1,8 +1,11 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "agent/discovery/cgroup_owner.h"
 #include "agent/discovery/host_facts.h"
@@ -249,6 +252,32 @@ TEST_CASE_FIXTURE(Tree, "more processes or groups than allowed are left out and 
   scan = small.scan();
   CHECK(scan.processes.size() == 5);
   CHECK(scan.over_limit == 2);
+}
+
+TEST_CASE_FIXTURE(Tree,
+                  "a process whose memory does not answer is left alone, the others are read") {
+  for (int pid = 20; pid < 24; ++pid) {
+    process(pid, "app" + std::to_string(pid), 100);
+  }
+  std::filesystem::remove(dir / "proc/21/cmdline");
+  const std::string pipe = dir / "proc/21/cmdline";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);  // Opening it waits for a writer.
+  ProcScanner scanner(paths, same);
+  for (int i = 0; i < 3; ++i) {
+    const auto scan = scanner.scan();
+    REQUIRE(scan.groups.size() == 4);
+    for (const auto& group : scan.groups) {
+      CHECK(group.command.empty() == (group.name == "app21"));
+    }
+    CHECK(scanner.stuck() == std::vector<std::string>{"21/cmdline"});
+  }
+  const int writer = ::open(pipe.c_str(), O_WRONLY | O_CLOEXEC);  // It answers.
+  ::close(writer);
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!scanner.stuck().empty() && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::yield();
+  }
+  CHECK(scanner.stuck().empty());
 }
 
 TEST_CASE("the cost of a scan of this host") {
