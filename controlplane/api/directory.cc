@@ -190,7 +190,29 @@ Answer<ResolvedTarget> Directory::target(const std::string& text, const std::str
     resolved.target = "container/" + rest;
     return resolved;
   }
+  if (kind.empty() || kind == "unit") {
+    TRY(const auto logged, units_with_logs(resolved.agent, rest));
+    if (!logged.empty()) return one_of(logged, text);
+  }
   return unknown_target(text, resolved.agent);
+}
+
+// Units that no inventory lists: gone ones, and "sshd@.service" for the many of which none has a name
+// of its own.
+Answer<std::vector<model::TargetName>> Directory::units_with_logs(const AgentId& only,
+                                                                  const std::string& unit) {
+  const wire::Target target = "unit/" + (unit.ends_with(".service") ? unit : unit + ".service");
+  TRY(const auto rows, telemetry_.ledger(only));
+  std::vector<model::TargetName> found;
+  for (const auto& row : rows) {
+    if (row.entry.source != "log/" + target || !is_mine(row.agent)) continue;
+    model::TargetName name;
+    name.agent = row.agent;
+    name.target = target;
+    name.name = target.substr(target.find('/') + 1);
+    found.push_back(std::move(name));
+  }
+  return found;
 }
 
 Answer<ResolvedTarget> Directory::one_of(const std::vector<model::TargetName>& matches,

@@ -51,6 +51,8 @@ class Directory {
   Answer<ResolvedTarget> one_of(const std::vector<model::TargetName>& matches,
                                 const std::string& text);
   Answer<ResolvedTarget> unknown_target(const std::string& text, const AgentId& only);
+  Answer<std::vector<model::TargetName>> units_with_logs(const AgentId& only,
+                                                         const std::string& unit);
   Candidate candidate(const AgentId& agent, const wire::Target& target, const std::string& name);
 
   model::AgentRegistry& registry_;

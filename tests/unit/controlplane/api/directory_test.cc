@@ -85,6 +85,25 @@ TEST_CASE("units by name, with and without .service; a container's name goes fir
   CHECK(f.target("ssh.service").target == "unit/ssh.service");
 }
 
+TEST_CASE("units that no inventory lists are found by their logs") {
+  Names f;
+  CHECK(f.wrong("unit/gone.service").status == 404);
+  model::LedgerRow row;
+  row.agent = f.web1;
+  row.entry.source = "log/unit/gone.service";
+  row.entry.lane = wire::Lane::kLogs;
+  f.telemetry.put_ledger(row);
+  for (const std::string text : {"unit/gone.service", "gone.service", "gone"}) {
+    CHECK(f.target(text).target == "unit/gone.service");
+    CHECK(f.target(text).agent == f.web1);
+  }
+  CHECK(f.wrong("gone", "db1").status == 404);
+  row.agent = f.db1;
+  f.telemetry.put_ledger(row);
+  CHECK(f.wrong("gone").candidates.size() == 2);
+  CHECK(f.target("gone", "db1").agent == f.db1);
+}
+
 TEST_CASE("the host, processes, everything, and containers that are gone") {
   Names f;
   CHECK(f.target("host").agent.empty());
