@@ -267,7 +267,7 @@ def run_faults(tests) -> int:
     parser.add_argument("names", nargs="*", help="only tests whose name contains one of these")
     parser.add_argument("--long", action="store_true", help="the full counts")
     parser.add_argument("--seed", type=int, default=None, help="of a run that is to be repeated")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     passed = failed = skipped = 0
