@@ -29,9 +29,9 @@ class LogsLoop {
   void set_containers(const std::vector<ObservedContainer>& containers);
 
  private:
-  // One commit: small enough to fit a message after compression fails, large enough to compress
-  // well.
-  static constexpr std::size_t kReadBytes = 256U << 10;
+  // One commit: most of a message's limit should nothing compress, and few fsyncs for much text: a
+  // quarter of it takes half more CPU time at 10 MB/s.
+  static constexpr std::size_t kReadBytes = 1U << 20;
   static constexpr std::chrono::milliseconds kPollEvery{250};    // For file systems without inotify
   static constexpr std::chrono::milliseconds kFullPause{1'000};  // While the spool is full
 

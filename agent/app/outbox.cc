@@ -45,9 +45,12 @@ Result<void> encode_split(std::vector<T> items, const Encode& encode, const Shri
 
 // ---- logs --------------------------------------------------------------------------------------
 
-Result<PendingBatch> log_batch(const std::vector<wire::LogRecord>& records) {
-  const wire::LogBatch batch{records};
-  TRY(auto body, wire::encode_logs(batch));
+// Leaves the records as they are: lent to the codec, for copying them costs as much as packing.
+Result<PendingBatch> log_batch(std::vector<wire::LogRecord>& records) {
+  wire::LogBatch batch{std::move(records)};
+  auto packed = wire::encode_logs(batch);
+  records = std::move(batch.records);
+  TRY(auto body, std::move(packed));
   PendingBatch pending;
   pending.lane = wire::Lane::kLogs;
   pending.n = static_cast<std::uint32_t>(records.size());
@@ -58,6 +61,20 @@ Result<PendingBatch> log_batch(const std::vector<wire::LogRecord>& records) {
   }
   pending.body = std::move(body);
   return pending;
+}
+
+std::map<std::string, std::uint64_t> count_by_source(const std::vector<wire::LogRecord>& records) {
+  std::map<std::string, std::uint64_t> counts;
+  const wire::Target* last = nullptr;
+  std::uint64_t* count = nullptr;
+  for (const auto& record : records) {  // As a rule one source's records stand together
+    if (last == nullptr || record.target != *last) {
+      last = &record.target;
+      count = &counts["log/" + record.target];
+    }
+    ++*count;
+  }
+  return counts;
 }
 
 // A line that does not fit a message even alone (it hardly compresses) is cut, and says so.
@@ -348,8 +365,7 @@ Result<void> Outbox::commit_logs(LogCommit logs) {
   for (const auto& delta : logs.deltas) add_delta(delta, entry_of(delta.source));
 
   CommitUnit unit;
-  std::map<std::string, std::uint64_t> spooled;
-  for (const auto& record : logs.records) ++spooled["log/" + record.target];
+  auto spooled = count_by_source(logs.records);
   const auto refuse = [&](const wire::LogRecord& record, const Error& why) {
     log::error("a log record is dropped: " + unencodable(why.message()).message());
     --spooled["log/" + record.target];

@@ -165,9 +165,27 @@ std::optional<LogText> read_log_text(std::string_view line, std::size_t& at, std
   return without_newline(scratch);
 }
 
+// What stands before the fraction, and what it means: lines of one second follow each other.
+struct Second {
+  std::array<char, 19> text{};
+  std::int64_t unix_s = 0;
+};
+
+// Up to nine digits behind a point and 'Z', as nanoseconds; -1 when it is something else.
+std::int64_t fraction_ns(std::string_view text) {
+  if (text.size() < 3 || text.size() > 11 || text[0] != '.' || text.back() != 'Z') return -1;
+  std::int64_t value = 0;
+  for (const char c : text.substr(1, text.size() - 2)) {
+    if (c < '0' || c > '9') return -1;
+    value = value * 10 + (c - '0');
+  }
+  for (auto digits = text.size() - 2; digits < 9; ++digits) value *= 10;
+  return value;
+}
+
 // The daemon's own form, "2026-11-21T07:45:00.123456789Z"; everything else is left to the general
 // one.
-std::optional<std::int64_t> parse_time(std::string_view text) {
+std::optional<std::int64_t> parse_full_time(std::string_view text) {
   constexpr std::string_view kShape = "0000-00-00T00:00:00";
   const auto general = [&]() -> std::optional<std::int64_t> {
     auto parsed = text::parse_rfc3339_ns(text);
@@ -204,6 +222,20 @@ std::optional<std::int64_t> parse_time(std::string_view text) {
   const std::int64_t seconds =
       std::int64_t{days} * 86'400 + two(11) * 3600 + two(14) * 60 + two(17);
   return seconds * 1'000'000'000 + fraction;
+}
+
+std::optional<std::int64_t> parse_time(std::string_view text) {
+  static thread_local Second last;
+  constexpr auto kBytes = std::tuple_size_v<decltype(last.text)>;
+  const auto fraction = text.size() > kBytes ? fraction_ns(text.substr(kBytes)) : -1;
+  if (fraction < 0) return parse_full_time(text);
+  if (std::memcmp(text.data(), last.text.data(), kBytes) != 0) {
+    const auto whole = parse_full_time(text);
+    if (!whole) return whole;
+    std::memcpy(last.text.data(), text.data(), kBytes);
+    last.unix_s = (*whole - fraction) / 1'000'000'000;
+  }
+  return last.unix_s * 1'000'000'000 + fraction;
 }
 
 bool take(std::string_view text, std::size_t& at, std::string_view literal) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/logs/secret_entropy.h"
+#include "agent/logs/secret_names.h"
 
 namespace observeai::agent {
 namespace {
@@ -15,71 +16,6 @@ constexpr std::size_t kMaxBlanks = 4;       // Around the separator
 constexpr std::size_t kMaxBackslashes = 8;  // Nested JSON in strings doubles them
 constexpr std::size_t kMaxJudged = 512;     // A longer value is a secret, whatever it looks like
 constexpr std::size_t kMaxKeyAhead = 40;    // After ',' when asking whether another key follows
-
-// Keys are compared in lower case without '_', '-' and '.'.
-struct KeyWord {
-  std::string_view ending;
-  std::string_view kind;
-};
-constexpr auto kKeyWords = std::to_array<KeyWord>({
-    {"secretaccesskey", "aws_secret_access_key"},
-    {"password", "password"},
-    {"passwd", "password"},
-    {"pwd", "password"},
-    {"passphrase", "password"},
-    {"passcode", "password"},
-    {"passwordhash", "password"},
-    {"pass", "password"},
-    {"masterauth", "password"},
-    {"auth", "auth"},
-    {"sessionid", "session_id"},
-    {"phpsessid", "session_id"},
-    {"secret", "secret"},
-    {"secretkey", "secret"},
-    {"secretvalue", "secret"},
-    {"token", "token"},
-    {"tokenvalue", "token"},
-    {"apikey", "api_key"},
-    {"accesskey", "access_key"},
-    {"accountkey", "access_key"},
-    {"privatekey", "private_key"},
-    {"signingkey", "private_key"},
-    {"encryptionkey", "private_key"},
-    {"masterkey", "private_key"},
-    {"jwtkey", "private_key"},
-    {"secretkeybase", "secret"},
-    {"credential", "credential"},
-    {"credentials", "credential"},
-    // Judged by their values.
-    {"key", kRandomKind},
-    {"hmac", kRandomKind},
-    {"salt", kRandomKind},
-    {"seed", kRandomKind},
-    {"recoverycode", kRandomKind},
-    {"backupcode", kRandomKind},
-});
-
-// Identifiers that end in "key" and find something.
-constexpr auto kHarmlessKeys = std::to_array<std::string_view>(
-    {"cache",  "sort",    "partition", "routing", "idempotency", "primary", "foreign",
-     "public", "pub",     "object",    "row",     "shard",       "group",   "hash",
-     "event",  "message", "dedup",     "s3",      "join",        "index",   "lookup",
-     "unique", "map",     "host",      "i18n",    "range",       "tag",     "lock",
-     "issue",  "build",   "job",       "task",    "queue",       "record",  "storagepath"});
-
-// Identifiers that end in "token" and say where to read on, or are vocabulary of language models.
-constexpr auto kHarmlessTokens = std::to_array<std::string_view>(
-    {"page",  "next",   "cursor",       "continuation", "continue", "resume", "sync",
-     "eos",   "bos",    "pad",          "unk",          "sep",      "cls",    "mask",
-     "stop",  "cancel", "cancellation", "fencing",      "per",      "start",  "end",
-     "first", "last",   "max",          "unexpected"});
-
-// Identifiers that end in "pass" and count, rate or name something.
-constexpr auto kHarmlessPasses = std::to_array<std::string_view>(
-    {"by",    "kee",    "com",          "tres",  "sur",      "over",  "under", "first", "second",
-     "third", "one",    "two",          "three", "single",   "multi", "last",  "high",  "low",
-     "band",  "render", "shadow",       "test",  "tests",    "build", "lint",  "check", "checks",
-     "num",   "per",    "optimization", "opt",   "compiler", "must",  "did",   "will",  "can"});
 
 // What stands after the separator when no secret does.
 constexpr auto kPlaceholders = std::to_array<std::string_view>(
@@ -95,46 +31,6 @@ constexpr auto kPlaceholders = std::to_array<std::string_view>(
 
 bool is_key_char(char c) {
   return chars::is(c, chars::kUrlSafe | chars::kDot);
-}
-
-std::string normalized_key(std::string_view key) {
-  std::string out;
-  for (const char c : key) {
-    if (chars::is(c, chars::kAlnum)) out.push_back(chars::lower(c));
-  }
-  while (!out.empty() && chars::is(out.back(), chars::kDigit)) out.pop_back();  // password2
-  return out;
-}
-
-// The longest ending wins; nullptr when the key names no secret.
-const KeyWord* find_key_word(const std::string& key) {
-  const KeyWord* best = nullptr;
-  for (const auto& word : kKeyWords) {
-    if (key.ends_with(word.ending) &&
-        (best == nullptr || word.ending.size() > best->ending.size())) {
-      best = &word;
-    }
-  }
-  if (best != nullptr && best->kind == "token") {
-    const std::string_view stem = std::string_view(key).substr(0, key.size() - best->ending.size());
-    for (const auto word : kHarmlessTokens) {
-      if (stem.ends_with(word)) return nullptr;
-    }
-  }
-  if (best != nullptr && best->ending == "key") {
-    const std::string_view stem = std::string_view(key).substr(0, key.size() - best->ending.size());
-    if (stem.empty()) return nullptr;  // "key" alone finds something more often than it opens
-    for (const auto word : kHarmlessKeys) {
-      if (stem.ends_with(word)) return nullptr;
-    }
-  }
-  if (best != nullptr && best->ending == "pass") {
-    const std::string_view stem = std::string_view(key).substr(0, key.size() - best->ending.size());
-    for (const auto word : kHarmlessPasses) {
-      if (stem.ends_with(word)) return nullptr;
-    }
-  }
-  return best;
 }
 
 struct Quote {

@@ -45,6 +45,13 @@ bool is_card_char(char c) {
   return is(c, chars::kDigit) || c == ' ' || c == '-';
 }
 
+// Whether `at` can be inside of a card number: a digit, or a joint between two.
+bool may_be_inside(std::string_view text, std::size_t at) {
+  if (is(text[at], chars::kDigit)) return true;
+  return is_card_char(text[at]) && at + 1 < text.size() && is(text[at + 1], chars::kDigit) &&
+         is(text[at - 1], chars::kDigit);
+}
+
 // 4-4-4-4 and 4-6-5, as printed on cards.
 bool is_printed_group(std::size_t digits, std::size_t so_far) {
   return digits == 4 || (digits == 6 && so_far == 10);
@@ -82,7 +89,7 @@ SecretSpan card_at(std::string_view text, std::size_t at) {
 SecretSpan next_card_number(std::string_view text, std::size_t from) {
   // A run of at least 13 card characters covers one sampled place, wherever it begins.
   for (std::size_t sample = from + kMinCardDigits - 1; sample < text.size();) {
-    if (!is_card_char(text[sample])) {
+    if (!may_be_inside(text, sample)) {
       sample += kMinCardDigits;
       continue;
     }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <bitset>
+#include <bit>
 #include <string>
 
 namespace observeai::agent {
@@ -15,7 +15,6 @@ using chars::run_end;
 constexpr std::uint16_t kRunClass = chars::kUrlSafe | chars::kDot | chars::kBase64;
 constexpr std::size_t kMinRandom = 40;
 constexpr std::size_t kMaxRandom = 128;  // Longer is data
-constexpr std::size_t kMaxShape = 160;   // No form made of parts is longer
 
 struct Mixture {
   std::size_t upper = 0;
@@ -27,7 +26,7 @@ struct Mixture {
 
 Mixture mixture_of(std::string_view value) {
   Mixture m;
-  std::bitset<256> seen;
+  std::array<std::uint64_t, 4> seen{};
   int before = -1;
   for (const char c : value) {
     const int kind = is(c, chars::kUpper)   ? 0
@@ -39,15 +38,24 @@ Mixture mixture_of(std::string_view value) {
     m.digits += kind == 2 ? 1 : 0;
     m.changes += before >= 0 && kind != before ? 1 : 0;
     before = kind;
-    seen.set(static_cast<unsigned char>(c));
+    const auto byte = static_cast<unsigned char>(c);
+    seen[byte / 64] |= std::uint64_t{1} << byte % 64;
   }
-  m.distinct = seen.count();
+  for (const auto part : seen) m.distinct += static_cast<std::size_t>(std::popcount(part));
   return m;
+}
+
+// Most long runs are paths, names and hashes, in which one kind of character is missing.
+bool may_be_random(std::string_view value) {
+  std::uint16_t seen = 0;
+  for (const char c : value) seen |= chars::kClasses[static_cast<unsigned char>(c)];
+  constexpr std::uint16_t kAll = chars::kDigit | chars::kUpper | chars::kLower;
+  return (seen & kAll) == kAll;
 }
 
 // Of random characters from base64 62 of 100 neighbours differ in class, in words and names under 30.
 bool is_random_token(std::string_view value) {
-  if (value.size() < kMinRandom || value.size() > kMaxRandom) return false;
+  if (value.size() < kMinRandom || value.size() > kMaxRandom || !may_be_random(value)) return false;
   const auto m = mixture_of(value);
   if (m.upper < 3 || m.lower < 3 || m.digits < 2 || m.distinct < 20) return false;
   if (m.changes * 100 < 42 * (value.size() - 1)) return false;
@@ -146,9 +154,16 @@ bool is_twilio(std::string_view rest) {
   return rest.size() == 34 && rest.starts_with("SK") && is_hex(rest.substr(2));
 }
 
+// Cheap: by length and first byte.
+bool may_have_shape(std::string_view piece) {
+  const auto n = piece.size();
+  return (n == 34 && piece[0] == 'S') || (n == 50 && piece[32] == '-') ||
+         (n == 82 && piece[0] == 'p') || (n >= 58 && n <= 76 && piece[0] >= 'M' && piece[0] <= 'O');
+}
+
 SecretSpan shaped_piece(std::string_view text, std::size_t begin, std::size_t end) {
   const auto piece = text.substr(begin, end - begin);
-  if (piece.size() > kMaxShape) return {};
+  if (!may_have_shape(piece)) return {};
   if (is_twilio(piece)) return {begin, end, "twilio_key", false};
   if (is_mailgun(piece)) return {begin, end, "mailgun_key", false};
   if (is_discord(piece)) return {begin, end, "discord_token", false};

@@ -11,14 +11,15 @@ void SecretPrefilter::add(std::string_view anchor, std::uint16_t tag) {
 }
 
 void SecretPrefilter::seal() {
-  std::stable_sort(entries_.begin(), entries_.end(),
-                   [](const Entry& a, const Entry& b) { return a.key < b.key; });
-}
-
-std::size_t SecretPrefilter::lower_bound(std::uint32_t key) const {
-  const auto found = std::lower_bound(entries_.begin(), entries_.end(), key,
-                                      [](const Entry& e, std::uint32_t k) { return e.key < k; });
-  return static_cast<std::size_t>(found - entries_.begin());
+  std::stable_sort(entries_.begin(), entries_.end(), [](const Entry& a, const Entry& b) {
+    return group_of(a.key) < group_of(b.key);
+  });
+  std::size_t at = 0;
+  for (std::uint32_t group = 0; group + 1 < group_begin_.size(); ++group) {
+    group_begin_[group] = static_cast<std::uint16_t>(at);
+    while (at < entries_.size() && group_of(entries_[at].key) == group) ++at;
+  }
+  group_begin_.back() = static_cast<std::uint16_t>(at);
 }
 
 std::size_t SecretPrefilter::next(std::string_view text, std::size_t from) const {

@@ -26,8 +26,9 @@ class SecretPrefilter {
   template <class F>
   void tags(std::string_view text, std::size_t at, F&& f) const {
     const auto key = window(text.data() + at);
-    for (auto i = lower_bound(key); i < entries_.size() && entries_[i].key == key; ++i) {
-      f(entries_[i].tag);
+    const auto group = group_of(key);
+    for (std::size_t i = group_begin_[group]; i < group_begin_[group + 1]; ++i) {
+      if (entries_[i].key == key) f(entries_[i].tag);
     }
   }
 
@@ -43,11 +44,17 @@ class SecretPrefilter {
     std::memcpy(&word, at, sizeof word);
     return word | 0x20202020U;
   }
-  static std::uint32_t slot(std::uint32_t key) { return key * 0x9E3779B1U >> 16; }
-  std::size_t lower_bound(std::uint32_t key) const;
+  static std::uint32_t hash(std::uint32_t key) { return key * 0x9E3779B1U; }
+  static std::uint32_t slot(std::uint32_t key) { return hash(key) >> (32 - kSlotBits); }
+  static std::uint32_t group_of(std::uint32_t key) { return hash(key) >> (32 - kGroupBits); }
 
-  std::array<std::uint64_t, 1024> bits_{};  // One for each 16-bit slot: 8 KiB
-  std::vector<Entry> entries_;              // By key
+  // 16 KiB, which stay in the first cache: half of the slots would give twice the false alarms, and
+  // each costs as much as 30 bytes without one.
+  static constexpr unsigned kSlotBits = 17;
+  static constexpr unsigned kGroupBits = 11;
+  std::array<std::uint64_t, (1U << kSlotBits) / 64> bits_{};
+  std::vector<Entry> entries_;  // By group, in the order added
+  std::array<std::uint16_t, (1U << kGroupBits) + 1> group_begin_{};
 };
 
 }  // namespace observeai::agent

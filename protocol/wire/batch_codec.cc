@@ -6,9 +6,9 @@
 namespace observeai::wire {
 namespace {
 
-Result<std::string> pack(Result<std::string> body) {
+Result<std::string> pack(Result<std::string> body, detail::Effort effort = detail::Effort::kSmall) {
   if (!body) return body;
-  return detail::compress(*body);
+  return detail::compress(*body, effort);
 }
 
 Result<std::string> unpack(std::string_view body, Codec codec) {
@@ -27,7 +27,7 @@ Result<std::string> encode_samples(const SampleBatch& batch) {
   return pack(detail::serialize_samples(batch));
 }
 Result<std::string> encode_logs(const LogBatch& batch) {
-  return pack(detail::serialize_logs(batch));
+  return pack(detail::serialize_logs(batch), detail::Effort::kFast);
 }
 
 Result<ControlBatch> decode_control(std::string_view body, Codec codec) {

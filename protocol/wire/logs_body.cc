@@ -43,17 +43,23 @@ class TargetTable {
   explicit TargetTable(v1::LogBody& body) : body_(body) {}
 
   std::uint64_t index_of(const Target& target) {
+    if (!numbers_.empty() && target == last_)
+      return last_number_;  // As a rule one source's records stand together
     const auto [at, added] = numbers_.try_emplace(target, numbers_.size());
     if (added) {
       put_varint(*body_.mutable_target_lengths(), target.size());
       body_.mutable_target_text()->append(target);
     }
-    return at->second;
+    last_ = at->first;
+    last_number_ = at->second;
+    return last_number_;
   }
 
  private:
   v1::LogBody& body_;
   std::unordered_map<std::string_view, std::uint64_t> numbers_;
+  std::string_view last_;  // Of numbers_, or empty
+  std::uint64_t last_number_ = 0;
 };
 
 Result<std::vector<std::string_view>> read_targets(const v1::LogBody& body) {
@@ -148,6 +154,9 @@ Result<std::string> serialize_logs(const LogBatch& batch) {
   body.set_text_encoding(v1::LOG_TEXT_ENCODING_CONCATENATED);
   TargetTable targets(body);
   std::int64_t last_ts_ns = 0;
+  std::size_t text_bytes = 0;
+  for (const auto& record : batch.records) text_bytes += record.text.size();
+  body.mutable_text()->reserve(text_bytes);
   for (const auto& record : batch.records) {
     if (!is_known(record.stream)) return Error(Errc::kInvalid, "log record of an unknown stream");
     put_varint(*body.mutable_record_targets(), targets.index_of(record.target));

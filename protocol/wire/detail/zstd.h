@@ -8,8 +8,11 @@
 
 namespace observeai::wire::detail {
 
+// Fast is for lines of text: on logs it gives the same size for 7/10 of the time; small packs numbers.
+enum class Effort { kFast = 1, kSmall = 3 };  // zstd's levels
+
 // kLimit when `body` is above kMaxBodyBytes or the result above kMaxPackedBytes.
-Result<std::string> compress(std::string_view body);
+Result<std::string> compress(std::string_view body, Effort effort = Effort::kSmall);
 // kCorrupt: not exactly one frame, size unknown or above kMaxBodyBytes, damaged. Nothing is
 // allocated before these checks.
 Result<std::string> decompress(std::string_view packed);

@@ -246,6 +246,37 @@ TEST_CASE("time grows with the length of hostile lines") {
   }
 }
 
+TEST_CASE("the prefilter passes over no anchor: compared with looking at every place") {
+  SecretPrefilter filter;
+  add_secret_anchors(filter);
+  filter.seal();
+  std::size_t anchors = 0;
+  const auto compare = [&](std::string_view text) {
+    std::size_t next = filter.next(text, 0);
+    for (std::size_t at = 0; at + SecretPrefilter::kAnchorBytes <= text.size(); ++at) {
+      bool stands = false;
+      filter.tags(text, at, [&](std::uint16_t) { stands = true; });
+      anchors += stands ? 1 : 0;
+      if (next == at) {
+        next = filter.next(text, at + 1);
+      } else {
+        REQUIRE_FALSE(stands);
+        REQUIRE(next > at);
+      }
+    }
+    CHECK(next == SecretPrefilter::kNone);
+  };
+  for (const auto& row : secrets()) compare(row.text);
+  for (const auto& line : corpus("develop_clean.txt")) compare(line);
+  // Every alignment and every length.
+  const std::string text = "xx password=a AKIA eyJhb ://";
+  for (std::size_t begin = 0; begin < text.size(); ++begin) {
+    for (std::size_t end = begin; end <= text.size(); ++end)
+      compare(std::string_view(text).substr(begin, end - begin));
+  }
+  CHECK(anchors > 1000);
+}
+
 TEST_CASE("card numbers: groups, issuers and Luhn") {
   CHECK(next_card_number("4111111111111111", 0).end == 16);
   CHECK_FALSE(next_card_number("4111111111111112", 0));   // Luhn
@@ -254,6 +285,9 @@ TEST_CASE("card numbers: groups, issuers and Luhn") {
   CHECK_FALSE(next_card_number("x4111111111111111", 0));  // Part of a word
   CHECK_FALSE(next_card_number("4111111111111111x", 0));
   CHECK_FALSE(next_card_number("411 111 111 111 111 1", 0));
+  CHECK_FALSE(next_card_number("blk_-4111111111111111", 0));  // Part of a name
+  CHECK_FALSE(next_card_number("411111111-1111111", 0));      // No groups of cards
+  CHECK(next_card_number("3782 822463 10005", 0));
   for (std::size_t before = 0; before < 40; ++before) {
     const auto text =
         std::string(before, '.') + "4111-1111-1111-1111" + std::string(before % 7, '.');
