@@ -4,10 +4,10 @@
 // replaced by [REDACTED:line of N bytes].
 //
 // Stages: a pass over all 4-byte windows (secret_prefilter.h) finds the few places where a detector
-// may begin; detectors (secret_detectors.h, secret_tokens.h, secret_assignments.h) look there; runs of digits are
-// checked for card numbers, long runs for tokens without a name (secret_entropy.h). Clean text costs the
-// passes only. Colour codes are no obstacle: a line that has some is looked at without them. What is
-// known, how well, and what is not: docs/formats/redaction.md.
+// may begin; detectors (secret_detectors.h, secret_tokens.h, secret_assignments.h) look there; runs
+// of digits are checked for card numbers, long runs for tokens without a name (secret_entropy.h).
+// Clean text costs the passes only. Colour codes are no obstacle: a line that has some is looked at
+// without them. What is known, how well, and what is not: docs/formats/redaction.md.
 #pragma once
 
 #include <cstdint>
