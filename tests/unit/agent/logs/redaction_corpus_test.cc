@@ -88,7 +88,9 @@ void check_secrets(const std::string& half) {
   CHECK(all.lines >= 1500);
   CHECK(kinds.size() >= 80);
   CHECK(all.recall() >= kMinRecall);
-  for (const auto& [kind, score] : kinds) {
+  for (const auto& entry : kinds) {
+    const auto& kind = entry.first;
+    const auto& score = entry.second;
     CAPTURE(kind);
     CHECK(score.lines >= 10);
     CHECK(score.recall() >= kMinRecallOfKind);
@@ -110,7 +112,9 @@ void check_clean(const std::string& half, const std::vector<std::string>& lines)
     if (shows_lines(half)) std::cout << "taken: " << out << "\n";
   }
   MESSAGE(half << ": " << changed << " of " << lines.size() << " clean lines changed");
-  for (const auto& [kind, count] : kinds) MESSAGE(half << ": " << count << " taken for " << kind);
+  for (const auto& entry : kinds) {
+    MESSAGE(half << ": " << entry.second << " taken for " << entry.first);
+  }
   CHECK(static_cast<double>(changed) <= kMaxFalsePositives * static_cast<double>(lines.size()));
 }
 
