@@ -69,6 +69,7 @@ boost::asio::awaitable<void> BudgetLoop::run(LoopWatchdog& watchdog, ServiceMana
     look_for_stuck();
     if (ending_) co_return;
     if (tick % kTicksPerTrim == 0) give_back_free_memory();
+    if (tick % kTicksPerCodeTrim == kTicksPerTrim) give_back_unused_code();
     co_await clock_.sleep_for(kTick);
   }
 }

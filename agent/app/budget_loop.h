@@ -37,6 +37,7 @@ class BudgetLoop {
   static constexpr std::chrono::seconds kTick{1};
   static constexpr int kTicksPerMeasurement = 2;
   static constexpr int kTicksPerTrim = 30;
+  static constexpr int kTicksPerCodeTrim = 600;  // The first time after half a minute
 
   // `restarts_path` names the file of RestartHistory. `shedding` is written here and read by all
   // collectors.

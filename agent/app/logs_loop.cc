@@ -69,8 +69,14 @@ boost::asio::awaitable<void> LogsLoop::watch() {
 
 boost::asio::awaitable<void> LogsLoop::run() {
   for (;;) {
-    const bool woken = co_await wake_.wait_until(clock_, clock_.steady_now() + kPollEvery);
-    if (woken) co_await clock_.sleep_for(flush_);
+    const auto now = clock_.steady_now();
+    const bool quiet = inotify_.is_open() && now - last_news_ >= kQuietAfter;
+    const bool woken =
+        co_await wake_.wait_until(clock_, now + (quiet ? kQuietPollEvery : kPollEvery));
+    if (woken) {
+      last_news_ = clock_.steady_now();
+      co_await clock_.sleep_for(flush_);
+    }
     bool taken = read_once();
     while (taken && collector_.more()) {
       // Others on the loop get their turn between two commits.

@@ -1,7 +1,10 @@
 #include "agent/runtime/process_limits.h"
 
+#include <link.h>
 #include <malloc.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -19,6 +22,28 @@ Result<std::uint64_t> raise_open_files(std::uint64_t wanted) {
   if (::setrlimit(RLIMIT_NOFILE, &limit) != 0)
     return Error(Errc::kDenied, std::string("setrlimit: ") + std::strerror(errno));
   return best;
+}
+
+namespace {
+
+// Segments that nobody may write to, nor the loader has: their pages are those of the file.
+int give_back_object(dl_phdr_info* object, std::size_t, void*) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  for (int i = 0; i < object->dlpi_phnum; ++i) {
+    const auto& segment = object->dlpi_phdr[i];
+    if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) != 0) continue;
+    const std::uintptr_t begin = (object->dlpi_addr + segment.p_vaddr) & ~(page - 1);
+    const std::uintptr_t end = object->dlpi_addr + segment.p_vaddr + segment.p_memsz;
+    // Refused for what is no mapping of a file (the vdso), which does no harm.
+    (void)::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void give_back_unused_code() {
+  ::dl_iterate_phdr(give_back_object, nullptr);
 }
 
 void keep_one_heap() {

@@ -17,5 +17,9 @@ Result<std::uint64_t> raise_open_files(std::uint64_t wanted);
 void keep_one_heap();
 // Free pages inside the heap go back as well. About a millisecond; any thread.
 void give_back_free_memory();
+// Code and constants of the program and its libraries leave its memory; what is still in use comes back
+// from the page cache, a few hundred faults of a microsecond. What only a start or a handshake needs
+// (half of a TLS library, say) stays out. Any thread.
+void give_back_unused_code();
 
 }  // namespace observeai::agent
