@@ -16,7 +16,7 @@
 #include "agent/app/uplink_loop.h"
 #include "agent/logs/redactor.h"
 #include "agent/metrics/deadline_statfs.h"
-#include "agent/spool/quarantine.h"
+#include "agent/spool/aside.h"
 #include "agent/spool/spool.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
@@ -148,7 +148,7 @@ Result<void> Program::open_spool() {
     limits.max_bytes = config_.spool_max_mib << 20;
     limits.min_free_bytes = config_.spool_min_free_mib << 20;
     return Spool::open(directory, limits, clock_, [this](const Error& damage) {
-      loop_->fail("the spool, which the next start puts aside: " + damage.message());
+      loop_->fail("the spool, which only a new start can mend: " + damage.message());
     });
   };
   TRY(spool_, open());
@@ -378,6 +378,16 @@ wire::Hello Program::hello() const {
   hello.machine_id_sha256 = inventory_->facts().machine_id_sha256;
   hello.inventory_digest = inventory_->digest();
   hello.root_version = 1;
+  const auto& spool = spool_->counters();
+  const auto put = [&hello](const char* name, std::uint64_t value) {
+    hello.counters[name] = static_cast<std::int64_t>(value);
+  };
+  put(spool_counter_names::kBatchesEvicted, spool.batches_evicted);
+  put(spool_counter_names::kBatchesDamaged, spool.batches_damaged);
+  put(spool_counter_names::kSegmentsAside, spool.segments_aside);
+  put(spool_counter_names::kWritersReplaced, spool.writers_replaced);
+  put(spool_counter_names::kIoErrors, spool.io_errors);
+  put(spool_counter_names::kEpochsBegun, spool.epochs_begun);
   hello.counters["containers"] = static_cast<std::int64_t>(containers_.size());
   hello.counters["control_dropped"] = static_cast<std::int64_t>(outbox_->control_dropped());
   hello.counters["budget_step"] = static_cast<std::int64_t>(shedding_.step);
@@ -405,6 +415,10 @@ ScrapeSubjects Program::subjects() const {
     subjects.self.push_back({name, wire::MetricKind::kGauge, static_cast<double>(value)});
   };
   gauge("spool_bytes", spool_->state().bytes);
+  gauge("spool_disk_bytes", spool_->state().disk_bytes);
+  counter("spool_batches_evicted_total", spool_->counters().batches_evicted);
+  counter("spool_batches_damaged_total", spool_->counters().batches_damaged);
+  counter("spool_io_errors_total", spool_->counters().io_errors);
   gauge("uplink_in_flight_bytes", uplink_->counters().in_flight_bytes);
   gauge("workers_stuck", pool_->counters().stuck);
   gauge("budget_step", static_cast<std::uint64_t>(shedding_.step));
@@ -437,12 +451,6 @@ void Program::announce_start() {
   event.target = wire::kHostTarget;
   event.message = std::string("agent ") + OBSERVEAI_VERSION + " started";
   outbox_->add_event(event);
-  if (const auto& moved = spool_->quarantined()) {
-    event.kind = "spool.quarantined";
-    event.severity = wire::Severity::kError;
-    event.message = "the spool was damaged and put aside: " + *moved;
-    outbox_->add_event(event);
-  }
   if (!spool_of_other_.empty()) {
     log::warning(spool_of_other_);
     event.kind = "spool.of_other_identity";

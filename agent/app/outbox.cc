@@ -60,6 +60,14 @@ Result<PendingBatch> log_batch(std::vector<wire::LogRecord>& records) {
     pending.last_ts_ms = std::max(pending.last_ts_ms, record.ts_ns / 1'000'000);
   }
   pending.body = std::move(body);
+  std::map<std::string, SourceCount> counts;
+  for (const auto& record : records) {
+    auto& count = counts["log/" + record.target];
+    ++count.records;
+    count.bytes += record.original_bytes != 0 ? record.original_bytes : record.text.size();
+  }
+  for (auto& [source, count] : counts)
+    pending.counts.push_back({source, count.records, count.bytes});
   return pending;
 }
 
@@ -213,19 +221,32 @@ Error still_full() {
 
 Result<Outbox> Outbox::create(Spool& spool, const Clock& clock, std::function<void()> on_grew) {
   Outbox outbox(spool, clock, std::move(on_grew));
-  TRY(const auto checkpoints, spool.checkpoints());
+  TRY_VOID(outbox.load_ledger());
+  return outbox;
+}
+
+Result<void> Outbox::load_ledger() {
+  TRY(const auto checkpoints, spool_->checkpoints());
   std::set<std::string> followed;
   for (const auto& checkpoint : checkpoints) followed.insert(checkpoint.source);
-  TRY(auto entries, spool.ledger());
+  TRY(auto entries, spool_->ledger());
+  ledger_.clear();
+  changed_.clear();
+  gone_.clear();
   for (auto& entry : entries) {
     const LedgerKey key{entry.source, entry.lane};
-    outbox.changed_.insert(key);
+    changed_.insert(key);
     // Forgotten by an earlier run, which did not live to see its last report arrive.
-    if (entry.lane == wire::Lane::kLogs && !followed.contains(entry.source))
-      outbox.gone_.insert(key);
-    outbox.ledger_[key].entry = std::move(entry);
+    if (entry.lane == wire::Lane::kLogs && !followed.contains(entry.source)) gone_.insert(key);
+    ledger_[key].entry = std::move(entry);
   }
-  return outbox;
+  return {};
+}
+
+Result<void> Outbox::epoch_begun() {
+  resend_series();
+  report_ledger();
+  return load_ledger();
 }
 
 // ---- control -----------------------------------------------------------------------------------
@@ -246,6 +267,7 @@ void Outbox::report_ledger() {
 }
 
 Result<void> Outbox::flush() {
+  report_notices();
   if (control_pause_.lasts(spool_->state(), clock_->steady_now())) return still_full();
   TRY_VOID(add_late_control());
   ControlEncoder encoder(clock_->unix_ms());
@@ -262,6 +284,7 @@ Result<void> Outbox::flush() {
     if (!sequences.empty()) last_seq = sequences.back();
   }
   control_committed(last_seq, unit.forgotten_ledger, encoder.refused);
+  note_full();
   if (!unit.batches.empty()) on_grew_();
   return {};
 }
@@ -322,7 +345,7 @@ Result<void> Outbox::commit_scrape(wire::Scrape scrape,
 Result<void> Outbox::store_scrape(wire::Scrape scrape,
                                   const std::vector<wire::SeriesDefinition>& definitions,
                                   const wire::LedgerEntry& before) {
-  if (!takes_data()) return still_full();
+  if (metrics_pause_.lasts(spool_->state(), clock_->steady_now())) return still_full();
   // Definitions before the samples that use them: lane 0 is drained first.
   wire::ControlBatch control;
   control.series = definitions;
@@ -334,6 +357,7 @@ Result<void> Outbox::store_scrape(wire::Scrape scrape,
   pending.lane = wire::Lane::kMetrics;
   pending.n = static_cast<std::uint32_t>(scrape.series.size());
   pending.first_ts_ms = pending.last_ts_ms = scrape.ts_ms;
+  pending.counts = {{kMetricsSource, pending.n, 0}};
   wire::SampleBatch samples;
   samples.scrapes.push_back(std::move(scrape));
   auto body = wire::encode_samples(samples);
@@ -349,9 +373,9 @@ Result<void> Outbox::store_scrape(wire::Scrape scrape,
   entry.records_spooled += unit.batches.back().n;
   entry.as_of_seq = spool_->state().next_seq[index_of(wire::Lane::kMetrics)];
   unit.ledger.push_back(entry);
-  TRY_VOID(commit(unit, data_pause_));
+  TRY_VOID(commit(unit, metrics_pause_));
   keep(std::move(entry));
-  note_full(false);
+  note_full();
   on_grew_();
   return {};
 }
@@ -383,7 +407,7 @@ Result<void> Outbox::commit_logs(LogCommit logs) {
   for (const auto& [source, entry] : entries) unit.ledger.push_back(entry);
   unit.checkpoints = std::move(logs.checkpoints);
   unit.forgotten_sources = std::move(logs.forgotten_sources);
-  TRY_VOID(commit(unit, data_pause_));
+  TRY_VOID(commit(unit, logs_pause_));
   logs_committed(std::move(unit), std::move(logs.events));
   return {};
 }
@@ -396,7 +420,7 @@ void Outbox::logs_committed(CommitUnit unit, std::vector<wire::Event> events) {
     if (ledger_.contains(key)) gone_.insert(key);
   }
   if (!unit.batches.empty()) {
-    note_full(false);
+    note_full();
     on_grew_();
   }
   if (events.empty()) return;
@@ -410,7 +434,7 @@ Result<std::vector<std::uint64_t>> Outbox::commit(const CommitUnit& unit, FullPa
     if (!unit.batches.empty()) pause.end();
   } else if (sequences.error().code() == Errc::kLimit) {
     pause.begin(spool_->state(), clock_->steady_now());
-    note_full(true);
+    note_full();
   }
   return sequences;
 }
@@ -445,11 +469,27 @@ std::vector<LedgerKey> Outbox::finished_rows() const {
   return finished;
 }
 
-void Outbox::note_full(bool full) {
+// What happened to the spool, as events.
+void Outbox::report_notices() {
+  for (auto& notice : spool_->take_notices()) {
+    wire::Event event;
+    event.ts_ms = notice.ts_ms;
+    event.kind = std::move(notice.kind);
+    event.target = wire::kHostTarget;
+    event.severity = notice.severity;
+    event.message = log::printable(notice.message);
+    add_event(std::move(event));
+  }
+}
+
+// After what waited was committed, for it adds an event.
+void Outbox::note_full() {
+  const bool full = logs_pause_.begun() || metrics_pause_.begun() || control_pause_.begun();
   if (full == spool_full_) return;
   spool_full_ = full;
-  log::warning(full ? "the spool is full: logs wait in their files, metrics are dropped and counted"
-                    : "the spool takes data again");
+  log::warning(
+      full ? "the spool is full: logs wait in their files, old metrics make room for new ones"
+           : "the spool takes data again");
   wire::Event event;
   event.ts_ms = clock_->unix_ms();
   event.kind = full ? "spool.full" : "spool.recovered";

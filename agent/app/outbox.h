@@ -36,7 +36,7 @@ struct LogCommit {
   std::vector<wire::Event> events;
 };
 
-// A spool that was full is asked again after kAskEvery, or as soon as an acknowledgement made room:
+// A spool that was full is asked again after kAskEvery, or as soon as it has given back disk space:
 // until then nothing is encoded in vain.
 class FullPause {
  public:
@@ -44,11 +44,12 @@ class FullPause {
 
   void begin(const SpoolState& spool, SteadyTime now) {
     until_ = now + kAskEvery;
-    bytes_ = spool.bytes;
+    bytes_ = spool.disk_bytes;
   }
   void end() { until_.reset(); }
+  bool begun() const { return until_.has_value(); }
   bool lasts(const SpoolState& spool, SteadyTime now) const {
-    return until_ && now < *until_ && spool.bytes >= bytes_;
+    return until_ && now < *until_ && spool.disk_bytes >= bytes_;
   }
 
  private:
@@ -57,8 +58,10 @@ class FullPause {
 };
 
 // One thread. Control signals are kept in memory (bounded) until the spool takes them; log records
-// never are: their files are the buffer. Control and data are committed apart, so that neither
-// waits for the other.
+// never are: their files are the buffer. Control, metrics and logs are committed apart, so that none
+// waits for another: a spool that takes no more logs still takes metrics (evicting old ones) and
+// control. What the spool gave up later is not dropped in the ledger: the spool itself declares it to
+// the control plane (docs/adr/0010).
 class Outbox {
  public:
   // Waiting events beyond this are dropped, oldest first, and counted: only a spool that has been
@@ -79,8 +82,8 @@ class Outbox {
   // Commits what waits. kLimit: the spool is full, everything still waits. What no message can hold
   // is dropped, counted and reported.
   Result<void> flush();
-  // False: the spool is full, so that reading sources would be in vain.
-  bool takes_data() const { return !data_pause_.lasts(spool_->state(), clock_->steady_now()); }
+  // False: the spool is full for logs, so that reading them would be in vain.
+  bool takes_data() const { return !logs_pause_.lasts(spool_->state(), clock_->steady_now()); }
   // `definitions` are new, sent with the scrape and remembered by the spool. A scrape that is not
   // committed is counted as dropped, for the next one replaces it; its definitions must be given
   // again.
@@ -88,6 +91,8 @@ class Outbox {
                              const std::vector<wire::SeriesDefinition>& definitions);
   // All or nothing: on an error the caller must roll its sources back. kLimit: the spool is full.
   Result<void> commit_logs(LogCommit commit);
+  // After Spool::begin_epoch(): its ledger, and all definitions and entries again.
+  Result<void> epoch_begun();
   // Queues the ledger entries that changed since they were last committed, and lets those of
   // forgotten sources go whose last report has arrived.
   void report_ledger();
@@ -116,7 +121,9 @@ class Outbox {
   wire::LedgerEntry ledger_entry(const std::string& source, wire::Lane lane) const;
   void keep(wire::LedgerEntry entry);
   std::vector<LedgerKey> finished_rows() const;
-  void note_full(bool full);
+  void note_full();
+  void report_notices();
+  Result<void> load_ledger();
 
   Spool* spool_;
   const Clock* clock_;
@@ -127,7 +134,8 @@ class Outbox {
   std::map<LedgerKey, LedgerRow> ledger_;
   std::set<LedgerKey> changed_;
   std::set<LedgerKey> gone_;  // Their sources were forgotten
-  FullPause data_pause_;
+  FullPause logs_pause_;
+  FullPause metrics_pause_;
   FullPause control_pause_;
   std::uint64_t control_dropped_ = 0;
   bool spool_full_ = false;

@@ -1,60 +1,70 @@
--- The spool's schema as it is after all migrations; a test proves the two equal.
+-- A segment of one lane's chain as it is after all migrations; a test proves the two equal. Rows are
+-- added and never changed, apart from `progress`, `state` and its copy.
 
--- One row. The epoch is made with the database; series ids are never reused within it.
+-- One row; written last when a segment is begun: without it the segment is none.
 CREATE TABLE meta (
+  id         INTEGER PRIMARY KEY CHECK (id = 1),
+  epoch      BLOB NOT NULL CHECK (length(epoch) = 16),
+  lane       INTEGER NOT NULL,
+  number     INTEGER NOT NULL,  -- In the chain
+  first_seq  INTEGER NOT NULL,  -- What is below is in earlier segments
+  created_ms INTEGER NOT NULL
+);
+
+-- One row, written with every transaction.
+CREATE TABLE progress (
   id             INTEGER PRIMARY KEY CHECK (id = 1),
-  epoch          BLOB NOT NULL CHECK (length(epoch) = 16),
-  created_ms     INTEGER NOT NULL,
+  revision       INTEGER NOT NULL,  -- Transactions: tells whether one in doubt is there
+  next_seq       INTEGER NOT NULL,
   next_series_id INTEGER NOT NULL
 );
 
--- What must outlive the batches: the next number, also when everything was acknowledged.
-CREATE TABLE lanes (
-  lane     INTEGER PRIMARY KEY,
-  next_seq INTEGER NOT NULL,
-  bytes    INTEGER NOT NULL  -- Of the bodies kept
-);
-
--- In each lane the numbers have no holes: oldest .. next_seq - 1.
+-- What is told of a batch when its content is gone. Heads are small and stand apart from the bodies,
+-- so that one bad page does not take both.
 CREATE TABLE batches (
-  lane        INTEGER NOT NULL,
-  seq         INTEGER NOT NULL,
-  n           INTEGER NOT NULL,
-  first_ts_ms INTEGER NOT NULL,
-  last_ts_ms  INTEGER NOT NULL,
-  codec       INTEGER NOT NULL,
-  size        INTEGER NOT NULL,  -- Of the body: sums need not touch it
-  body        BLOB NOT NULL,
-  PRIMARY KEY (lane, seq)
+  seq  INTEGER PRIMARY KEY,
+  head BLOB NOT NULL
 );
 
--- How far each source has been read; written with the batches that hold what was read.
-CREATE TABLE checkpoints (
-  source TEXT PRIMARY KEY,
-  state  BLOB NOT NULL
-) WITHOUT ROWID;
-
-CREATE TABLE series (
-  id     INTEGER PRIMARY KEY,
-  target TEXT NOT NULL,
-  name   TEXT NOT NULL,
-  labels BLOB NOT NULL,  -- Packed name, value, ...
-  kind   INTEGER NOT NULL
+CREATE TABLE bodies (
+  seq  INTEGER PRIMARY KEY,
+  head BLOB NOT NULL,
+  body BLOB NOT NULL
 );
 
-CREATE TABLE ledger (
-  source          TEXT NOT NULL,
-  lane            INTEGER NOT NULL,
-  as_of_seq       INTEGER NOT NULL,
-  records_read    INTEGER NOT NULL,
-  bytes_read      INTEGER NOT NULL,
-  records_spooled INTEGER NOT NULL,
-  records_dropped BLOB NOT NULL,  -- Packed reason, count, ...
-  bytes_dropped   BLOB NOT NULL,
-  PRIMARY KEY (source, lane)
+-- Batches of lane 0 that were committed with a unit of this lane, under their numbers in lane 0.
+CREATE TABLE carried (
+  seq    INTEGER PRIMARY KEY,
+  beside INTEGER NOT NULL,  -- Number of the unit's first batch of this lane
+  head   BLOB NOT NULL,
+  body   BLOB NOT NULL
+);
+
+-- Heads of the batches of the segment before this one that were pending when this one began.
+CREATE TABLE known (
+  seq  INTEGER PRIMARY KEY,
+  head BLOB NOT NULL
+);
+
+-- Heads of batches that were given up; copied into each segment until they are acknowledged.
+CREATE TABLE lost (
+  seq    INTEGER PRIMARY KEY,
+  reason TEXT NOT NULL,
+  head   BLOB NOT NULL
+);
+
+-- What must outlive batches: checkpoints, ledger, facts, series, forks. The newest segment's count.
+CREATE TABLE state (
+  kind  INTEGER NOT NULL,
+  key   TEXT NOT NULL,
+  value BLOB NOT NULL,  -- Ends with its checksum
+  PRIMARY KEY (kind, key)
 ) WITHOUT ROWID;
 
-CREATE TABLE facts (
-  name  TEXT PRIMARY KEY,
-  value BLOB NOT NULL
+-- The same on other pages.
+CREATE TABLE state_copy (
+  kind  INTEGER NOT NULL,
+  key   TEXT NOT NULL,
+  value BLOB NOT NULL,
+  PRIMARY KEY (kind, key)
 ) WITHOUT ROWID;

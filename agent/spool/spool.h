@@ -1,8 +1,13 @@
-// The agent's disk queue. A batch and the file offsets that it came from are committed in one SQLite
-// transaction (synchronous=FULL), so that after any crash both are there or neither. A batch leaves
-// only by acknowledge(). One thread. Contract of failure: kLimit = full (quota or disk): stop reading
-// sources and try again after acknowledge(); kCorrupt = damage was met while running: end and start
-// again, for only open() puts a damaged spool aside; everything else kUnavailable.
+// The agent's disk queue: a chain of segment databases for each lane (docs/adr/0009). A batch and the
+// file offsets that it came from are committed in one SQLite transaction (synchronous=FULL), so that
+// after any crash both are there or neither. A batch leaves by acknowledge(); one that had to be given
+// up (evicted, damaged) is answered by read() as a loss notice under its number. One thread.
+//
+// Contract of failure: nothing of the unit is stored and
+//   kLimit        full (quota or disk): stop reading sources, try again after acknowledge()
+//   kUnavailable  the disk does not do what it should: try again, a later attempt heals what it can
+//   kCorrupt      damage that only open() can repair: end and start again (`on_damage` tells first)
+// What is damaged is put aside or read around by itself; take_notices() tells what happened.
 #pragma once
 
 #include <array>
@@ -22,9 +27,20 @@
 
 namespace observeai::agent {
 
+// Logs and traces may fill three quarters of the quota, metrics nine tenths, control all but a small
+// reserve. Lanes 1 and 3 make room by evicting their oldest segment, traces before metrics; logs are
+// refused, for their files keep them.
 struct SpoolLimits {
-  std::uint64_t max_bytes = 1ULL << 30;        // Quota on the database
+  std::uint64_t max_bytes = 1ULL << 30;        // Quota on all files
   std::uint64_t min_free_bytes = 64ULL << 20;  // Floor on the file system
+};
+
+// How much of a batch is of one ledger source: told in the loss notice when the batch is given up.
+struct SourceCount {
+  std::string source;
+  std::uint64_t records = 0;
+  std::uint64_t bytes = 0;  // As read; 0 = not known
+  bool operator==(const SourceCount&) const = default;
 };
 
 // A batch before it has its sequence number.
@@ -33,7 +49,8 @@ struct PendingBatch {
   std::uint32_t n = 0;
   std::int64_t first_ts_ms = 0;
   std::int64_t last_ts_ms = 0;
-  std::string body;  // wire::encode_*
+  std::string body;                   // wire::encode_*
+  std::vector<SourceCount> counts{};  // Sources ascend strictly
 };
 
 struct LedgerKey {
@@ -42,9 +59,10 @@ struct LedgerKey {
   auto operator<=>(const LedgerKey&) const = default;
 };
 
-// Everything that becomes durable together. When the spool is full a unit with batches of lane 0
-// alone may use half of the reserve, one without batches all of it: what is full of samples could
-// otherwise not be emptied, for the control plane needs their definitions first.
+// Everything that becomes durable together. Checkpoints are of lane 2, series of lane 1, ledger entries
+// of their lane: in a unit with batches they must be of the one data lane of these (batches of lane 0
+// may be with it), else kInvalid. A unit without batches is one transaction for each lane. Forgotten
+// ledger entries of other lanes follow the unit and may come back after a crash.
 struct CommitUnit {
   std::vector<PendingBatch> batches;
   std::vector<SourceCheckpoint> checkpoints;
@@ -59,13 +77,40 @@ struct SpoolState {
   std::array<std::uint64_t, wire::kLaneCount> next_seq{};
   std::array<std::uint64_t, wire::kLaneCount> oldest_seq{};  // = next_seq when the lane is empty
   std::uint64_t bytes = 0;                                   // Of bodies kept
+  std::uint64_t disk_bytes = 0;                              // Of all files
+};
+
+// Since the start, for hello and metrics; `name` of each in spool_counter_names.
+struct SpoolCounters {
+  std::uint64_t batches_evicted = 0;
+  std::uint64_t batches_damaged = 0;   // Told as lost when they were read
+  std::uint64_t segments_aside = 0;    // Could not be read at all
+  std::uint64_t writers_replaced = 0;  // Segments ended early by damage or an I/O error
+  std::uint64_t io_errors = 0;         // Commits that failed, being full not counted
+  std::uint64_t epochs_begun = 0;
+};
+namespace spool_counter_names {
+inline constexpr const char* kBatchesEvicted = "spool_batches_evicted";
+inline constexpr const char* kBatchesDamaged = "spool_batches_damaged";
+inline constexpr const char* kSegmentsAside = "spool_segments_aside";
+inline constexpr const char* kWritersReplaced = "spool_writers_replaced";
+inline constexpr const char* kIoErrors = "spool_io_errors";
+inline constexpr const char* kEpochsBegun = "spool_epochs_begun";
+}  // namespace spool_counter_names
+
+// What a person should know: spool.damaged, spool.evicted, spool.epoch, spool.migrated, ...
+struct SpoolNotice {
+  std::int64_t ts_ms = 0;
+  std::string kind;
+  wire::Severity severity = wire::Severity::kWarning;
+  std::string message;
 };
 
 class Spool {
  public:
-  // Creates the folder's database when missing. kDenied: not writable; kInvalid: made by a newer
-  // version (message says both versions). `on_damage` is called once, when damage is met while
-  // running.
+  // Creates the folder's files when missing. kDenied: not writable; kInvalid: made by a newer version
+  // (message says both versions). `on_damage` is called once, when damage is met while running that
+  // no new segment heals.
   using OnDamage = std::function<void(const Error&)>;
   static Result<std::unique_ptr<Spool>> open(const std::string& directory,
                                              const SpoolLimits& limits, const Clock& clock,
@@ -75,10 +120,16 @@ class Spool {
   // Returns the sequence numbers given, one per batch, in order.
   virtual Result<std::vector<std::uint64_t>> commit(const CommitUnit& unit) = 0;
   // Batches of the lane with seq > after, oldest first, until count or bytes (at least one if any).
+  // One that is lost has codec kLost and n 0; one of an earlier epoch has its origin.
   virtual Result<std::vector<wire::Batch>> read(wire::Lane lane, std::uint64_t after,
                                                 std::size_t max_count, std::size_t max_bytes) = 0;
   virtual Result<void> acknowledge(
       const std::array<std::uint64_t, wire::kLaneCount>& contiguous) = 0;
+
+  // This spool was found to be a copy: a new epoch, to which everything pending moves under new
+  // numbers from 1, each batch remembering its origin. The ledger begins anew with what is pending;
+  // checkpoints, facts, series and their ids stay. Sequence numbers known to callers are void.
+  virtual Result<void> begin_epoch() = 0;
 
   virtual const SpoolState& state() const = 0;
   virtual Result<std::vector<SourceCheckpoint>> checkpoints() = 0;
@@ -91,8 +142,8 @@ class Spool {
   virtual Result<std::optional<std::string>> fact(const std::string& name) = 0;
   virtual Result<void> set_fact(const std::string& name, const std::string& value) = 0;
 
-  // Set when open() quarantined a damaged database: where it was put. Reported as an event.
-  virtual const std::optional<std::string>& quarantined() const = 0;
+  virtual const SpoolCounters& counters() const = 0;
+  virtual std::vector<SpoolNotice> take_notices() = 0;  // Each is given once
 };
 
 }  // namespace observeai::agent

@@ -110,10 +110,11 @@ Result<void> Database::configure(const OpenOptions& options) {
   if (!options.read_only && sqlite3_db_readonly(impl_->handle, "main") == 1) {
     return Error(Errc::kDenied, impl_->path + ": not writable");
   }
-  std::string pragmas = "PRAGMA cache_size=-" + std::to_string(options.cache_kib) +
-                        ";PRAGMA temp_store=MEMORY;PRAGMA trusted_schema=OFF"
-                        ";PRAGMA cell_size_check=ON;PRAGMA foreign_keys=ON;";
-  if (options.exclusive) pragmas += "PRAGMA locking_mode=EXCLUSIVE;";
+  // First of all: what is read before it would be read through a shared memory file.
+  std::string pragmas = options.exclusive ? "PRAGMA locking_mode=EXCLUSIVE;" : "";
+  pragmas += "PRAGMA cache_size=-" + std::to_string(options.cache_kib) +
+             ";PRAGMA temp_store=MEMORY;PRAGMA trusted_schema=OFF"
+             ";PRAGMA cell_size_check=ON;PRAGMA foreign_keys=ON;";
   if (!options.read_only) {
     // Debian's SQLite overwrites what it deletes: every acknowledged byte would be written once
     // more.
@@ -200,6 +201,10 @@ Result<void> Database::checkpoint() {
                                              nullptr, nullptr);
   if (code != SQLITE_OK) return error(code, "checkpoint");
   return {};
+}
+
+void Database::discard_log_on_close() {
+  sqlite3_db_config(impl_->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 
 Result<void> Database::reserve_log(std::uint64_t bytes) {

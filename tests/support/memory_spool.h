@@ -3,7 +3,9 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/spool/spool.h"
@@ -24,11 +26,18 @@ class MemorySpool final : public agent::Spool {
   std::optional<Error> fail_reads;
   std::optional<Error> fail_acknowledges;
   int acknowledges = 0;  // That changed something
+  std::vector<agent::SpoolNotice> notices;
+  std::set<wire::Lane> full_lanes;  // Refuse units with batches of these
+  std::map<std::pair<wire::Lane, std::uint64_t>, std::vector<agent::SourceCount>>
+      counts;  // As committed, by lane and number
 
   Result<std::vector<std::uint64_t>> commit(const agent::CommitUnit& unit) override {
     ++commits;
     std::uint64_t bytes = 0;
-    for (const auto& batch : unit.batches) bytes += batch.body.size();
+    for (const auto& batch : unit.batches) {
+      bytes += batch.body.size();
+      if (full_lanes.contains(batch.lane)) return Error(Errc::kLimit, "spool is full");
+    }
     if (bytes > 0 && state_.bytes + bytes > bound) return Error(Errc::kLimit, "spool is full");
     std::vector<std::uint64_t> given;
     for (const auto& pending : unit.batches) given.push_back(append(pending));
@@ -40,6 +49,7 @@ class MemorySpool final : public agent::Spool {
     }
     for (const auto& entry : unit.ledger) ledger_[{entry.source, entry.lane}] = entry;
     for (const auto& key : unit.forgotten_ledger) ledger_.erase({key.source, key.lane});
+    state_.disk_bytes = state_.bytes;
     return given;
   }
 
@@ -73,6 +83,7 @@ class MemorySpool final : public agent::Spool {
       }
       state_.oldest_seq[lane] = kept.empty() ? state_.next_seq[lane] : kept.begin()->first;
     }
+    state_.disk_bytes = state_.bytes;
     return {};
   }
 
@@ -95,7 +106,28 @@ class MemorySpool final : public agent::Spool {
     facts_[name] = value;
     return {};
   }
-  const std::optional<std::string>& quarantined() const override { return quarantined_; }
+  // All batches move to the epoch whose first byte is one higher; their origins tell where from.
+  Result<void> begin_epoch() override {
+    const Epoch before = state_.epoch;
+    ++state_.epoch.bytes[0];
+    ledger_.clear();
+    for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
+      std::map<std::uint64_t, wire::Batch> moved;
+      for (auto& [seq, batch] : lanes_[lane]) {
+        if (!batch.header.origin) batch.header.origin = wire::BatchOrigin{before, seq};
+        batch.header.epoch = state_.epoch;
+        batch.header.seq = moved.size() + 1;
+        moved.emplace(batch.header.seq, std::move(batch));
+      }
+      lanes_[lane] = std::move(moved);
+      state_.oldest_seq[lane] = 1;
+      state_.next_seq[lane] = lanes_[lane].size() + 1;
+    }
+    ++counters_.epochs_begun;
+    return {};
+  }
+  const agent::SpoolCounters& counters() const override { return counters_; }
+  std::vector<agent::SpoolNotice> take_notices() override { return std::exchange(notices, {}); }
 
  private:
   static std::size_t index(wire::Lane lane) { return static_cast<std::size_t>(lane); }
@@ -108,6 +140,7 @@ class MemorySpool final : public agent::Spool {
   std::uint64_t append(const agent::PendingBatch& pending) {
     const auto lane = index(pending.lane);
     const auto seq = state_.next_seq[lane]++;
+    counts[{pending.lane, seq}] = pending.counts;
     wire::Batch batch;
     // As the real one: the spool does not know whose it is.
     batch.header.epoch = state_.epoch;
@@ -130,7 +163,7 @@ class MemorySpool final : public agent::Spool {
   std::map<std::pair<std::string, wire::Lane>, wire::LedgerEntry> ledger_;
   std::map<std::string, std::string> facts_;
   std::uint32_t next_series_id_ = 1;
-  const std::optional<std::string> quarantined_;
+  agent::SpoolCounters counters_;
 };
 
 }  // namespace observeai::test

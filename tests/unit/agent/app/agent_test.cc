@@ -66,12 +66,12 @@ TEST_CASE("an agent that ran ends on SIGTERM and is taken apart") {
   CHECK(agent->run());
   stopper.join();
   agent.reset();
-  CHECK(std::filesystem::exists(dir / "spool/spool.db"));
+  CHECK(std::filesystem::exists(dir / "spool/manifest"));
 }
 
 TEST_CASE("what an earlier identity left is put aside, not sent under another name") {
   const test::TempDir dir;
-  const auto aside = [&] { return std::filesystem::exists(dir / "spool/spool.aside-1/spool.db"); };
+  const auto aside = [&] { return std::filesystem::exists(dir / "spool/spool.aside-1/manifest"); };
   agent_in(dir, "agent-1").reset();
   agent_in(dir, "agent-1").reset();
   CHECK_FALSE(aside());

@@ -137,12 +137,12 @@ TEST_CASE("while the spool is full it is asked in intervals, and what waits does
     CHECK(f.outbox.commit_scrape({2000, {1}, {0.5}}, {}).error().code() == Errc::kLimit);
     CHECK(f.outbox.commit_logs(log_commit(3)).error().code() == Errc::kLimit);
   }
-  CHECK(f.spool.commits == before + 2);  // Once for control, once for data
+  CHECK(f.spool.commits == before + 3);  // Once each for control, metrics and logs
   CHECK_FALSE(f.outbox.takes_data());
   f.clock.advance(FullPause::kAskEvery);
   CHECK(f.outbox.takes_data());
   CHECK_FALSE(f.outbox.flush());
-  CHECK(f.spool.commits == before + 3);
+  CHECK(f.spool.commits == before + 4);
 
   // Room made by an acknowledgement is used at once.
   f.spool.bound = UINT64_MAX;
@@ -359,4 +359,65 @@ TEST_CASE("the ledger entry of a forgotten source leaves once its last report ha
     CHECK(again.ledger_size() == 0);
   }
   CHECK(f.spool.ledger().value().empty());
+}
+
+TEST_CASE("a spool that takes no more logs still takes metrics and control") {
+  Fixture f;
+  f.spool.full_lanes = {wire::Lane::kLogs};
+  CHECK(f.outbox.commit_logs(log_commit(3)).error().code() == Errc::kLimit);
+  CHECK_FALSE(f.outbox.takes_data());
+  REQUIRE(f.outbox.commit_scrape({1000, {1}, {0.5}}, {}));
+  wire::Event event;
+  event.kind = "container.start";
+  f.outbox.add_event(event);
+  REQUIRE(f.outbox.flush());
+  CHECK(f.outbox.spool_full());
+  CHECK(f.event_kinds() == std::vector<std::string>{"spool.full", "container.start"});
+  CHECK(f.ledger("metrics").records_dropped.empty());
+
+  f.spool.full_lanes.clear();
+  f.clock.advance(FullPause::kAskEvery);
+  REQUIRE(f.outbox.commit_logs(log_commit(3)));
+  CHECK_FALSE(f.outbox.spool_full());
+}
+
+TEST_CASE("each batch says how many records of which source are in it") {
+  Fixture f;
+  LogCommit logs = log_commit(2);
+  logs.records.push_back(record("container/b", "x"));
+  REQUIRE(f.outbox.commit_logs(std::move(logs)));
+  REQUIRE(f.outbox.commit_scrape({1000, {1, 2}, {0.5, 1}}, {}));
+  CHECK(f.spool.counts.at({wire::Lane::kLogs, 1}) ==
+        std::vector<SourceCount>{{"log/container/a", 2, 12}, {"log/container/b", 1, 1}});
+  CHECK(f.spool.counts.at({wire::Lane::kMetrics, 1}) ==
+        std::vector<SourceCount>{{"metrics", 2, 0}});
+}
+
+TEST_CASE("what happened to the spool is an event") {
+  Fixture f;
+  f.spool.notices.push_back({77, "spool.evicted", wire::Severity::kError, "gone"});
+  REQUIRE(f.outbox.flush());
+  const auto events = f.control().events;
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == "spool.evicted");
+  CHECK(events[0].ts_ms == 77);
+  CHECK(events[0].severity == wire::Severity::kError);
+  REQUIRE(f.outbox.flush());
+  CHECK(f.control().events.size() == 1);
+}
+
+TEST_CASE("in a new epoch the ledger is the spool's, and definitions are sent again") {
+  Fixture f;
+  const std::vector<wire::SeriesDefinition> definitions{
+      {1, "host", "node_load1", {}, wire::MetricKind::kGauge}};
+  REQUIRE(f.outbox.commit_scrape({1000, {1}, {0.5}}, definitions));
+  REQUIRE(f.outbox.commit_logs(log_commit(3)));
+  f.acknowledge_all();
+  REQUIRE(f.spool.begin_epoch());
+  REQUIRE(f.outbox.epoch_begun());
+  CHECK(f.outbox.ledger_size() == 0);
+  REQUIRE(f.outbox.commit_logs(log_commit(2)));
+  REQUIRE(f.outbox.flush());
+  CHECK(f.ledger("log/container/a").records_read == 2);
+  CHECK(f.control().series == definitions);
 }

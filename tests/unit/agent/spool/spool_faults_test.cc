@@ -37,29 +37,22 @@ std::uint64_t bytes_on_disk(const std::string& directory) {
   return bytes;
 }
 
-void overwrite(const std::string& path, std::streamoff at, std::size_t bytes) {
-  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-  file.seekp(at);
-  file << std::string(bytes, '\xA5');
-  REQUIRE(file.good());
-}
-
 }  // namespace
 
-TEST_CASE("at the quota: kLimit, then an acknowledgement, then room again") {
+TEST_CASE("logs at the quota: kLimit, then an acknowledgement, then room again") {
   test::TempDir dir;
-  constexpr std::uint64_t kQuota = 4U << 20;
+  constexpr std::uint64_t kQuota = 16U << 20;
   auto spool = open_spool(dir.path(), limits_of(kQuota));
   const Error full = fill(*spool, 10'000);
   CHECK(full.code() == Errc::kLimit);
   CHECK(full.message().find("spool is full") != std::string::npos);
-  CHECK(bytes_on_disk(dir.path()) <= kQuota + (4U << 20));  // The log comes on top.
+  CHECK(bytes_on_disk(dir.path()) <= kQuota);
   const auto before = spool->state();
   CHECK(before.bytes > kQuota / 2);
+  CHECK(before.disk_bytes <= kQuota);
 
-  // What must go on while full: facts, checkpoints, the loss ledger.
-  REQUIRE(
-      spool->set_fact("command_seq", std::string(40'000, '1')));  // More pages than were left over
+  // What must go on while full: facts, checkpoints, the loss ledger, metrics and control.
+  REQUIRE(spool->set_fact("command_seq", std::string(40'000, '1')));
   CommitUnit counts;
   counts.checkpoints = {{"source", "state"}};
   counts.ledger.push_back({});
@@ -67,42 +60,101 @@ TEST_CASE("at the quota: kLimit, then an acknowledgement, then room again") {
   CHECK(spool->commit(unit_of(Lane::kLogs, std::string(10'000, 'x'))).error().code() ==
         Errc::kLimit);
   CHECK(spool->state().next_seq == before.next_seq);  // A refused unit takes no number.
-
-  REQUIRE(spool->acknowledge({0, 0, 20, 0}));
+  REQUIRE(spool->commit(unit_of(Lane::kMetrics, std::string(10'000, 'x'))));
+  REQUIRE(spool->commit(unit_of(Lane::kControl, std::string(10'000, 'x'))));
+  REQUIRE(spool->acknowledge({1, 1, 200, 0}));
   for (int i = 0; i < 15; ++i) {
     REQUIRE(spool->commit(unit_of(Lane::kLogs, std::string(10'000, 'x'))));
   }
   REQUIRE(spool->acknowledge(all_of(spool->state())));
   CHECK(spool->state().bytes == 0);
+  CHECK(bytes_on_disk(dir.path()) < kQuota / 2);
 }
 
-TEST_CASE(
-    "a spool full of samples still takes what the control plane asks for, within the reserve") {
+TEST_CASE("new metrics evict the oldest, logs do not; each number is stored or told as lost") {
   test::TempDir dir;
-  auto spool = open_spool(dir.path(), limits_of(4U << 20));
-  for (bool room = true; room;) {
-    room = bool(spool->commit(unit_of(Lane::kMetrics, std::string(1'000, 'x'))));
+  constexpr std::uint64_t kQuota = 16U << 20;
+  constexpr std::uint64_t kBatches = 1'000;
+  auto spool = open_spool(dir.path(), limits_of(kQuota));
+  const Error full = fill(*spool, 10'000);
+  CHECK(full.code() == Errc::kLimit);
+  const auto logs = spool->state().next_seq[2];
+  for (std::uint64_t i = 1; i <= kBatches; ++i) {
+    CommitUnit unit;
+    unit.batches = {counted_batch(Lane::kMetrics, std::to_string(i) + std::string(5'000, '.'), i)};
+    const auto committed = spool->commit(unit);
+    if (!committed) FAIL(committed.error().message());
+    CHECK(committed->at(0) == i);
   }
-  CHECK(spool->commit(unit_of(Lane::kControl, std::string(10'000, 'd'))));
-  auto mixed = unit_of(Lane::kControl, "d");
-  mixed.batches.push_back(batch_of(Lane::kMetrics, std::string(10'000, 'x')));
-  CHECK(spool->commit(mixed).error().code() == Errc::kLimit);
-  // What is left of the reserve is not for batches.
-  bool room = true;
-  for (int i = 0; i < 100 && room; ++i)
-    room = bool(spool->commit(unit_of(Lane::kControl, std::string(4'000, 'd'))));
-  CHECK_FALSE(room);
+  CHECK(bytes_on_disk(dir.path()) <= kQuota);
+  CHECK(spool->counters().batches_evicted > kBatches / 2);
+  CHECK(notice_kinds(*spool).at(0) == "spool.evicted");
+  CHECK(spool->state().oldest_seq == std::array<std::uint64_t, 4>{1, 1, 1, 1});
+  const auto check = [&](Spool& of) {
+    const auto batches = all_batches(of, Lane::kMetrics);
+    REQUIRE(batches.size() == kBatches);
+    std::uint64_t lost = 0;
+    for (std::uint64_t i = 1; i <= kBatches; ++i) {
+      const auto& batch = batches[i - 1];
+      CHECK(batch.header.seq == i);
+      CHECK(batch.header.first_ts_ms == 100);
+      if (batch.header.codec == wire::Codec::kZstd) {
+        CHECK(batch.header.n == i);
+        continue;
+      }
+      ++lost;
+      const auto notice = loss_in(batch);
+      CHECK(notice.reason == wire::loss_reasons::kEvicted);
+      CHECK(notice.sources == std::vector<wire::LossNotice::Source>{{"source", i, 10 * i}});
+    }
+    return lost;
+  };
+  CHECK(check(*spool) == spool->counters().batches_evicted);
+  CHECK(all_batches(*spool, Lane::kLogs).size() == logs - 1);
+  const auto evicted = spool->counters().batches_evicted;
+  spool.reset();
+  spool = open_spool(dir.path(), limits_of(kQuota));
+  CHECK(check(*spool) == evicted);
+  REQUIRE(spool->acknowledge({0, kBatches, 0, 0}));
+  CHECK(all_batches(*spool, Lane::kMetrics).empty());
+}
+
+TEST_CASE("traces go before metrics, and never for logs") {
+  test::TempDir dir;
+  auto spool = open_spool(dir.path(), limits_of(16U << 20));
+  for (int i = 0; i < 160; ++i)
+    REQUIRE(spool->commit(unit_of(Lane::kMetrics, std::string(10'000, 'm'))));
+  for (int i = 0; i < 80; ++i)
+    REQUIRE(spool->commit(unit_of(Lane::kTraces, std::string(10'000, 't'))));
+  CHECK(fill(*spool, 10'000).code() == Errc::kLimit);
+  CHECK(spool->counters().batches_evicted == 0);
+  for (int i = 0; i < 500; ++i)
+    REQUIRE(spool->commit(unit_of(Lane::kMetrics, std::string(10'000, 'm'))));
+  const auto lost_of = [&](Lane lane) {
+    const auto batches = all_batches(*spool, lane);
+    return std::count_if(batches.begin(), batches.end(), [](const auto& batch) {
+      return batch.header.codec == wire::Codec::kLost;
+    });
+  };
+  CHECK(lost_of(Lane::kTraces) == 80);
+  CHECK(lost_of(Lane::kMetrics) > 0);
+  CHECK(lost_of(Lane::kMetrics) < 660);
+  CHECK(lost_of(Lane::kLogs) == 0);
+  // A trace makes room among traces only: there are none left.
+  CHECK(spool->commit(unit_of(Lane::kTraces, "t")).error().code() == Errc::kLimit);
+}
+
+TEST_CASE("lane 0 has a reserve of its own, and what has no batches a last one") {
+  test::TempDir dir;
+  auto spool = open_spool(dir.path(), limits_of(16U << 20));
+  CHECK(fill(*spool, 10'000).code() == Errc::kLimit);
+  int room = 0;
+  while (room < 1'000 && spool->commit(unit_of(Lane::kControl, std::string(10'000, 'd')))) ++room;
+  CHECK(room > 30);
+  CHECK(room < 1'000);
   CHECK(spool->set_fact("command_seq", std::string(20'000, '1')));
   CHECK(spool->acknowledge(all_of(spool->state())));
-}
-
-TEST_CASE("an emptied database is damage, not a beginning") {
-  test::TempDir dir;
-  const auto epoch = open_spool(dir.path())->state().epoch;
-  std::filesystem::resize_file(dir / "spool.db", 0);
-  const auto spool = open_spool(dir.path());
-  CHECK(spool->state().epoch != epoch);
-  CHECK(spool->quarantined());
+  CHECK(spool->commit(unit_of(Lane::kLogs, "x")));
 }
 
 TEST_CASE("the floor on the file system refuses before anything is written") {
@@ -125,14 +177,14 @@ TEST_CASE("a disk filled by others to the last byte: nothing breaks, acknowledgi
     return;
   }
   {
-    constexpr std::uint64_t kFloor = 6U << 20;
+    constexpr std::uint64_t kFloor = 4U << 20;
     auto spool = open_spool(dir / "spool", SpoolLimits{64U << 20, kFloor});
     CHECK(fill(*spool, 20'000).code() == Errc::kLimit);
     const auto batches = spool->state().next_seq[2] - 1;
     CHECK(batches > 50);
     // A restart begins with an empty log, whose space only the reservation holds.
     spool.reset();
-    spool = open_spool(dir / "spool", SpoolLimits{64U << 20, kFloor / 6});
+    spool = open_spool(dir / "spool", SpoolLimits{64U << 20, 0});
 
     {
       std::ofstream filler(dir / "filler", std::ios::binary);
@@ -145,18 +197,22 @@ TEST_CASE("a disk filled by others to the last byte: nothing breaks, acknowledgi
     const auto still_there = spool->read(Lane::kLogs, 0, 1000, 1U << 30).value();
     CHECK(still_there.size() == batches);
 
-    // At zero bytes free: the log's space was set aside.
-    auto acknowledged = spool->acknowledge({0, 0, batches - 10, 0});
-    if (!acknowledged) FAIL(acknowledged.error().message());
-    CHECK(spool->state().oldest_seq[2] == batches - 9);
     REQUIRE(spool->set_fact("fact", "written at zero bytes free"));
-
-    REQUIRE(std::filesystem::remove(dir / "filler"));
-    CHECK(spool->commit(unit_of(Lane::kLogs, "x")));
+    // Acknowledging needs no space and gives some back at once, which commits can use.
+    auto acknowledged = spool->acknowledge({0, 0, batches, 0});
+    if (!acknowledged) FAIL(acknowledged.error().message());
+    CHECK(std::filesystem::space(dir.path()).available > 0);
+    spool.reset();
+    spool = open_spool(dir / "spool", SpoolLimits{64U << 20, 0});
+    for (int i = 0; i < 11; ++i) {
+      const auto committed = spool->commit(unit_of(Lane::kLogs, "x"));
+      if (!committed) FAIL(committed.error().message());
+    }
   }
   {
     auto spool = open_spool(dir / "spool");
-    CHECK_FALSE(spool->quarantined());
+    CHECK(spool->take_notices().empty());
+    CHECK(spool->fact("fact").value() == std::optional<std::string>("written at zero bytes free"));
     CHECK(spool->read(Lane::kLogs, 0, 1000, 1U << 30).value().size() == 11);
   }
   REQUIRE(::umount2(dir.path().c_str(), MNT_DETACH) == 0);
@@ -186,7 +242,7 @@ TEST_CASE("a spool of a newer version is refused with both versions, and left al
   test::TempDir dir;
   const auto epoch = open_spool(dir.path())->state().epoch;
   const auto set_version = [&dir](int version) {
-    auto database = sql::Database::open(dir / "spool.db", {}).value();
+    auto database = sql::Database::open(segments_of(dir.path(), Lane::kControl).at(0), {}).value();
     REQUIRE(database.execute("PRAGMA user_version=" + std::to_string(version)));
   };
   set_version(99);
@@ -207,68 +263,4 @@ TEST_CASE("a second process is refused by name; the first goes on") {
   CHECK(second.error().code() == Errc::kUnavailable);
   CHECK(second.error().message().find("in use by process") != std::string::npos);
   CHECK(spool->commit(unit_of(Lane::kLogs, "x")));
-}
-
-TEST_CASE("a damaged database is put aside whole and a new epoch begins; two are kept") {
-  test::TempDir dir;
-  auto epoch = open_spool(dir.path())->state().epoch;
-  for (int i = 1; i <= 3; ++i) {
-    overwrite(dir / "spool.db", 0, 200);
-    auto spool = open_spool(dir.path());
-    REQUIRE(spool->quarantined());
-    CHECK(*spool->quarantined() == dir / ("spool.aside-" + std::to_string(i)));
-    CHECK(std::filesystem::exists(*spool->quarantined() + "/spool.db"));
-    CHECK(spool->state().epoch != epoch);
-    CHECK(spool->state().next_seq[2] == 1);
-    CHECK(spool->commit(unit_of(Lane::kLogs, "x")));
-    epoch = spool->state().epoch;
-  }
-  CHECK_FALSE(std::filesystem::exists(dir / "spool.aside-1"));
-  CHECK(std::filesystem::exists(dir / "spool.aside-2"));
-  CHECK_FALSE(open_spool(dir.path())->quarantined());
-}
-
-TEST_CASE("a hole in the numbers is damage") {
-  test::TempDir dir;
-  {
-    auto spool = open_spool(dir.path());
-    for (int i = 0; i < 3; ++i) REQUIRE(spool->commit(unit_of(Lane::kLogs, "x")));
-  }
-  {
-    auto database = sql::Database::open(dir / "spool.db", {}).value();
-    REQUIRE(database.run("DELETE FROM batches WHERE seq=2"));
-  }
-  CHECK(open_spool(dir.path())->quarantined());
-}
-
-TEST_CASE("damage met while running is told once, and the next start puts the database aside") {
-  test::TempDir dir;
-  std::int64_t body_page = 0;
-  {
-    auto spool = open_spool(dir.path());
-    for (int i = 0; i < 40; ++i) {
-      REQUIRE(spool->commit(unit_of(Lane::kLogs, std::string(3'000, 'x'))));
-    }
-  }
-  {
-    auto database = sql::Database::open(dir / "spool.db", {}).value();
-    body_page =
-        database.scalar(0, "SELECT rootpage FROM sqlite_schema WHERE name='batches'").value();
-    body_page = std::max(body_page, static_cast<std::int64_t>(database.page_count().value()) - 3);
-  }
-  overwrite(dir / "spool.db", (body_page - 1) * 4096, 4096);
-  {
-    int told = 0;
-    auto spool = Spool::open(dir.path(), limits_of(64U << 20), kClock, [&told](const Error&) {
-                   ++told;
-                 }).value();
-    CHECK_FALSE(spool->quarantined());
-    for (int i = 0; i < 2; ++i) {
-      const auto read = spool->read(Lane::kLogs, 0, 1000, 1U << 30);
-      REQUIRE_FALSE(read);
-      CHECK(read.error().code() == Errc::kCorrupt);
-      CHECK(told == 1);
-    }
-  }
-  CHECK(open_spool(dir.path())->quarantined());
 }

@@ -3,9 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 
+#include "agent/spool/segment.h"
 #include "agent/spool/spool.h"
+#include "protocol/wire/batch_codec.h"
 #include "tests/support/temp_dir.h"
 
 namespace observeai::agent::spool_test {
@@ -33,6 +38,54 @@ inline PendingBatch batch_of(wire::Lane lane, std::string body) {
   batch.last_ts_ms = 200;
   batch.body = std::move(body);
   return batch;
+}
+
+// Its records are of a source of its lane.
+inline PendingBatch counted_batch(wire::Lane lane, std::string body, std::uint64_t records) {
+  auto batch = batch_of(lane, std::move(body));
+  batch.n = static_cast<std::uint32_t>(records);
+  batch.counts = {{"source", records, 10 * records}};
+  return batch;
+}
+
+// Everything pending of a lane, in order.
+inline std::vector<wire::Batch> all_batches(Spool& spool, wire::Lane lane) {
+  auto batches = spool.read(lane, 0, 1'000'000, 1U << 30);
+  if (!batches) FAIL(batches.error().message());
+  return std::move(*batches);
+}
+
+inline wire::LossNotice loss_in(const wire::Batch& batch) {
+  REQUIRE(batch.header.codec == wire::Codec::kLost);
+  CHECK(batch.header.n == 0);
+  auto notice = wire::decode_loss(batch.body);
+  if (!notice) FAIL(notice.error().message());
+  return std::move(*notice);
+}
+
+// Paths of the lane's segments, oldest first.
+inline std::vector<std::string> segments_of(const std::string& directory, wire::Lane lane) {
+  std::vector<std::string> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    const auto file = parse_segment_name(entry.path().filename().string());
+    if (file && file->lane == static_cast<std::size_t>(lane))
+      paths.push_back(entry.path().string());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+inline void overwrite(const std::string& path, std::streamoff at, std::size_t bytes) {
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(at);
+  file << std::string(bytes, '\xA5');
+  REQUIRE(file.good());
+}
+
+inline std::vector<std::string> notice_kinds(Spool& spool) {
+  std::vector<std::string> kinds;
+  for (const auto& notice : spool.take_notices()) kinds.push_back(notice.kind);
+  return kinds;
 }
 
 inline CommitUnit unit_of(wire::Lane lane, std::string body) {

@@ -30,7 +30,7 @@ TEST_CASE("a batch is read back as it was committed, with its number") {
   CHECK(spool->state().next_seq == std::array<std::uint64_t, 4>{1, 1, 1, 1});
   CHECK(spool->state().oldest_seq == spool->state().next_seq);
   CommitUnit unit;
-  unit.batches = {batch_of(Lane::kLogs, "one"), batch_of(Lane::kMetrics, std::string("\0x", 2)),
+  unit.batches = {batch_of(Lane::kLogs, "one"), batch_of(Lane::kControl, std::string("\0x", 2)),
                   batch_of(Lane::kLogs, "two")};
   CHECK(spool->commit(unit).value() == std::vector<std::uint64_t>{1, 1, 2});
   CHECK(spool->state().bytes == 8);
@@ -45,8 +45,8 @@ TEST_CASE("a batch is read back as it was committed, with its number") {
   CHECK(logs[0].header.first_ts_ms == 100);
   CHECK(logs[0].header.last_ts_ms == 200);
   CHECK(logs[1].header.seq == 2);
-  CHECK(spool->read(Lane::kMetrics, 0, 10, 1000).value()[0].body == std::string("\0x", 2));
-  CHECK(spool->read(Lane::kControl, 0, 10, 1000).value().empty());
+  CHECK(spool->read(Lane::kControl, 0, 10, 1000).value()[0].body == std::string("\0x", 2));
+  CHECK(spool->read(Lane::kMetrics, 0, 10, 1000).value().empty());
 }
 
 TEST_CASE("reading stops at the count and at the bytes, but gives at least one") {
@@ -80,7 +80,7 @@ TEST_CASE("acknowledged batches leave; numbers and epoch go on after a restart")
     CHECK(spool->state().bytes == 0);
   }
   auto spool = open_spool(dir.path());
-  CHECK_FALSE(spool->quarantined());
+  CHECK(spool->take_notices().empty());
   CHECK(spool->state().epoch == epoch);
   CHECK(spool->state().next_seq == std::array<std::uint64_t, 4>{1, 2, 4, 1});
   CHECK(spool->state().oldest_seq == spool->state().next_seq);
