@@ -29,8 +29,8 @@ class LogsLoop {
   void set_containers(const std::vector<ObservedContainer>& containers);
 
  private:
-  // One commit: most of a message's limit should nothing compress, and few fsyncs for much text: a
-  // quarter of it takes half more CPU time at 10 MB/s.
+  // One commit: few fsyncs for much text, and below a message's limit once packed; what hardly
+  // compresses is split.
   static constexpr std::size_t kReadBytes = 1U << 20;
   static constexpr std::chrono::milliseconds kPollEvery{250};  // For file systems without inotify
   // While inotify works and has told nothing for long: a look at a hundred quiet files four times a
