@@ -41,6 +41,7 @@ Result<Segment> Chain::build_or_use_ballast(const Plan& plan) {
 }
 
 Result<Segment> Chain::build(const Plan& plan) {
+  context_.remove_no_more(plan.info.path);
   TRY(auto segment, Segment::create(plan.info.path, context_.options));
   TRY_VOID(fill(segment, plan));
   ignore(segment.database().reserve_log(context_.options.log_bytes), "only a help on a full disk");

@@ -139,6 +139,10 @@ void SpoolContext::remove_pending() {
   std::erase_if(to_remove_, [](const std::string& path) { return remove_segment(path); });
 }
 
+void SpoolContext::remove_no_more(const std::string& path) {
+  std::erase(to_remove_, path);
+}
+
 std::uint64_t SpoolContext::ballast_bytes() const {
   return std::clamp(limits.max_bytes / 256, kMinBallast, kMaxBallast);
 }

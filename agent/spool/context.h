@@ -55,6 +55,7 @@ class SpoolContext {
   // Removed when possible: now, or at a later call.
   void remove_later(const std::string& path);
   void remove_pending();
+  void remove_no_more(const std::string& path);  // Its name is given to another segment
 
   // Space set aside on the disk for beginning a segment when there is none left.
   bool release_ballast();

@@ -126,6 +126,8 @@ void SegmentedSpool::release_old_layout() {
 
 Result<void> SegmentedSpool::begin_epoch() {
   auto begun = start_epoch();
+  // Closed at once: their names are given to other segments next.
+  for (auto& chain : chains_) chain.drop_prepared();
   refresh();
   if (!begun) return translated(std::move(begun).error());
   return {};

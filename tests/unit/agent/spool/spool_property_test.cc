@@ -120,3 +120,29 @@ TEST_CASE("writes, syncs and truncations fail, in each way: nothing lost, nothin
     }
   }
 }
+
+TEST_CASE("a new epoch that failed half-way harms nothing that is written afterwards") {
+  for (std::uint64_t site = 0; site < 400; site += 19) {
+    CAPTURE(site);
+    test::TempDir dir;
+    test::FaultVfs vfs;
+    auto spool = open_spool(dir / "spool", limits_of(kQuota));
+    SpoolModel model;
+    const auto commit = [&] {
+      REQUIRE(model.commit(*spool, unit_of(wire::Lane::kLogs, std::string(20'000, 'l'))));
+      REQUIRE(model.commit(*spool, unit_of(wire::Lane::kMetrics, std::string(20'000, 'm'))));
+      REQUIRE(model.commit(*spool, unit_of(wire::Lane::kControl, std::string(20'000, 'c'))));
+    };
+    commit();
+    vfs.fail(IoFault::kError, site, false);
+    const bool begun = bool(spool->begin_epoch());
+    vfs.heal();
+    if (begun) break;                       // Past its last site
+    for (int i = 0; i < 40; ++i) commit();  // Each lane begins the segment whose name was tried
+    REQUIRE(spool->begin_epoch());
+    // As a killed process leaves it.
+    copy_files(dir / "spool", dir / "copy");
+    const auto copy = open_spool(dir / "copy", limits_of(kQuota));
+    model.check(*copy, true);
+  }
+}
