@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "agent/app/sample_logs.h"
 #include "agent/discovery/cgroup_owner.h"
 #include "agent/runtime/co.h"
 #include "protocol/base/files.h"
@@ -135,7 +136,9 @@ boost::asio::awaitable<void> JournalLoop::close_reader() {
 JournalLoop::Outcome JournalLoop::commit(const JournalRead& read) {
   auto batch = source_.take(read);
   if (!batch.empty()) {
-    const auto committed = outbox_.commit_logs(to_commit(std::move(batch)));
+    auto wanted = to_commit(std::move(batch));
+    sample_logs(wanted, sampler_, shedding_.keep_one_log_in);
+    const auto committed = outbox_.commit_logs(std::move(wanted));
     if (!committed) {
       source_.rollback();
       if (committed.error().code() == Errc::kLimit) return Outcome::kSpoolFull;

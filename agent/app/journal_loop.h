@@ -9,6 +9,7 @@
 #include <string>
 
 #include "agent/app/outbox.h"
+#include "agent/budget/log_sampler.h"
 #include "agent/budget/shedding.h"
 #include "agent/config/agent_config.h"
 #include "agent/journal/journal_source.h"
@@ -57,6 +58,7 @@ class JournalLoop {
   const std::shared_ptr<JournalReader> reader_;
   const std::chrono::milliseconds flush_;
   const Shedding& shedding_;
+  LogSampler sampler_;
   boost::asio::posix::stream_descriptor news_;
   std::uint64_t watched_ = 0;  // Which opening of the journal news_ belongs to
   std::string problem_;        // Last one told

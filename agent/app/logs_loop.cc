@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/app/sample_logs.h"
 #include "protocol/base/log.h"
 
 namespace observeai::agent {
@@ -87,20 +88,6 @@ boost::asio::awaitable<void> LogsLoop::run() {
   }
 }
 
-// While the agent must save: what is left out is read, and counted as dropped.
-void LogsLoop::sample(LogCommit& commit) {
-  if (shedding_.keep_one_log_in <= 1) return;
-  std::map<std::string, SourceDelta> dropped;
-  std::erase_if(commit.records, [&](const wire::LogRecord& record) {
-    if (sampler_.keeps(record.text, shedding_.keep_one_log_in)) return false;
-    auto& delta = dropped["log/" + record.target];
-    delta.source = "log/" + record.target;
-    ++delta.records_dropped["sampled"];
-    return true;
-  });
-  for (auto& [source, delta] : dropped) commit.deltas.push_back(std::move(delta));
-}
-
 // False: the spool did not take it; the same lines come again.
 bool LogsLoop::read_once() {
   if (!shedding_.logs || !outbox_.takes_data()) return false;
@@ -110,7 +97,7 @@ bool LogsLoop::read_once() {
     return true;
   }
   LogCommit commit = to_commit(std::move(read));
-  sample(commit);
+  sample_logs(commit, sampler_, shedding_.keep_one_log_in);
   const auto committed = outbox_.commit_logs(std::move(commit));
   if (committed) {
     collector_.committed();

@@ -40,7 +40,6 @@ class LogsLoop {
   static constexpr std::chrono::milliseconds kFullPause{1'000};  // While the spool is full
 
   bool read_once();
-  void sample(LogCommit& commit);
 
   AsyncClock& clock_;
   LogCollector& collector_;

@@ -7,6 +7,7 @@
 
 #include "agent/journal/journal_reader.h"
 #include "agent/journal/mapped_file_guard.h"
+#include "agent/journal/mapped_pages.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/files.h"
 #include "protocol/base/text.h"
@@ -16,8 +17,9 @@
 //     read past its first entries: read() looks at the files before and after, and goes back when
 //     they changed meanwhile; what is missing all the same shows in the numbers (sequence_watch.h);
 //   - EBADMSG, EADDRNOTAVAIL, EIDRM, EIO after rotation and vacuum: open again, go to the place;
-//   - what was read stays mapped, and counts as memory of this process, until the journal is closed:
-//     it is opened anew from time to time.
+//   - what was read stays mapped, and counts as memory of this process: its pages are let go every
+//     few seconds (mapped_pages.h), and the journal is opened anew from time to time, which also finds
+//     files whose notification was lost.
 namespace observeai::agent {
 namespace {
 
@@ -27,7 +29,9 @@ constexpr int kAttempts = 3;      // The last one takes entries whose data is da
 constexpr int kMostRestarts = 3;  // Files that keep changing: what is there is taken
 constexpr int kMostAppends = 64;  // A writer that is faster than its reader has no end
 constexpr std::chrono::seconds kKeepOpen(60);
-constexpr std::size_t kKeepOpenBytes = 8U << 20;
+constexpr std::size_t kKeepOpenBytes = 8U << 20;  // Of entries as they are handed out
+constexpr std::chrono::seconds kReleaseEvery(5);
+constexpr std::size_t kReleaseBytes = 512U << 10;
 
 struct CloseJournal {
   void operator()(sd_journal* journal) const { sd_journal_close(journal); }
@@ -117,6 +121,7 @@ class SdJournalReader final : public JournalReader {
   enum class Pass { kAtEnd, kLimit, kFilesChanged, kDamaged };
 
   bool exists() const;
+  void bound_memory();
   Result<void> open();
   Result<JournalRead> read_once(const JournalPosition& from, const JournalLimits& limits,
                                 bool tolerant);
@@ -133,6 +138,8 @@ class SdJournalReader final : public JournalReader {
   std::atomic<std::uint64_t> opened_ = 0;
   SteadyTime opened_at_{};
   std::size_t bytes_since_open_ = 0;
+  SteadyTime released_at_{};
+  std::size_t bytes_at_release_ = 0;
   std::optional<JournalCursor> at_;  // The entry that the journal stands on
 };
 
@@ -153,6 +160,8 @@ Result<void> SdJournalReader::open() {
   ++opened_;
   opened_at_ = clock_.steady_now();
   bytes_since_open_ = 0;
+  bytes_at_release_ = 0;
+  released_at_ = {};
   return {};
 }
 
@@ -172,12 +181,23 @@ Result<JournalRead> SdJournalReader::read(const JournalPosition& from,
     auto read = read_once(from, limits, attempt == kAttempts);
     if (read) {
       if (!damage.empty()) read->damage = damage;
+      bound_memory();
       return read;
     }
     damage = read.error().message();
     close();
     if (attempt == kAttempts) return read;
   }
+}
+
+void SdJournalReader::bound_memory() {
+  const auto now = clock_.steady_now();
+  const bool due =
+      now - released_at_ >= kReleaseEvery || bytes_since_open_ - bytes_at_release_ >= kReleaseBytes;
+  if (!journal_ || !due) return;
+  release_journal_pages();
+  released_at_ = now;
+  bytes_at_release_ = bytes_since_open_;
 }
 
 Result<JournalRead> SdJournalReader::read_once(const JournalPosition& from,

@@ -76,6 +76,7 @@ class ManualJournal final : public JournalReader {
     return this->*member;
   }
 
+  const char* text = "line ";
   std::uint64_t count = 0;
   std::uint64_t hidden = 0;  // An entry that is not found until the journal is opened anew
   bool fails = false;
@@ -84,13 +85,13 @@ class ManualJournal final : public JournalReader {
   int closes = 0;
 
  private:
-  static JournalEntry entry(std::uint64_t number) {
+  JournalEntry entry(std::uint64_t number) const {
     JournalEntry out;
     out.cursor.chain = std::string(32, 'a');
     out.cursor.boot = std::string(32, 'b');
     out.cursor.number = number;
     out.cursor.realtime_us = 1'700'000'000'000'000 + number;
-    out.message = "line " + std::to_string(number);
+    out.message = text + std::to_string(number);
     out.has_message = true;
     out.unit = "web.service";
     return out;
@@ -214,6 +215,23 @@ TEST_CASE_FIXTURE(Fixture, "while logs are shed the journal waits") {
   shedding.logs = true;
   clock.advance(1s);
   REQUIRE(until_lines(2));
+}
+
+TEST_CASE_FIXTURE(Fixture, "while logs are sampled, verbose entries are counted instead") {
+  shedding.keep_one_log_in = 10;
+  journal->set(&ManualJournal::text, "INFO line ");
+  journal->write(30);
+  const auto counted = [this] {
+    const auto entries = spool.ledger().value();
+    const auto found = std::find_if(entries.begin(), entries.end(), [](const auto& entry) {
+      return entry.source == "log/unit/web.service";
+    });
+    return found == entries.end() ? wire::LedgerEntry() : *found;
+  };
+  REQUIRE(until([&] { return counted().records_read == 30; }));
+  CHECK(texts().size() == 3);
+  CHECK(counted().records_spooled == 3);
+  CHECK(counted().records_dropped.at("sampled") == 27);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a read that hangs is given up, and what it read comes again") {
