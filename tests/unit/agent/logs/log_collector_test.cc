@@ -292,6 +292,30 @@ TEST_CASE("a trace that is open when the agent is killed comes once and whole") 
   CHECK(w.store.counted_records == 3);
 }
 
+TEST_CASE("a compressed file that is damaged: what comes before is read, the rest is reported") {
+  World w;
+  w.clock.jump_wall(-2h);
+  test::LogAgent agent(w.clock, w.store, w.files("a.log"));
+  append(w.dir / "a.log", "line 0\n");
+  agent.start();
+  agent.drain();
+  agent.kill();
+  std::string content = "line 0\n";
+  for (int i = 1; i < 20'000; ++i) content += "line " + std::to_string(i * 7919) + "\n";
+  test::write_gzip(w.dir / "a.log.1.gz", content);
+  fs::resize_file(w.dir / "a.log.1.gz", fs::file_size(w.dir / "a.log.1.gz") / 2);
+  fs::remove(w.dir / "a.log");
+  append(w.dir / "a.log", "after\n");
+  agent.start();
+  agent.drain(12);
+  const auto texts = w.texts_of_file("a.log");
+  CHECK(texts.size() > 1000);
+  CHECK(texts.front() == "line 0");
+  CHECK(texts.back() == "after");
+  CHECK(w.store.event_count("logs.gap") == 1);
+  CHECK(w.store.events.back().message.find("damaged") != std::string::npos);
+}
+
 TEST_CASE("checkpoints of other collectors are left alone, unknown logs are reported") {
   World w;
   LogCollector collector(w.clock);

@@ -34,8 +34,9 @@ Records group(const std::vector<std::string>& lines) {
 TEST_CASE("the traces of the corpus are grouped as it says") {
   const auto corpus = test::trace_corpus();
   CHECK(corpus.size() >= 6);
-  for (const auto& [name, records] : corpus) {
-    CAPTURE(name);
+  for (const auto& file : corpus) {
+    const auto& records = file.second;
+    CAPTURE(file.first);
     const auto grouped = group(test::lines_of(records));
     CHECK(grouped.size() == records.size());
     for (std::size_t i = 0; i < std::min(grouped.size(), records.size()); ++i)
