@@ -1,5 +1,6 @@
 #include "agent/uplink/uplink.h"
 
+#include "agent/uplink/spool_tags.h"
 #include "protocol/wire/batch_codec.h"
 #include "protocol/wire/sealed.h"
 
@@ -65,7 +66,7 @@ void Uplink::start() {
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     const auto oldest = spool_.state().oldest_seq[i];
     settled_[i] = oldest == 0 ? 0 : oldest - 1;
-    lanes_[i].start_from(settled_[i]);
+    lanes_[i].start_from(settled_[i], spool_.state().next_seq[i]);
   }
   connect();
 }
@@ -78,6 +79,7 @@ void Uplink::stop() {
 
 void Uplink::tick() {
   const auto now = clock_.steady_now();
+  if (is_copy_) begin_epoch();
   settle();
   switch (state_) {
     case UplinkState::kIdle:
@@ -160,7 +162,7 @@ void Uplink::give_up(const std::string& reason) {
   if (connected()) ++counters_.reconnects;
   broker_.disconnect();
   forget_connection();
-  deadline_ = clock_.steady_now() + backoff_.next(random_());
+  deadline_ = clock_.steady_now() + backoff_.next_anywhere(random_());
   become(UplinkState::kBackingOff, reason);
 }
 
@@ -168,7 +170,9 @@ void Uplink::forget_connection() {
   credit_ = 0;
   server_time_ms_ = 0;
   hello_retry_.reset();
-  for (auto& lane : lanes_) lane.forget_sent();
+  resend_ = false;
+  tell_tags_ = true;
+  for (std::size_t i = 0; i < lanes_.size(); ++i) lanes_[i].forget_sent(spool_.state().next_seq[i]);
   update_in_flight();
 }
 
@@ -178,13 +182,17 @@ void Uplink::tick_connected(SteadyTime now) {
     return;
   }
   if (now >= next_hello_) say_hello();
-  for (auto& lane : lanes_) lane.retry_due(now, random_());
+  for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    lanes_[i].note_written(spool_.state().next_seq[i], now);
+    lanes_[i].retry_due(now, random_());
+  }
   update_in_flight();
   pump();
 }
 
 // Until the control plane answers, and while it gives no credit, the hello is what asks again.
 void Uplink::say_hello() {
+  if (is_copy_) return;  // Of an epoch that is over
   const auto now = clock_.steady_now();
   if (broker_.in_flight() == 0) last_confirmation_ = now;
   const auto sent =
@@ -193,12 +201,13 @@ void Uplink::say_hello() {
                       [this](const Result<void>&) { last_confirmation_ = clock_.steady_now(); });
   if (!sent) return;  // Window full or just disconnected: the next tick tries again.
   ++counters_.hellos;
+  last_hello_ = now;
   asked_series_ = asked_inventory_ = false;
   const bool waiting = state_ == UplinkState::kGreeting || credit_ == 0;
   next_hello_ = now + (waiting ? hello_retry_.next(random_()) : milliseconds(kHelloEvery));
 }
 
-wire::Hello Uplink::make_hello() const {
+wire::Hello Uplink::make_hello() {
   wire::Hello hello = identity_.hello();
   const auto& spool = spool_.state();
   hello.agent = identity_.address.agent;
@@ -209,6 +218,13 @@ wire::Hello Uplink::make_hello() const {
   hello.next_seq = spool.next_seq;
   hello.oldest_seq = spool.oldest_seq;
   hello.spool_bytes = spool.bytes;
+  // Until it is answered: a copy shows when it comes to a control plane that knows the original.
+  if (tell_tags_) {
+    if (auto tags = pending_tags(spool_))
+      hello.pending = std::move(*tags);
+    else
+      fault("tags", tags.error());
+  }
   const auto put = [&hello](const char* name, std::uint64_t value) {
     hello.counters[name] = static_cast<std::int64_t>(value);
   };
@@ -216,7 +232,8 @@ wire::Hello Uplink::make_hello() const {
   put("uplink_batches_sent", counters_.batches_sent);
   put("uplink_batches_resent", counters_.batches_resent);
   put("uplink_forged_acks", counters_.forged_acks);
-  put("uplink_impossible_acks", counters_.impossible_acks);
+  put("uplink_other_session_acks", counters_.other_session_acks);
+  put("uplink_forks", counters_.forks);
   put("uplink_unexpected_messages", counters_.unexpected_messages);
   return hello;
 }
@@ -224,80 +241,101 @@ wire::Hello Uplink::make_hello() const {
 // ---- sending -----------------------------------------------------------------------------------
 
 void Uplink::pump() {
-  if (state_ != UplinkState::kLive || !broker_.connected()) return;
-  for (std::size_t i = 0; i < wire::kLaneCount; ++i) {
-    if (!pump_lane(static_cast<wire::Lane>(i))) break;
+  if (state_ != UplinkState::kLive || is_copy_ || !broker_.connected()) return;
+  constexpr auto kControl = wire::Lane::kControl;
+  if (!pump_lane(kControl, Part::kBacklog) || !pump_lane(kControl, Part::kFresh)) return;
+  for (const auto part : {Part::kFresh, Part::kBacklog}) {
+    for (std::size_t i = 1; i < wire::kLaneCount; ++i) {
+      if (!pump_lane(static_cast<wire::Lane>(i), part)) return;
+    }
   }
 }
 
-bool Uplink::pump_lane(wire::Lane lane) {
+bool Uplink::pump_lane(wire::Lane lane, Part part) {
   auto& sender = lanes_[index_of(lane)];
   const std::string subject = "lane " + std::to_string(index_of(lane));
-  while (sender.cursor() + 1 < spool_.state().next_seq[index_of(lane)]) {
+  // Lane 0 has nothing to hold back for.
+  const Part share = lane == wire::Lane::kControl ? Part::kFresh : part;
+  for (;;) {
+    const auto next_seq = spool_.state().next_seq[index_of(lane)];
+    const auto due =
+        part == Part::kFresh ? sender.next_fresh(next_seq) : sender.next_backlog(next_seq);
+    if (!due) return true;
     const auto open = broker_.in_flight();
-    if (open >= mqtt::kMaxInFlight || !credit_allows(kSealOverhead)) return false;
-    auto batches = spool_.read(lane, sender.cursor(), mqtt::kMaxInFlight - open,
-                               std::min(credit_left(), kReadBytes));
+    if (open >= mqtt::kMaxInFlight) return false;
+    if (!credit_allows(kSealOverhead, share)) return share == Part::kBacklog;
+    const auto left = credit_of(share) - std::min(credit_of(share), counters_.in_flight_bytes);
+    const auto count =
+        std::min<std::uint64_t>(mqtt::kMaxInFlight - open, due->last - due->first + 1);
+    auto batches = spool_.read(lane, due->first - 1, count, std::min(left, kReadBytes));
     if (!batches) {
       fault(subject, batches.error());
       return true;
     }
     if (batches->empty()) return true;
     for (auto& batch : *batches) {
-      batch.header.agent = identity_.address.agent;  // The spool does not know whose it is.
-      switch (send(batch)) {
-        case Sending::kSent:
-          break;
-        case Sending::kLaneStuck:
-          return true;
-        case Sending::kFull:
-          return false;
-      }
+      if (batch.header.seq > due->last) break;
+      if (send(batch, share) == Sending::kFull) return share == Part::kBacklog;
     }
     no_fault(subject);
   }
-  return true;
 }
 
-Uplink::Sending Uplink::send(const wire::Batch& batch) {
-  if (!credit_allows(batch.body.size() + kSealOverhead)) return Sending::kFull;
-  const auto lane = batch.header.lane;
+// A batch that no broker takes becomes a loss, or everything behind it would wait for ever. Encoders
+// keep bodies far below that, so only a damaged or foreign spool can bring one here.
+std::string Uplink::seal(wire::Batch& batch) {
   auto sealed = wire::seal_batch(batch, identity_.keys.up);
+  if (sealed.size() <= wire::kMaxSealedBytes) return sealed;
+  auto& header = batch.header;
+  ++counters_.batches_oversized;
+  fault("lane " + std::to_string(index_of(header.lane)),
+        Error(Errc::kLimit, "batch " + std::to_string(header.seq) + " of lane " +
+                                std::to_string(index_of(header.lane)) + " has " +
+                                std::to_string(sealed.size()) +
+                                " bytes sealed, more than the broker takes: its " +
+                                std::to_string(header.n) + " records are declared lost"));
+  const char* source =
+      header.lane == wire::Lane::kMetrics ? "metrics" : wire::loss_reasons::kOversized;
+  const wire::LossNotice notice{wire::loss_reasons::kOversized, {{source, header.n, 0}}};
+  header.codec = wire::Codec::kLost;
+  header.n = 0;
+  batch.body = wire::encode_loss(notice).value();
+  return wire::seal_batch(batch, identity_.keys.up);
+}
+
+Uplink::Sending Uplink::send(wire::Batch& batch, Part part) {
+  if (!credit_allows(batch.body.size() + kSealOverhead, part)) return Sending::kFull;
+  batch.header.agent = identity_.address.agent;  // The spool does not know whose it is.
+  batch.header.session = wire::session_tag(session_nonce_);
+  auto sealed = seal(batch);
+  const auto lane = batch.header.lane;
+  const auto seq = batch.header.seq;
   const auto bytes = sealed.size();
-  if (bytes > wire::kMaxSealedBytes) {
-    fault("lane " + std::to_string(index_of(lane)),
-          Error(Errc::kInternal, "batch " + std::to_string(batch.header.seq) + " of lane " +
-                                     std::to_string(index_of(lane)) + " has " +
-                                     std::to_string(bytes) +
-                                     " bytes sealed, more than the broker takes; the lane waits"));
-    return Sending::kLaneStuck;
-  }
   const auto now = clock_.steady_now();
   if (broker_.in_flight() == 0) last_confirmation_ = now;
   const auto sent = broker_.publish(
       {topics::build(identity_.address, topics::lane_channel(lane)), std::move(sealed)},
-      [this, lane](const Result<void>&) {
-        lanes_[index_of(lane)].broker_confirmed();
+      [this, lane, seq](const Result<void>&) {
+        lanes_[index_of(lane)].broker_confirmed(seq);
         last_confirmation_ = clock_.steady_now();
         pump();
       });
   if (!sent) return Sending::kFull;
-  if (lanes_[index_of(lane)].sent(batch.header.seq, bytes, now, random_()))
-    ++counters_.batches_resent;
+  if (lanes_[index_of(lane)].sent(seq, bytes, now, random_())) ++counters_.batches_resent;
   ++counters_.batches_sent;
   counters_.bytes_sent += bytes;
   update_in_flight();
   return Sending::kSent;
 }
 
-// One batch may always be on its way while there is any credit: it could be larger than all of it.
-bool Uplink::credit_allows(std::uint64_t bytes) const {
-  if (credit_ == 0) return false;
-  return counters_.in_flight_bytes == 0 || counters_.in_flight_bytes + bytes <= credit_;
+std::uint64_t Uplink::credit_of(Part part) const {
+  return part == Part::kFresh ? credit_ : credit_ / 4 * 3;
 }
 
-std::uint64_t Uplink::credit_left() const {
-  return credit_ > counters_.in_flight_bytes ? credit_ - counters_.in_flight_bytes : 0;
+// One batch may always be on its way while there is any credit: it could be larger than all of it.
+bool Uplink::credit_allows(std::uint64_t bytes, Part part) const {
+  if (credit_ == 0) return false;
+  return counters_.in_flight_bytes == 0 || counters_.in_flight_bytes + bytes <= credit_of(part);
 }
 
 bool Uplink::should_send() const {
@@ -312,98 +350,6 @@ bool Uplink::should_send() const {
 void Uplink::update_in_flight() {
   counters_.in_flight_bytes = 0;
   for (const auto& lane : lanes_) counters_.in_flight_bytes += lane.outstanding_bytes();
-}
-
-// ---- receiving ---------------------------------------------------------------------------------
-
-void Uplink::take_message(const mqtt::Message& message) {
-  const auto topic = topics::parse(message.topic);
-  if (!topic || !(topic->address == identity_.address) || topic->channel != topics::Channel::kAck) {
-    ++counters_.unexpected_messages;
-    return;
-  }
-  const auto ack = wire::open_ack(message.payload, identity_.address.agent, identity_.keys.down);
-  if (!ack || ack->agent != identity_.address.agent) {
-    ++counters_.forged_acks;
-    return;
-  }
-  if (ack->epoch != spool_.state().epoch) {
-    ++counters_.foreign_epoch_acks;
-    return;
-  }
-  if (!connected() || !is_possible(*ack)) return;
-  ++counters_.acks;
-  take_ack(*ack);
-}
-
-// True for every ack that an honest control plane can have sent to this spool.
-bool Uplink::is_possible(const wire::Ack& ack) {
-  for (std::size_t i = 0; i < wire::kLaneCount; ++i) {
-    if (ack.contiguous[i] == 0 || ack.contiguous[i] < spool_.state().next_seq[i]) continue;
-    ++counters_.impossible_acks;
-    fault(
-        "ack",
-        Error(
-            Errc::kCorrupt,
-            "the control plane has batch " + std::to_string(ack.contiguous[i]) + " of lane " +
-                std::to_string(i) +
-                ", which this spool has not written: the spool is an older copy or is used twice"));
-    return false;
-  }
-  no_fault("ack");
-  return true;
-}
-
-void Uplink::take_ack(const wire::Ack& ack) {
-  const auto now = clock_.steady_now();
-  for (std::size_t i = 0; i < wire::kLaneCount; ++i) {
-    const auto before = lanes_[i].contiguous();
-    if (lanes_[i].acknowledged(ack.contiguous[i], now, random_())) {
-      counters_.batches_acked += ack.contiguous[i] - before;
-    }
-  }
-  update_in_flight();
-  settle();
-  take_orders(ack);
-  pump();
-}
-
-// A replayed ack may bring old orders: a credit that the next ack corrects (or the hello, at credit
-// 0), and a resend of definitions, once for each hello. The broker could do no less by dropping
-// messages.
-void Uplink::take_orders(const wire::Ack& ack) {
-  const bool was_paused = state_ == UplinkState::kLive && credit_ == 0;
-  credit_ = ack.credit_bytes;
-  if (state_ == UplinkState::kGreeting) {
-    backoff_.reset();
-    next_hello_ = clock_.steady_now() + kHelloEvery;
-    become(UplinkState::kLive, "acknowledged by the control plane");
-  }
-  if (credit_ > 0) {
-    hello_retry_.reset();
-  } else if (!was_paused) {
-    hello_retry_.reset();
-    next_hello_ = std::min(next_hello_, clock_.steady_now() + hello_retry_.next(random_()));
-  }
-  if (ack.need_series && !std::exchange(asked_series_, true)) events_.on_need_series();
-  if (ack.need_inventory && !std::exchange(asked_inventory_, true)) events_.on_need_inventory();
-  if (ack.session_nonce == session_nonce_ && ack.server_time_ms > server_time_ms_) {
-    server_time_ms_ = ack.server_time_ms;
-    events_.on_server_time(server_time_ms_);
-  }
-}
-
-// Tells the spool what it may forget; again on each tick until it has worked.
-void Uplink::settle() {
-  std::array<std::uint64_t, wire::kLaneCount> contiguous{};
-  for (std::size_t i = 0; i < lanes_.size(); ++i) contiguous[i] = lanes_[i].contiguous();
-  if (contiguous == settled_) return;
-  if (const auto done = spool_.acknowledge(contiguous); !done) {
-    fault("acknowledge", done.error());
-    return;
-  }
-  no_fault("acknowledge");
-  settled_ = contiguous;
 }
 
 void Uplink::fault(const std::string& subject, const Error& error) {

