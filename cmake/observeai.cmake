@@ -34,7 +34,8 @@ if(OBSERVEAI_SANITIZE)
   add_compile_options(-fsanitize=${OBSERVEAI_SANITIZE} -fno-omit-frame-pointer -g1)
   add_link_options(-fsanitize=${OBSERVEAI_SANITIZE})
   if(OBSERVEAI_SANITIZE STREQUAL "thread")
-    add_compile_options(-Wno-array-bounds)  # GCC 12 sees bounds broken in its own instrumentation
+    # GCC 12 sees bounds broken in its own instrumentation.
+    add_compile_options(-Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread)
   endif()
 elseif(CMAKE_BUILD_TYPE STREQUAL "Release")
   add_compile_options(-D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections)
