@@ -132,7 +132,9 @@ void Site::restart_controlplane() {
   pipeline = std::make_unique<controlplane::IngestPipeline>(
       registry, store->writer(), alerts, clock, server_pair, controlplane::IngestLimits{});
   ingest = broker.client();
-  ingest->on_message([this](const mqtt::Message& message) { arrived.push_back(message); });
+  ingest->on_message([this](const mqtt::Message& message) {
+    if (!holds(held_up, message)) arrived.push_back(message);
+  });
   mqtt::Identity identity;
   identity.client_id = "cp-ingest-0";
   ingest->connect(identity, [this](const Result<void>& connected) {
@@ -164,19 +166,39 @@ void Site::settle() {
     broker.run();
     if (!arrived.empty()) pipeline->process(std::exchange(arrived, {}));
     const auto acks = pipeline->take_acks(mqtt::kMaxInFlight - ingest->in_flight());
-    for (const auto& ack : acks) ignore(ingest->publish(ack, nullptr), "the broker may be down");
+    for (const auto& ack : acks) {
+      if (!holds(held_acks, ack)) ignore(ingest->publish(ack, nullptr), "the broker may be down");
+    }
     if (broker.run() == 0 && arrived.empty()) return;
   }
 }
 
+bool Site::holds(std::vector<Held>& held, const mqtt::Message& message) {
+  if (delay == 0 || std::uniform_real_distribution<>(0, 1)(random) >= delay) return false;
+  held.push_back({1 + static_cast<int>(random() % 40), message});
+  return true;
+}
+
+std::vector<mqtt::Message> Site::released(std::vector<Held>& held) {
+  std::vector<mqtt::Message> out;
+  for (auto& one : held)
+    if (--one.steps <= 0) out.push_back(one.message);
+  std::erase_if(held, [](const Held& one) { return one.steps <= 0; });
+  return out;
+}
+
 void Site::step(milliseconds time) {
   clock.advance(time);
+  for (auto& message : released(held_up)) arrived.push_back(std::move(message));
+  for (auto& ack : released(held_acks))
+    ignore(ingest->publish(std::move(ack), nullptr), "the broker may be down");
   for (auto& copy : copies) copy->uplink->tick();
   settle();
 }
 
 void Site::drain() {
   broker.faults = {};
+  delay = 0;
   const auto all_drained = [this] {
     return std::all_of(copies.begin(), copies.end(),
                        [](const auto& copy) { return copy->is_drained(); });

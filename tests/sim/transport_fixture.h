@@ -88,6 +88,13 @@ struct Site {
   std::unique_ptr<controlplane::IngestPipeline> pipeline;
   std::unique_ptr<test::FakeBrokerClient> ingest;
   std::vector<mqtt::Message> arrived;
+  // A broker that keeps messages back for seconds, in both directions, by share.
+  double delay = 0;
+  struct Held {
+    int steps;
+    mqtt::Message message;
+  };
+  std::vector<Held> held_up, held_acks;
   std::vector<std::unique_ptr<Copy>> copies;
   std::uint8_t epochs = 1;  // Given so far
 
@@ -98,6 +105,8 @@ struct Site {
 
  private:
   void settle();
+  bool holds(std::vector<Held>& held, const mqtt::Message& message);
+  std::vector<mqtt::Message> released(std::vector<Held>& held);
 };
 
 // What is wrong between generator and store: "" = nothing.
