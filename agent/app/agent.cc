@@ -89,6 +89,7 @@ class Program final : public Agent, public UplinkEvents {
   std::string restarts_path() const;
 
   void on_need_series() override;
+  void on_new_epoch() override;
   void on_need_inventory() override;
   void on_state_changed(UplinkState state, const std::string& reason) override;
   void on_server_time(std::int64_t) override {}
@@ -463,6 +464,11 @@ void Program::announce_start() {
 void Program::on_need_series() {
   log::info("the control plane asks for all series definitions");
   outbox_->resend_series();
+  ignore(outbox_->flush(), "a full spool is reported by the outbox");
+}
+
+void Program::on_new_epoch() {
+  if (const auto told = outbox_->epoch_begun(); !told) on_fault(told.error());
   ignore(outbox_->flush(), "a full spool is reported by the outbox");
 }
 

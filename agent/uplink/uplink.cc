@@ -342,7 +342,8 @@ bool Uplink::should_send() const {
   if (state_ != UplinkState::kLive || !broker_.connected() || credit_ == 0) return false;
   if (counters_.in_flight_bytes > 0) return false;
   for (std::size_t i = 0; i < wire::kLaneCount; ++i) {
-    if (lanes_[i].cursor() + 1 < spool_.state().next_seq[i]) return true;
+    const auto next_seq = spool_.state().next_seq[i];
+    if (lanes_[i].next_fresh(next_seq) || lanes_[i].next_backlog(next_seq)) return true;
   }
   return false;
 }

@@ -94,7 +94,7 @@ TEST_CASE(
     CHECK(row.records_stored + counted == site.written.size());
     CHECK(counted <= site.lost.size());
     CHECK(counted > 0);
-    CHECK(copy.spool.epochs_begun == 0);
+    CHECK(copy.spool.counters().epochs_begun == 0);
     CHECK(site.pipeline->counters().refused.count("conflict") == 0);
   }
 }
@@ -120,7 +120,7 @@ TEST_CASE("two clones of one spool, both alive: nothing is lost, nothing is stor
     CHECK(verdict(site) == "");
     CHECK(site.stored().size() == site.written.size());
     int begun = 0;
-    for (const auto& copy : site.copies) begun += copy->spool.epochs_begun;
+    for (const auto& copy : site.copies) begun += copy->spool.counters().epochs_begun;
     CHECK(begun >= 1);
     CHECK(begun <= 4);
   }
@@ -171,7 +171,7 @@ TEST_CASE("a snapshot that is restored, once and twice: what its disk has arrive
     site.copies[0]->write_ledger();
     site.drain();
     CHECK(verdict(site) == "");
-    CHECK(site.copies[0]->spool.epochs_begun >= 1);
+    CHECK(site.copies[0]->spool.counters().epochs_begun >= 1);
     const auto open = site.alerts.open().value();
     CHECK(std::any_of(open.begin(), open.end(),
                       [](const auto& alert) { return alert.kind == "agent.restored"; }));

@@ -87,7 +87,7 @@ TEST_CASE("forked: a new epoch with all that was pending, each batch with its or
   world.ingest.send(ack);
   world.settle();
   CHECK(world.events.new_epochs == 1);
-  CHECK(world.spool.epochs_begun == 1);
+  CHECK(world.spool.counters().epochs_begun == 1);
   CHECK(world.spool.state().epoch != old);
   CHECK(world.ingest.epoch == world.spool.state().epoch);
   CHECK(world.committed(Lane::kLogs) == 4);
@@ -98,7 +98,7 @@ TEST_CASE("forked: a new epoch with all that was pending, each batch with its or
   // The same ack again, from the broker: it speaks of an epoch that is over.
   world.broker.inject(world.ingest.sealed(ack));
   world.settle();
-  CHECK(world.spool.epochs_begun == 1);
+  CHECK(world.spool.counters().epochs_begun == 1);
 }
 
 TEST_CASE("forked under another nonce, or none, is not believed") {
@@ -111,7 +111,7 @@ TEST_CASE("forked under another nonce, or none, is not believed") {
     world.broker.inject(world.ingest.sealed(ack));
     world.run(seconds(10));
   }
-  CHECK(world.spool.epochs_begun == 0);
+  CHECK(world.spool.counters().epochs_begun == 0);
   CHECK(world.uplink->state() == UplinkState::kLive);
 }
 
@@ -137,7 +137,7 @@ TEST_CASE("an ack for batches that were never written makes a new epoch, not a d
   world.ingest.send(ack);
   world.settle();
   CHECK(world.spool.acknowledges == 0);
-  CHECK(world.spool.epochs_begun == 1);
+  CHECK(world.spool.counters().epochs_begun == 1);
   REQUIRE(world.events.faults.size() == 1);
   CHECK(world.events.faults[0].find("older copy or used twice") != std::string::npos);
 }
@@ -156,12 +156,12 @@ TEST_CASE("other content under a number of the spool: a new epoch before anythin
   ack.newest[2] = {2, mine};
   world.ingest.send(ack);
   world.settle();
-  CHECK(world.spool.epochs_begun == 0);
+  CHECK(world.spool.counters().epochs_begun == 0);
   ack.contiguous[2] = 3;
   ack.newest[2].tag[0] ^= 1;
   world.ingest.send(ack);
   world.settle();
-  CHECK(world.spool.epochs_begun == 1);
+  CHECK(world.spool.counters().epochs_begun == 1);
   CHECK(world.spool.acknowledges == 0);
 }
 
@@ -188,7 +188,7 @@ TEST_CASE("an epoch that cannot be begun is tried again; nothing is sent or forg
   world.spool.fail_epochs.reset();
   world.ingest.answers = true;
   world.run(seconds(1));
-  CHECK(world.spool.epochs_begun == 1);
+  CHECK(world.spool.counters().epochs_begun == 1);
   CHECK(world.committed(Lane::kLogs) == 6);
   CHECK(world.spool_is_empty());
 }
