@@ -333,9 +333,8 @@ std::vector<StallDetector::Progress> Program::progress() const {
   parts.push_back({"metrics", metrics_->is_late(), metrics_->finished(), "", false});
   parts.push_back({"inventory", inventory_->is_late(), inventory_->scans(), "", false});
   if (config_.logs_enabled && shedding_.logs) {
-    parts.push_back({"logs", collector_->more() && outbox_->takes_data(),
-                     spool_->state().next_seq[static_cast<std::size_t>(wire::Lane::kLogs)], "",
-                     true});
+    parts.push_back(
+        {"logs", collector_->more() && outbox_->takes_data(), logs_->rounds(), "", true});
   }
   const auto pool = pool_->counters();
   parts.push_back({"workers", pool.stuck >= BlockingPool::Options().max_threads, pool.finished,

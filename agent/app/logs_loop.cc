@@ -94,6 +94,7 @@ bool LogsLoop::read_once() {
   LogRead read = collector_.read(kReadBytes);
   if (read.empty()) {
     collector_.committed();
+    ++rounds_;
     return true;
   }
   LogCommit commit = to_commit(std::move(read));
@@ -101,6 +102,7 @@ bool LogsLoop::read_once() {
   const auto committed = outbox_.commit_logs(std::move(commit));
   if (committed) {
     collector_.committed();
+    ++rounds_;
     problem_.clear();
     return true;
   }

@@ -26,6 +26,9 @@ class LogsLoop {
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> watch();
 
+  // Reads that ended well, with or without lines.
+  std::uint64_t rounds() const { return rounds_; }
+
   void set_containers(const std::vector<ObservedContainer>& containers);
 
  private:
@@ -49,6 +52,7 @@ class LogsLoop {
   LogSampler sampler_;
   std::string problem_;  // Last one told
   SteadyTime last_news_{};
+  std::uint64_t rounds_ = 0;
   Notifier wake_;
   boost::asio::posix::stream_descriptor inotify_;
 };
