@@ -3,6 +3,7 @@
 Hundreds of fault rounds need containers that appear, log and go, and no real ones. It answers what the agent
 asks (version, ping, list, inspect, events) and may hang. Threads of the test's own process; standard library.
 """
+import itertools
 import json
 import os
 import pathlib
@@ -18,6 +19,8 @@ def _time(ns: int) -> str:
 class FakeEngine:
     """Listens on folder/docker.sock. Containers are known by their names, which must be unique."""
 
+    _numbers = itertools.count(1)  # Two engines never give one id
+
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
         self.socket = str(folder / "docker.sock")
@@ -27,7 +30,6 @@ class FakeEngine:
         self._containers = {}  # Id -> what `inspect` says
         self._events = []  # (time ns, line)
         self._streams = []
-        self._made = 0
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.socket)
         self._listener.listen(64)
@@ -36,8 +38,7 @@ class FakeEngine:
     def create(self, name: str) -> pathlib.Path:
         """A running container; where its log is to be written. The file is there, empty."""
         with self._lock:
-            self._made += 1
-            ident = f"{os.getpid():016x}{self._made:048x}"
+            ident = f"{os.getpid():016x}{next(self._numbers):048x}"
             now = time.time_ns()
             folder = self.folder / "containers" / ident
             folder.mkdir(parents=True)
