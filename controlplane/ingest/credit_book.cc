@@ -19,11 +19,12 @@ std::uint64_t CreditBook::least_of(const Account& account) const {
   return std::min({std::max(account.batch_bytes, kLeast), half_, limits_.most_bytes});
 }
 
-// Of one half, in bytes and in messages of the agent's size; one message is always in it.
+// Of one half, in bytes and in messages; one message is always in it.
 std::uint64_t CreditBook::share(const Account& account, std::size_t among) const {
   const std::uint64_t count = std::max<std::size_t>(among, 1);
-  const std::uint64_t batch = std::max(account.batch_bytes, kSmallestBatch);
-  const std::uint64_t by_number = std::max(batch, limits_.total_messages / 2 * batch / count);
+  const std::uint64_t small = std::max(account.small_bytes, kSmallestBatch);
+  const std::uint64_t by_number =
+      std::max({account.batch_bytes, small, limits_.total_messages / 2 * small / count});
   return std::clamp<std::uint64_t>(std::min(half_ / count, by_number), 1, limits_.most_bytes);
 }
 
@@ -58,6 +59,7 @@ void CreditBook::arrived(const AgentId& agent, const Epoch& epoch, std::uint64_t
   account.epoch = epoch;
   account.heard_at = account.sent_at = now;
   account.batch_bytes = std::max(bytes, account.batch_bytes - account.batch_bytes / 8);
+  account.small_bytes = std::min(bytes, account.small_bytes + account.small_bytes / 4 + 64);
   account.repeats = 0;
 }
 

@@ -69,7 +69,8 @@ class CreditBook {
     Epoch epoch;
     std::uint64_t base = 0;  // Held of either half
     std::uint64_t extra = 0;
-    std::uint64_t batch_bytes = 0;  // Of its recent larger batches
+    std::uint64_t batch_bytes = 0;  // Of its recent larger batches: what must fit
+    std::uint64_t small_bytes = 0;  // Of its recent smaller ones: how many a credit may become
     std::uint64_t reserved = 0;     // While it waits
     SteadyTime sent_at{};           // Its newest batch, or the hello that said that it has some
     SteadyTime heard_at{};

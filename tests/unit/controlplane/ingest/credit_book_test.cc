@@ -131,6 +131,22 @@ TEST_CASE(
   CHECK(most->stored <= 2 * least->stored);
 }
 
+TEST_CASE("small batches are bounded by their number, also after a large one") {
+  Fleet fleet{CreditLimits()};
+  for (std::size_t i = 0; i < 300; ++i) {
+    fleet.book.arrived(agent_id(i), Epoch{}, 64'000, fleet.clock.steady_now());
+    fleet.join(400);
+  }
+  std::size_t most = 0;
+  for (int i = 0; i < 200; ++i) {
+    fleet.send_all();
+    most = std::max(most, fleet.pipe.size());
+    fleet.step(200'000);
+  }
+  CHECK(most <= fleet.limits.total_messages + 300);
+  CHECK(most > 1'000);
+}
+
 TEST_CASE("an agent with small batches does not wait behind those with large ones") {
   Fleet fleet(small_limits());
   for (int i = 0; i < 100; ++i) fleet.join(500'000);
