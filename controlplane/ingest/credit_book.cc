@@ -19,13 +19,24 @@ std::uint64_t CreditBook::least_of(const Account& account) const {
   return std::min({std::max(account.batch_bytes, kLeast), half_, limits_.most_bytes});
 }
 
-// Of one half, in bytes and in messages; one message is always in it.
-std::uint64_t CreditBook::share(const Account& account, std::size_t among) const {
-  const std::uint64_t count = std::max<std::size_t>(among, 1);
+std::uint64_t CreditBook::share(std::size_t among) const {
+  return std::clamp<std::uint64_t>(half_ / std::max<std::size_t>(among, 1), 1, limits_.most_bytes);
+}
+
+// A credit that is for one large batch would also let hundreds of small ones pass: what is told is less
+// then, and still enough for that batch.
+std::uint64_t CreditBook::tell(Account& account, SteadyTime now) {
+  const std::uint64_t held = account.base + account.extra;
+  if (held == 0) return 0;
   const std::uint64_t small = std::max(account.small_bytes, kSmallestBatch);
-  const std::uint64_t by_number =
-      std::max({account.batch_bytes, small, limits_.total_messages / 2 * small / count});
-  return std::clamp<std::uint64_t>(std::min(half_ / count, by_number), 1, limits_.most_bytes);
+  const std::uint64_t half = limits_.total_messages / 2;
+  std::uint64_t messages = half / std::max<std::size_t>(agents_.size(), 1);
+  if (is_busy(account, now)) messages += half / std::max<std::size_t>(busy_, 1);
+  const std::uint64_t room = limits_.total_messages - std::min(limits_.total_messages, messages_);
+  account.messages =
+      std::max<std::uint64_t>(1, std::min({messages, room, (held + small - 1) / small}));
+  messages_ += account.messages;
+  return std::min(held, account.messages * small);
 }
 
 bool CreditBook::is_large(const Account& account) const {
@@ -37,7 +48,7 @@ std::uint64_t CreditBook::extra_for(const Account& account) const {
   const bool has_turn = account.waits && account.named;
   const std::uint64_t taken = extra_granted_ + (has_turn ? 0 : reserved_);
   const std::uint64_t room = taken < half_ ? half_ - taken : 0;
-  const std::uint64_t wanted = std::max(share(account, busy_), least_of(account));
+  const std::uint64_t wanted = std::max(share(busy_), least_of(account));
   if (wanted <= room) return wanted;
   return room >= least_of(account) ? room : 0;
 }
@@ -48,6 +59,7 @@ void CreditBook::greeted(const AgentId& agent, const Epoch& epoch, std::uint64_t
   account.epoch = epoch;
   account.heard_at = now;
   if (batches == 0) return;
+  if (!is_busy(account, now)) ++busy_;
   account.sent_at = now;
   account.batch_bytes =
       std::max(account.batch_bytes, std::min(bytes / batches, limits_.most_bytes));
@@ -57,6 +69,7 @@ void CreditBook::arrived(const AgentId& agent, const Epoch& epoch, std::uint64_t
                          SteadyTime now) {
   Account& account = agents_[agent];
   account.epoch = epoch;
+  if (!is_busy(account, now)) ++busy_;
   account.heard_at = account.sent_at = now;
   account.batch_bytes = std::max(bytes, account.batch_bytes - account.batch_bytes / 8);
   account.small_bytes = std::min(bytes, account.small_bytes + account.small_bytes / 4 + 64);
@@ -70,7 +83,7 @@ std::uint64_t CreditBook::grant(const AgentId& agent, const Epoch& epoch, Steady
   take_back(account);
   const bool busy = is_busy(account, now);
   if (!busy || !is_large(account))
-    account.base = std::min(share(account, agents_.size()), half_ - base_granted_);
+    account.base = std::min(share(agents_.size()), half_ - base_granted_);
   // Less than its batch would let it send that batch all the same.
   if (busy && account.base < account.batch_bytes) account.base = 0;
   if (busy) account.extra = std::min(extra_for(account), limits_.most_bytes - account.base);
@@ -85,12 +98,13 @@ std::uint64_t CreditBook::grant(const AgentId& agent, const Epoch& epoch, Steady
     account.repeats = kRepeats;
     account.repeat_at = now + kRepeatAfter;
   }
-  return held;
+  return tell(account, now);
 }
 
 void CreditBook::take_back(Account& account) {
   base_granted_ -= std::exchange(account.base, 0);
   extra_granted_ -= std::exchange(account.extra, 0);
+  messages_ -= std::exchange(account.messages, 0);
 }
 
 void CreditBook::wait(const AgentId& agent, Account& account) {
@@ -129,11 +143,15 @@ std::vector<CreditBook::Holder> CreditBook::due(SteadyTime now, bool drained) {
     account.named = true;
     out.push_back({agent, account.epoch});
   };
+  std::uint64_t base_room = half_ - base_granted_;
   std::uint64_t room = half_ - extra_granted_;
+  const std::uint64_t base = share(agents_.size());
   for (const auto& agent : waiting_) {
+    if (out.size() >= kMostDue) break;
     Account& account = agents_.at(agent);
-    if (account.reserved > room || out.size() >= kMostDue) break;
-    room -= account.reserved;
+    const bool fits_base = account.batch_bytes <= base && base <= base_room;
+    if (!fits_base && account.reserved > room) break;
+    (fits_base ? base_room : room) -= fits_base ? base : account.reserved;
     name(agent, account);
   }
   const bool is_tight = drained && (waiting_.size() > out.size() || base_granted_ > half_ / 8 * 7);
@@ -141,8 +159,8 @@ std::vector<CreditBook::Holder> CreditBook::due(SteadyTime now, bool drained) {
     if (out.size() >= kMostDue) break;
     if (account.waits) continue;
     const std::uint64_t fair =
-        share(account, agents_.size()) +
-        (is_busy(account, now) ? std::max(share(account, busy_), least_of(account)) : 0);
+        share(agents_.size()) +
+        (is_busy(account, now) ? std::max(share(busy_), least_of(account)) : 0);
     const bool repeats = account.repeats > 0 && now >= account.repeat_at;
     if (repeats) {
       --account.repeats;

@@ -18,7 +18,8 @@ struct CreditLimits {
   // may have one batch on its way whatever its credit is, unless it is 0.
   std::uint64_t total_bytes = 48U << 20;
   std::uint64_t most_bytes = 4U << 20;  // One agent's
-  // Small batches fill a queue by their number.
+  // Small batches fill a queue by their number. Half of what the queues hold: it is passed for a moment,
+  // while agents that are told less have the rest still on its way.
   std::uint64_t total_messages = 4'000;
 };
 
@@ -72,6 +73,7 @@ class CreditBook {
     std::uint64_t batch_bytes = 0;  // Of its recent larger batches: what must fit
     std::uint64_t small_bytes = 0;  // Of its recent smaller ones: how many a credit may become
     std::uint64_t reserved = 0;     // While it waits
+    std::uint64_t messages = 0;     // What was told may become so many
     SteadyTime sent_at{};           // Its newest batch, or the hello that said that it has some
     SteadyTime heard_at{};
     bool waits = false;
@@ -81,7 +83,8 @@ class CreditBook {
   };
 
   bool is_busy(const Account& account, SteadyTime now) const;
-  std::uint64_t share(const Account& account, std::size_t among) const;
+  std::uint64_t share(std::size_t among) const;  // Of one half
+  std::uint64_t tell(Account& account, SteadyTime now);
   std::uint64_t least_of(const Account& account) const;
   bool is_large(const Account& account) const;
   std::uint64_t extra_for(const Account& account) const;
@@ -97,7 +100,8 @@ class CreditBook {
   std::uint64_t reserved_ = 0;   // For them
   std::uint64_t base_granted_ = 0;
   std::uint64_t extra_granted_ = 0;
-  std::size_t busy_ = 0;  // At the last look
+  std::uint64_t messages_ = 0;  // At most total_messages, and one more for each agent
+  std::size_t busy_ = 0;        // Counted anew at each look
   SteadyTime next_look_{};
 };
 

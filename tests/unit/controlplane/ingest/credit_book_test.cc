@@ -143,7 +143,8 @@ TEST_CASE("small batches are bounded by their number, also after a large one") {
     most = std::max(most, fleet.pipe.size());
     fleet.step(200'000);
   }
-  CHECK(most <= fleet.limits.total_messages + 300);
+  // What was on its way when a smaller credit was told is still there.
+  CHECK(most <= 2 * fleet.limits.total_messages);
   CHECK(most > 1'000);
 }
 
