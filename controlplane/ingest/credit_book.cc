@@ -23,6 +23,13 @@ std::uint64_t CreditBook::share(std::size_t among) const {
   return std::clamp<std::uint64_t>(half_ / std::max<std::size_t>(among, 1), 1, limits_.most_bytes);
 }
 
+// The base share in messages of the agent's smaller size; one is always in it.
+std::uint64_t CreditBook::by_number(const Account& account) const {
+  const std::uint64_t small = std::max(account.small_bytes, kSmallestBatch);
+  return std::max(small,
+                  limits_.total_messages / 2 * small / std::max<std::size_t>(agents_.size(), 1));
+}
+
 // A credit that is for one large batch would also let hundreds of small ones pass: what is told is less
 // then, and still enough for that batch.
 std::uint64_t CreditBook::tell(Account& account, SteadyTime now) {
@@ -83,7 +90,7 @@ std::uint64_t CreditBook::grant(const AgentId& agent, const Epoch& epoch, Steady
   take_back(account);
   const bool busy = is_busy(account, now);
   if (!busy || !is_large(account))
-    account.base = std::min(share(agents_.size()), half_ - base_granted_);
+    account.base = std::min({share(agents_.size()), by_number(account), half_ - base_granted_});
   // Less than its batch would let it send that batch all the same.
   if (busy && account.base < account.batch_bytes) account.base = 0;
   if (busy) account.extra = std::min(extra_for(account), limits_.most_bytes - account.base);
@@ -145,10 +152,10 @@ std::vector<CreditBook::Holder> CreditBook::due(SteadyTime now, bool drained) {
   };
   std::uint64_t base_room = half_ - base_granted_;
   std::uint64_t room = half_ - extra_granted_;
-  const std::uint64_t base = share(agents_.size());
   for (const auto& agent : waiting_) {
     if (out.size() >= kMostDue) break;
     Account& account = agents_.at(agent);
+    const std::uint64_t base = std::min(share(agents_.size()), by_number(account));
     const bool fits_base = account.batch_bytes <= base && base <= base_room;
     if (!fits_base && account.reserved > room) break;
     (fits_base ? base_room : room) -= fits_base ? base : account.reserved;

@@ -84,6 +84,7 @@ class CreditBook {
 
   bool is_busy(const Account& account, SteadyTime now) const;
   std::uint64_t share(std::size_t among) const;  // Of one half
+  std::uint64_t by_number(const Account& account) const;
   std::uint64_t tell(Account& account, SteadyTime now);
   std::uint64_t least_of(const Account& account) const;
   bool is_large(const Account& account) const;

@@ -85,7 +85,7 @@ Result<void> AlertStore::clear(const std::string& kind, const AgentId& agent,
 Result<void> AlertStore::flush() {
   MutexLock lock(mutex_);
   if (unwritten_.empty()) return {};
-  const auto& waiting = unwritten_;
+  const auto waiting = unwritten_;
   TRY_VOID(state_.write([&](sql::Database& db) -> Result<void> {
     for (const auto& entry : waiting) {
       TRY_VOID(raise_alert(db, entry.second));
