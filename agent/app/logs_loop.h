@@ -37,8 +37,8 @@ class LogsLoop {
   static constexpr std::size_t kReadBytes = 1U << 20;
   static constexpr std::chrono::milliseconds kPollEvery{250};  // For file systems without inotify
   // While inotify works and has told nothing for long: a look at a hundred quiet files four times a
-  // second is a third of what an idle agent costs.
-  static constexpr std::chrono::milliseconds kQuietPollEvery{1'000};
+  // second is a third of what an idle agent costs. What polling alone finds then waits so long.
+  static constexpr std::chrono::milliseconds kQuietPollEvery{2'000};
   static constexpr std::chrono::seconds kQuietAfter{5};
   static constexpr std::chrono::milliseconds kFullPause{1'000};  // While the spool is full
 

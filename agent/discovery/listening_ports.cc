@@ -144,18 +144,24 @@ void PortScanner::read_tables(SteadyTime now, PortScan& out) {
   }
 }
 
-NamespaceTurns::Look PortScanner::look_at(std::uint64_t inode, const Namespace& where,
+// While all of its processes rest, a namespace's sockets are counted by turns, as the processes are read.
+NamespaceTurns::Look PortScanner::look_at(std::uint64_t inode, Namespace& where,
                                           const std::string& net) {
   NamespaceTurns::Look look;
   look.inode = inode;
+  bool rests = true;
   for (const ProcessRef* process : where.members) {
     look.members = mixed(mixed(look.members, process->pid), process->start_ticks);
+    rests = rests && process->rests;
   }
+  const bool turn = inode % ProcScanner::kRestingTurns == scan_ % ProcScanner::kRestingTurns;
+  if (rests && !turn && where.look.members == look.members) return where.look;
   for (const char* name : {"/sockstat", "/sockstat6"}) {
     if (proc_.read((net + name).c_str(), buffer_, kMaxSockstatBytes)) {
       add_socket_counts(buffer_, look.counts);
     }
   }
+  where.look = look;
   return look;
 }
 

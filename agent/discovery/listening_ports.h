@@ -64,6 +64,7 @@ class PortScanner {
   struct Namespace {
     std::vector<const ProcessRef*> members;  // By pid; of this scan
     std::vector<Found> found;                // When its tables were last read
+    NamespaceTurns::Look look;               // The last one
     bool unreadable = false;  // Through a process: it is ours, whose members are all there are
   };
   struct Owner {
@@ -82,7 +83,7 @@ class PortScanner {
                           PortScan& scan);
   std::optional<std::uint64_t> namespace_of(const ProcessRef& process);
   void read_tables(SteadyTime now, PortScan& scan);
-  NamespaceTurns::Look look_at(std::uint64_t inode, const Namespace& where, const std::string& net);
+  NamespaceTurns::Look look_at(std::uint64_t inode, Namespace& where, const std::string& net);
   bool dump_own(Namespace& where, std::uint32_t first_ephemeral);
   void read_namespace(Namespace& where, const std::string& net, std::uint32_t first_ephemeral);
   std::uint32_t first_ephemeral_port();

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "agent/discovery/secret_arguments.h"
@@ -60,13 +61,16 @@ ProcScan ProcScanner::scan() {
     boot_time_ms_ = boot_time_ms(buffer_);
   }
   ProcScan out;
-  for (const std::uint32_t pid : list_pids()) look_at(pid, out);
+  for (const std::uint32_t pid : list_pids()) {
+    if (!keep_resting(pid, out)) look_at(pid, out);
+  }
   std::erase_if(processes_, [this](const auto& item) { return item.second.seen_scan != scan_; });
 
   std::map<std::string_view, std::vector<Member>> members;
   for (auto& [pid, process] : processes_) {
     if (process.kernel_thread) continue;
-    out.processes.push_back({pid, process.start_ticks, process.comm, process.owner.container_id});
+    out.processes.push_back({pid, process.start_ticks, process.comm, process.owner.container_id,
+                             process.idle_looks >= kRestingLooks});
     if (members.size() < limits_.groups || members.contains(process.group)) {
       members[process.group].push_back({pid, &process});
     } else {
@@ -96,6 +100,21 @@ std::vector<std::uint32_t> ProcScanner::list_pids() const {
   return pids;
 }
 
+// False: it does not rest, or this is its turn.
+bool ProcScanner::keep_resting(std::uint32_t pid, ProcScan& out) {
+  const auto known = processes_.find(pid);
+  if (known == processes_.end() || known->second.idle_looks < kRestingLooks) return false;
+  if (pid % kRestingTurns == scan_ % kRestingTurns) return false;
+  Process& process = known->second;
+  process.seen_scan = scan_;
+  if (process.kernel_thread) {
+    ++out.kernel_threads;
+  } else {
+    groups_[process.group].seen_scan = scan_;
+  }
+  return true;
+}
+
 void ProcScanner::look_at(std::uint32_t pid, ProcScan& out) {
   const auto stat = proc_.read(PidPath(pid, "stat").c_str(), buffer_, kMaxStatBytes)
                         ? parse_proc_stat(buffer_)
@@ -121,8 +140,11 @@ void ProcScanner::look_at(std::uint32_t pid, ProcScan& out) {
   process.start_ticks = stat->start_ticks;
   process.kernel_thread = stat->kernel_thread;
   if (!settled) ++process.times_seen;
+  const bool idle = process.cpu_ticks == stat->cpu_ticks || process.kernel_thread;
+  process.idle_looks = idle ? std::min(process.idle_looks + 1, kRestingLooks) : 0;
   if (process.kernel_thread) return;
   if (renamed) {
+    process.idle_looks = 0;
     process.comm = stat->comm;
     process.command.reset();
   }

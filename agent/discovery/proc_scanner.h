@@ -2,7 +2,9 @@
 //
 // Known processes cost one read (their stat) for each scan; name, owner and user are read when a
 // process is first seen and once more at the next scan, since a process is often moved and renamed
-// in its first moments (runtimes fork, move, drop privileges, exec).
+// in its first moments (runtimes fork, move, drop privileges, exec). One that used no CPU time in
+// kRestingLooks looks is read by turns, in one scan of kRestingTurns: what it does next, its successor
+// under the same pid included, is seen so much later.
 #pragma once
 
 #include <chrono>
@@ -40,6 +42,7 @@ struct ProcessRef {
   std::uint64_t start_ticks = 0;
   std::string comm;
   std::string container_id;
+  bool rests = false;  // Used no CPU time for long: it is looked at by turns
 };
 
 struct ProcScan {
@@ -59,6 +62,8 @@ class ProcScanner {
   static constexpr std::chrono::milliseconds kCommandDeadline{200};
   static constexpr std::size_t kMaxStuckCommands = 8;  // Each keeps a thread
   static constexpr std::size_t kMaxGroupPids = 16;     // As wire::ProcessGroup promises.
+  static constexpr std::uint32_t kRestingLooks = 6;
+  static constexpr std::uint32_t kRestingTurns = 3;
   struct Limits {
     std::size_t processes = 65'536;  // About 400 bytes each
     std::size_t groups = 2'000;
@@ -79,6 +84,7 @@ class ProcScanner {
     std::uint64_t start_ticks = 0;
     std::uint64_t seen_scan = 0;
     std::uint32_t times_seen = 0;
+    std::uint32_t idle_looks = 0;  // In a row, at most kRestingLooks
     bool kernel_thread = false;
     std::uint64_t cpu_ticks = 0;
     std::uint64_t threads = 0;
@@ -100,6 +106,7 @@ class ProcScanner {
   };
 
   std::vector<std::uint32_t> list_pids() const;
+  bool keep_resting(std::uint32_t pid, ProcScan& scan);
   void look_at(std::uint32_t pid, ProcScan& scan);
   void identify(std::uint32_t pid, Process& process);
   void count_fds(std::uint32_t pid, Process& process);

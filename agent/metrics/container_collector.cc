@@ -25,6 +25,7 @@ struct Measured {
   ContainerPids pids;
   ContainerPressure pressure;
   ContainerNetwork network;
+  RepeatedSamples samples;  // Of all parts but the network
 };
 
 struct Known {
@@ -65,15 +66,10 @@ class ContainerCollector final : public Collector {
       context.slow_turn = true;
       devices_.refresh(context);
     }
-    // Each controller alone may be missing from this machine or this container.
-    const bool has_memory = measured.memory.collect(part);
-    const bool has_cpu = measured.cpu.collect(part);
-    measured.io.collect(part, devices_);
-    const bool has_pids = measured.pids.collect(part);
-    measured.pressure.collect(part);
+    const bool there = collect_parts(measured, part);
     measured.network.collect(part);
     context.slow_turn = slow_turn;
-    if (!has_memory && !has_cpu && !has_pids) {
+    if (!there) {
       known.measured = nullptr;  // Ended since it was listed; found again if it was only moved
       return;
     }
@@ -83,6 +79,33 @@ class ContainerCollector final : public Collector {
     }
     part.add(known.refs[2], gauge("container_last_seen"),
              static_cast<double>(context.now_ms) / 1e3);
+  }
+
+  // What used no CPU time and holds the memory that it held has done nothing: its other numbers are what
+  // they were, unless something begun before still goes on. Whatever escapes this (the kernel writing
+  // its pages to disk later, a changed limit) is seen at the next slow turn. The network counts also
+  // what a container does not look at.
+  bool collect_parts(Measured& measured, const PartContext& part) {
+    const bool cpu_moved = measured.cpu.look(part);
+    const bool memory_moved = measured.memory.look(part);
+    const bool rests = !cpu_moved && !memory_moved && measured.samples.steady();
+    if (rests && !part.scrape.slow_turn && measured.samples.repeat(part.sink)) return true;
+    return collect_all(measured, part);
+  }
+
+  // False: none of its controllers can be read. Each alone may be missing from this machine or this
+  // container.
+  bool collect_all(Measured& measured, const PartContext& part) {
+    PartContext noted = part;
+    noted.record = &measured.samples;
+    measured.samples.begin();
+    const bool has_memory = measured.memory.collect(noted);
+    const bool has_cpu = measured.cpu.collect(noted);
+    measured.io.collect(noted, devices_);
+    const bool has_pids = measured.pids.collect(noted);
+    measured.pressure.collect(noted);
+    measured.samples.end();
+    return has_memory || has_cpu || has_pids;
   }
 
   bool ensure_measured(const wire::Container& facts, Known& known, CollectContext& context) {

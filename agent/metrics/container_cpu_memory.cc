@@ -41,11 +41,6 @@ double as_double(std::uint64_t value) {
 
 // ---- CPU ----------------------------------------------------------------------------------------
 
-struct ContainerCpu::Reading {
-  std::optional<double> usage_s, user_s, system_s, throttled_s;
-  std::optional<std::uint64_t> periods, throttled_periods;
-};
-
 ContainerCpu::ContainerCpu(const CgroupFolders& folders)
     : v1_usage_(!folders.cpuacct.empty()),
       v1_limits_(!folders.cpu.empty()),
@@ -57,10 +52,24 @@ ContainerCpu::ContainerCpu(const CgroupFolders& folders)
       period_file_(v1_limits_ ? folders.cpu + "/cpu.cfs_period_us" : ""),
       ticks_per_second_(static_cast<double>(::sysconf(_SC_CLK_TCK))) {}
 
-bool ContainerCpu::collect(const PartContext& context) {
+bool ContainerCpu::look(const PartContext& context) {
   Reading reading;
-  if (v1_usage_) read_v1(context, reading);
-  if (!v1_usage_ || !v1_limits_) read_v2(context, reading);
+  if (!v1_usage_) {
+    read_v2(context, reading);
+  } else if (const auto usage_ns = read_number(usage_, context.scrape)) {
+    reading.usage_s = as_double(*usage_ns) / 1e9;
+  }
+  const bool rests = reading.usage_s && reading.usage_s == reading_.usage_s;
+  reading_ = reading;
+  return !rests;
+}
+
+bool ContainerCpu::collect(const PartContext& context) {
+  Reading reading = reading_;
+  if (v1_usage_) {
+    read_v1(context, reading);
+    if (!v1_limits_) read_v2(context, reading);
+  }
   if (context.scrape.slow_turn || period_us_ == 0) read_quota(context);
 
   const auto add = [&](SeriesRef& ref, const Metric& metric, const auto& value) {
@@ -82,9 +91,6 @@ bool ContainerCpu::collect(const PartContext& context) {
 }
 
 void ContainerCpu::read_v1(const PartContext& context, Reading& reading) {
-  if (const auto usage_ns = read_number(usage_, context.scrape)) {
-    reading.usage_s = as_double(*usage_ns) / 1e9;
-  }
   read_flat(times_, context.scrape, [&](std::string_view name, std::uint64_t ticks) {
     if (name == "user") reading.user_s = as_double(ticks) / ticks_per_second_;
     if (name == "system") reading.system_s = as_double(ticks) / ticks_per_second_;
@@ -149,11 +155,17 @@ ContainerMemory::ContainerMemory(const CgroupFolders& folders)
       oom_(folder_ + "/memory.oom_control"),
       swap_(folder_ + "/memory.swap.current") {}
 
+bool ContainerMemory::look(const PartContext& context) {
+  const auto used = read_number(usage_, context.scrape);
+  const bool same = used && used == used_;
+  used_ = used;
+  return !same;
+}
+
 bool ContainerMemory::collect(const PartContext& context) {
-  const auto usage = read_number(usage_, context.scrape);
-  if (!usage) return false;
+  if (!used_) return false;
   Reading reading;
-  reading.usage = *usage;
+  reading.usage = *used_;
   read_stat(context, reading);
   read_failures(context, reading);
   if (!v1_ && context.scrape.slow_turn) read_limit(context);

@@ -10,6 +10,7 @@
 
 #include "agent/metrics/collector.h"
 #include "agent/metrics/proc_parsers.h"
+#include "agent/metrics/repeated_samples.h"
 #include "agent/metrics/row_cache.h"
 
 namespace observeai::agent {
@@ -32,8 +33,10 @@ struct PartContext {
   CollectContext& scrape;
   SampleSink& sink;
   const std::string& target;
+  RepeatedSamples* record = nullptr;  // Where what is added is noted as well
   void add(SeriesRef& ref, const Metric& metric, LabelViews labels, double value) const {
     sink.add(target, ref, metric, labels, value);
+    if (record != nullptr) record->note(ref, value);
   }
   void add(SeriesRef& ref, const Metric& metric, double value) const {
     add(ref, metric, {}, value);
@@ -43,10 +46,15 @@ struct PartContext {
 class ContainerCpu {
  public:
   explicit ContainerCpu(const CgroupFolders& folders);
-  bool collect(const PartContext& context);
+  // Reads the time used so far. True: it moved since the last look, or cannot be read.
+  bool look(const PartContext& context);
+  bool collect(const PartContext& context);  // After look()
 
  private:
-  struct Reading;
+  struct Reading {
+    std::optional<double> usage_s, user_s, system_s, throttled_s;
+    std::optional<std::uint64_t> periods, throttled_periods;
+  };
   void read_v1(const PartContext& context, Reading& reading);
   void read_v2(const PartContext& context, Reading& reading);
   void read_quota(const PartContext& context);
@@ -55,6 +63,7 @@ class ContainerCpu {
   KeptFile usage_, times_, stat_, limits_;  // limits_: v1 nr_periods
   std::string quota_file_, period_file_;
   double ticks_per_second_;
+  Reading reading_;  // Of the last look
   std::uint64_t quota_us_ = 0, period_us_ = 0;
   std::array<SeriesRef, 8> refs_;
 };
@@ -62,7 +71,9 @@ class ContainerCpu {
 class ContainerMemory {
  public:
   explicit ContainerMemory(const CgroupFolders& folders);
-  bool collect(const PartContext& context);
+  // Reads what is used. True: it changed since the last look, or cannot be read.
+  bool look(const PartContext& context);
+  bool collect(const PartContext& context);  // After look()
 
  private:
   struct Reading;
@@ -73,6 +84,7 @@ class ContainerMemory {
   bool v1_;
   std::string folder_, root_;
   KeptFile usage_, stat_, failures_, oom_, swap_;
+  std::optional<std::uint64_t> used_;  // At the last look
   std::uint64_t limit_ = 0;
   std::array<SeriesRef, 18> refs_;
 };

@@ -18,6 +18,8 @@ class SampleSink {
     ref = dictionary_.resolve(target, metric, labels);
     dictionary_.set(ref, value);
   }
+  // For a series that was added before. False: it is not known any more.
+  bool again(const SeriesRef& ref, double value) { return dictionary_.set(ref, value); }
   void host(SeriesRef& ref, const Metric& metric, LabelViews labels, double value) {
     add(wire::kHostTarget, ref, metric, labels, value);
   }

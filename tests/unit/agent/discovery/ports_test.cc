@@ -316,6 +316,29 @@ TEST_CASE_FIXTURE(ManyNamespaces,
   CHECK(scan().tables_read == 40);
 }
 
+TEST_CASE_FIXTURE(ManyNamespaces, "the sockets of processes that rest are counted by turns") {
+  add(1, 22);
+  add(31, 1'000);
+  processes.back().rests = true;
+  PortScanner scanner(paths);
+  const auto ports = [&] {
+    clock.advance(std::chrono::seconds(5));
+    return scanner.scan(processes, clock.steady_now()).ports.size();
+  };
+  CHECK(ports() == 2);
+  write("proc/31/net/tcp", "head\n" + row("00000000:0050", 1) + row("00000000:0051", 2));
+  counts(31, 2);
+  std::uint32_t scans = 1;
+  while (ports() == 2 && scans < 10) ++scans;
+  CHECK(scans > 1);
+  CHECK(scans <= ProcScanner::kRestingTurns);
+
+  write("proc/31/net/tcp", "head\n" + row("00000000:0050", 1));
+  counts(31, 1);
+  processes.back().rests = false;
+  CHECK(ports() == 2);
+}
+
 TEST_CASE("reading tables never takes more of the processor than its share") {
   using namespace std::chrono_literals;
   constexpr auto kCost = 9ms;  // Of one read, on a host with much memory

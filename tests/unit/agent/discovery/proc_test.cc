@@ -208,6 +208,36 @@ TEST_CASE_FIXTURE(
   CHECK(scanner.scan().groups[0].key == kB.substr(0, 12) + "/exec_d");
 }
 
+TEST_CASE_FIXTURE(Tree, "a process that rests is read by turns, and its end is seen at once") {
+  for (int pid = 10; pid < 16; ++pid) process(pid, "idle", 500);
+  process(20, "busy", 500, 1);
+  ProcScanner scanner(paths, same);
+  std::uint64_t ticks = 1;
+  const auto scan = [&] {
+    process(20, "busy", 500, ++ticks);
+    return scanner.scan();
+  };
+  const auto resting = [](const ProcScan& seen) {
+    return std::count_if(seen.processes.begin(), seen.processes.end(),
+                         [](const ProcessRef& process) { return process.rests; });
+  };
+  auto seen = scan();
+  for (std::uint32_t i = 0; i <= ProcScanner::kRestingLooks; ++i) seen = scan();
+  CHECK(resting(seen) == 6);
+  CHECK(seen.usage.size() == 2);
+
+  // All of them go on: a third is seen with each scan, and is read in each one then.
+  for (int pid = 10; pid < 16; ++pid) process(pid, "idle", 500, 100);
+  for (const int left : {4, 2, 0}) CHECK(resting(scan()) == left);
+  CHECK(scan().usage[1].cpu_seconds * static_cast<double>(::sysconf(_SC_CLK_TCK)) ==
+        doctest::Approx(600));
+
+  for (std::uint32_t i = 0; i <= ProcScanner::kRestingLooks; ++i) seen = scan();
+  CHECK(resting(seen) == 6);
+  end(12);
+  CHECK(scan().groups[1].count == 5);
+}
+
 TEST_CASE_FIXTURE(
     Tree, "command lines are redacted, cleaned and cut; without a redactor there are none") {
   process(10, "p", 500);

@@ -289,6 +289,51 @@ TEST_CASE("a restarted container is found again by its new process") {
   CHECK(host.of_container("container_network_receive_bytes_total{interface=\"eth0\"}") == 9);
 }
 
+TEST_CASE("a container that rests gives what it gave, and is looked at whole when something moves") {
+  const Tree tree("v2");
+  Host host(tree.path());
+  host.containers = {container_4711()};
+  const std::string received = "container_network_receive_bytes_total{interface=\"eth0\"}";
+  host.scrape();
+  host.scrape();  // The same twice: it rests.
+  const auto all = host.values().size();
+  tree.write(kScope + "/pids.current", "18\n");
+  tree.write("proc/4711/net/dev", "h\nh\neth0: 9 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+  host.scrape();
+  CHECK(host.of_container("container_threads") == 17);
+  CHECK(host.of_container(received) == 9);  // Packets come without its doing.
+  CHECK(host.values().size() == all);
+  tree.write(kScope + "/memory.current", "1000\n");
+  host.scrape();
+  CHECK(host.of_container("container_memory_usage_bytes") == 1000);
+  CHECK(host.of_container("container_threads") == 18);
+
+  host.scrape();
+  tree.write(kScope + "/pids.current", "19\n");
+  host.scrape();
+  CHECK(host.of_container("container_threads") == 18);
+  host.scrape();  // A slow turn
+  CHECK(host.of_container("container_threads") == 19);
+}
+
+TEST_CASE("a container that waits for a disk uses no CPU time and does not rest") {
+  const Tree tree("v2");
+  Host host(tree.path());
+  host.containers = {container_4711()};
+  host.scrape();
+  host.scrape();
+  const auto waits = [&](int us) {
+    tree.write(kScope + "/io.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=" +
+                                            std::to_string(us) + "\n");
+  };
+  tree.write(kScope + "/cpu.stat", "usage_usec 12500007\nuser_usec 1\nsystem_usec 2\n");
+  for (int seconds = 900; seconds < 903; ++seconds) {
+    waits(seconds * 1'000'000);
+    host.scrape();
+    CHECK(host.of_container("container_pressure_io_waiting_seconds_total") == seconds);
+  }
+}
+
 TEST_CASE("a container that shares the host's network has no network of its own") {
   const Tree tree("v2");
   tree.link_network("4711", "net:[4026531840]");
