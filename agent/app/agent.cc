@@ -1,11 +1,11 @@
 #include "agent/app/agent.h"
 
 #include <signal.h>
-#include <sys/resource.h>
 
 #include <cstdlib>
 #include <random>
 
+#include "agent/app/agent_parts.h"
 #include "agent/app/budget_loop.h"
 #include "agent/app/inventory_loop.h"
 #include "agent/app/journal_loop.h"
@@ -27,7 +27,6 @@ namespace {
 constexpr std::chrono::seconds kLedgerEvery(10);
 // Two of them at most in one scrape: nobody's samples come a second late for a dead mount.
 constexpr std::chrono::milliseconds kStatfsDeadline(400);
-constexpr double kOfOpenFiles = 0.8;                     // Of what the kernel allows
 constexpr const char* kRestartTold = "restart_told_ms";  // Up to which it was reported
 constexpr const char* kSpoolOwner = "agent";  // The fact that names whose batches it holds
 
@@ -38,16 +37,6 @@ std::vector<pki::BrokerAddress> brokers_of(const Identity& identity) {
     if (broker.host != identity.server.host) brokers.push_back(broker);
   }
   return brokers;
-}
-
-LogCollectorOptions log_options(const AgentConfig& config) {
-  LogCollectorOptions options;
-  options.join_traces = config.logs_join_traces;
-  options.files.plain = config.logs_files;
-  options.files.exclude = config.logs_exclude;
-  options.files.read_existing = config.logs_read_existing;
-  options.files.cri = config.logs_pods;
-  return options;
 }
 
 std::string variable(const char* name) {
@@ -75,10 +64,8 @@ class Program final : public Agent, public UplinkEvents {
   Result<void> open_spool();
   Result<void> build_uplink();
   Result<void> build_budget();
-  BudgetLimits budget_limits() const;
   Result<OwnUsage> own_usage(SteadyTime now);
-  std::vector<StallDetector::Progress> progress() const;
-  std::vector<std::string> stuck_resources() const;
+  AgentParts parts() const;
   // Not in safe mode, or as soon as it is over.
   void collect();
   boost::asio::awaitable<void> report_ledger();
@@ -287,15 +274,15 @@ std::string Program::restarts_path() const {
 Result<void> Program::build_budget() {
   BudgetSources sources;
   sources.usage = [this](SteadyTime now) { return own_usage(now); };
-  sources.progress = [this] { return progress(); };
-  sources.stuck = [this] { return stuck_resources(); };
+  sources.progress = [this] { return watched_parts(parts()); };
+  sources.stuck = [this] { return stuck_resources(parts()); };
   sources.collect = [this] { collect(); };
   sources.restart = [this](std::string reason) {
     restart_reason_ = std::move(reason);
     loop_->stop();
   };
   sources.changed = [this] { uplink_->hello_soon(); };
-  budget_ = std::make_unique<BudgetLoop>(clock_, *outbox_, shedding_, budget_limits(),
+  budget_ = std::make_unique<BudgetLoop>(clock_, *outbox_, shedding_, budget_limits(config_),
                                          restarts_path(), std::move(sources));
   TRY(const auto told, spool_->fact(kRestartTold));
   const std::int64_t told_ms =
@@ -305,48 +292,10 @@ Result<void> Program::build_budget() {
   return spool_->set_fact(kRestartTold, std::to_string(newest_ms));
 }
 
-BudgetLimits Program::budget_limits() const {
-  BudgetLimits limits;
-  limits.cpu_percent = static_cast<double>(config_.budget_cpu_percent);
-  limits.memory_bytes = config_.budget_memory_mib << 20;
-  limits.spool_bytes = (config_.spool_max_mib << 20) / 10 * 9;
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
-    limits.open_files =
-        static_cast<std::uint64_t>(static_cast<double>(files.rlim_cur) * kOfOpenFiles);
-  }
-  return within(limits, own_group_limits("/proc", "/sys/fs/cgroup"));
-}
-
 Result<OwnUsage> Program::own_usage(SteadyTime now) {
   TRY(auto usage, meter_.measure(now));
   usage.spool_bytes = spool_->state().bytes;
   return usage;
-}
-
-std::vector<StallDetector::Progress> Program::progress() const {
-  std::vector<StallDetector::Progress> parts;
-  const auto& uplink = uplink_->counters();
-  parts.push_back({"uplink", uplink_->should_send(), uplink.batches_sent,
-                   std::to_string(spool_->state().bytes) + " bytes wait in the spool", true});
-  // What hangs in the kernel would hang again after a restart.
-  parts.push_back({"metrics", metrics_->is_late(), metrics_->finished(), "", false});
-  parts.push_back({"inventory", inventory_->is_late(), inventory_->scans(), "", false});
-  if (config_.logs_enabled && shedding_.logs) {
-    parts.push_back(
-        {"logs", collector_->more() && outbox_->takes_data(), logs_->rounds(), "", true});
-  }
-  const auto pool = pool_->counters();
-  parts.push_back({"workers", pool.stuck >= BlockingPool::Options().max_threads, pool.finished,
-                   std::to_string(pool.stuck) + " calls hang", false});
-  return parts;
-}
-
-std::vector<std::string> Program::stuck_resources() const {
-  auto names = pool_->stuck();
-  for (auto& name : mounts_->stuck()) names.push_back(std::move(name));
-  for (auto& name : inventory_->stuck()) names.push_back("/proc/" + name);
-  return names;
 }
 
 // ---- uplink ------------------------------------------------------------------------------------
@@ -371,6 +320,12 @@ Result<mqtt::Identity> Program::broker_identity() const {
   return identity;
 }
 
+AgentParts Program::parts() const {
+  return {config_,     shedding_, *spool_,   *outbox_,    *uplink_,        *broker_,
+          *pool_,      *mounts_,  *budget_,  *inventory_, *docker_client_, *docker_,
+          *collector_, *logs_,    *metrics_, containers_};
+}
+
 wire::Hello Program::hello() const {
   wire::Hello hello;
   hello.agent_version = OBSERVEAI_VERSION;
@@ -378,70 +333,12 @@ wire::Hello Program::hello() const {
   hello.machine_id_sha256 = inventory_->facts().machine_id_sha256;
   hello.inventory_digest = inventory_->digest();
   hello.root_version = 1;
-  const auto& spool = spool_->counters();
-  const auto put = [&hello](const char* name, std::uint64_t value) {
-    hello.counters[name] = static_cast<std::int64_t>(value);
-  };
-  put(spool_counter_names::kBatchesEvicted, spool.batches_evicted);
-  put(spool_counter_names::kBatchesDamaged, spool.batches_damaged);
-  put(spool_counter_names::kSegmentsAside, spool.segments_aside);
-  put(spool_counter_names::kWritersReplaced, spool.writers_replaced);
-  put(spool_counter_names::kIoErrors, spool.io_errors);
-  put(spool_counter_names::kEpochsBegun, spool.epochs_begun);
-  hello.counters["containers"] = static_cast<std::int64_t>(containers_.size());
-  hello.counters["control_dropped"] = static_cast<std::int64_t>(outbox_->control_dropped());
-  hello.counters["budget_step"] = static_cast<std::int64_t>(shedding_.step);
-  hello.counters["restarts_last_hour"] = static_cast<std::int64_t>(budget_->restarts_last_hour());
-  hello.counters["stalled_parts"] = static_cast<std::int64_t>(budget_->stalled_parts());
-  hello.counters["stuck_resources"] = static_cast<std::int64_t>(budget_->stuck_resources());
-  hello.counters["containers_over_limit"] =
-      static_cast<std::int64_t>(docker_->table().over_limit());
-  hello.counters["inventory_lost"] = static_cast<std::int64_t>(inventory_->inventory_lost());
-  hello.counters["samples_left_out"] = static_cast<std::int64_t>(metrics_->samples_left_out());
-  hello.counters["scrapes_missed"] = static_cast<std::int64_t>(metrics_->missed());
-  hello.counters["docker_events_dropped"] =
-      static_cast<std::int64_t>(docker_->counters().events_dropped);
+  hello.counters = hello_counters(parts());
   return hello;
 }
 
 ScrapeSubjects Program::subjects() const {
-  ScrapeSubjects subjects;
-  subjects.containers = containers_;
-  subjects.processes = process_usage(inventory_->usage());
-  const auto counter = [&](const char* name, std::uint64_t value) {
-    subjects.self.push_back({name, wire::MetricKind::kCounter, static_cast<double>(value)});
-  };
-  const auto gauge = [&](const char* name, std::uint64_t value) {
-    subjects.self.push_back({name, wire::MetricKind::kGauge, static_cast<double>(value)});
-  };
-  gauge("spool_bytes", spool_->state().bytes);
-  gauge("spool_disk_bytes", spool_->state().disk_bytes);
-  counter("spool_batches_evicted_total", spool_->counters().batches_evicted);
-  counter("spool_batches_damaged_total", spool_->counters().batches_damaged);
-  counter("spool_io_errors_total", spool_->counters().io_errors);
-  gauge("uplink_in_flight_bytes", uplink_->counters().in_flight_bytes);
-  gauge("workers_stuck", pool_->counters().stuck);
-  gauge("budget_step", static_cast<std::uint64_t>(shedding_.step));
-  gauge("resources_stuck", budget_->stuck_resources());
-  gauge("inventory_lost", inventory_->inventory_lost());
-  gauge("containers_over_limit", docker_->table().over_limit());
-  counter("control_dropped_total", outbox_->control_dropped());
-  counter("scrapes_missed_total", metrics_->missed());
-  counter("docker_malformed_total", docker_client_->counters().malformed);
-  counter("docker_oversized_total", docker_client_->counters().oversized);
-  counter("docker_events_dropped_total", docker_->counters().events_dropped);
-  counter("log_checkpoints_invalid_total", collector_->invalid_checkpoints());
-  counter("broker_messages_dropped_total", broker_->dropped_messages());
-  const auto& left_out = inventory_->left_out();
-  gauge("processes_over_limit", left_out.processes);
-  gauge("ports_over_limit", left_out.ports);
-  gauge("port_processes_unreadable", left_out.unreadable_processes);
-  gauge("units_over_limit", left_out.units);
-  counter("uplink_batches_sent_total", uplink_->counters().batches_sent);
-  counter("uplink_batches_acked_total", uplink_->counters().batches_acked);
-  counter("uplink_bytes_sent_total", uplink_->counters().bytes_sent);
-  counter("uplink_reconnects_total", uplink_->counters().reconnects);
-  return subjects;
+  return {containers_, process_usage(inventory_->usage()), self_values(parts())};
 }
 
 void Program::announce_start() {

@@ -30,6 +30,16 @@ LogCommit to_commit(LogRead read) {
 
 }  // namespace
 
+LogCollectorOptions log_options(const AgentConfig& config) {
+  LogCollectorOptions options;
+  options.join_traces = config.logs_join_traces;
+  options.files.plain = config.logs_files;
+  options.files.exclude = config.logs_exclude;
+  options.files.read_existing = config.logs_read_existing;
+  options.files.cri = config.logs_pods;
+  return options;
+}
+
 LogsLoop::LogsLoop(Loop& loop, AsyncClock& clock, LogCollector& collector, Outbox& outbox,
                    std::chrono::milliseconds flush, const Shedding& shedding)
     : clock_(clock),

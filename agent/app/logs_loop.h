@@ -11,10 +11,14 @@
 #include "agent/app/outbox.h"
 #include "agent/budget/log_sampler.h"
 #include "agent/budget/shedding.h"
+#include "agent/config/agent_config.h"
 #include "agent/logs/log_collector.h"
 #include "agent/runtime/co.h"
 
 namespace observeai::agent {
+
+// What of the configuration concerns logs.
+LogCollectorOptions log_options(const AgentConfig& config);
 
 // Loop thread only. Everything given must outlive it.
 class LogsLoop {

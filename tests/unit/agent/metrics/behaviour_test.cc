@@ -289,7 +289,8 @@ TEST_CASE("a restarted container is found again by its new process") {
   CHECK(host.of_container("container_network_receive_bytes_total{interface=\"eth0\"}") == 9);
 }
 
-TEST_CASE("a container that rests gives what it gave, and is looked at whole when something moves") {
+TEST_CASE(
+    "a container that rests gives what it gave, and is looked at whole when something moves") {
   const Tree tree("v2");
   Host host(tree.path());
   host.containers = {container_4711()};
@@ -323,8 +324,8 @@ TEST_CASE("a container that waits for a disk uses no CPU time and does not rest"
   host.scrape();
   host.scrape();
   const auto waits = [&](int us) {
-    tree.write(kScope + "/io.pressure", "some avg10=0.00 avg60=0.00 avg300=0.00 total=" +
-                                            std::to_string(us) + "\n");
+    tree.write(kScope + "/io.pressure",
+               "some avg10=0.00 avg60=0.00 avg300=0.00 total=" + std::to_string(us) + "\n");
   };
   tree.write(kScope + "/cpu.stat", "usage_usec 12500007\nuser_usec 1\nsystem_usec 2\n");
   for (int seconds = 900; seconds < 903; ++seconds) {
