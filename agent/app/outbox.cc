@@ -18,9 +18,9 @@ std::size_t index_of(wire::Lane lane) {
 
 // Encodes `items` into as many batches as the codec's bound asks for, by halving. `shrink` makes
 // less of a lone item that is too large, or two of it; `refuse` hears of each that no batch can
-// hold. An error is none of the items' fault.
+// hold. An error is none of the items' fault. Leaves some of the items: all, unless it halved.
 template <class T, class Encode, class Shrink, class Refuse>
-Result<void> encode_split(std::vector<T> items, const Encode& encode, const Shrink& shrink,
+Result<void> encode_split(std::vector<T>& items, const Encode& encode, const Shrink& shrink,
                           const Refuse& refuse, std::vector<PendingBatch>& out) {
   if (items.empty()) return {};
   auto body = encode(items);
@@ -32,18 +32,34 @@ Result<void> encode_split(std::vector<T> items, const Encode& encode, const Shri
   if (why != Errc::kLimit && why != Errc::kInvalid) return body.error();
   if (items.size() == 1) {
     if (why == Errc::kLimit && shrink(items))
-      return encode_split(std::move(items), encode, shrink, refuse, out);
+      return encode_split(items, encode, shrink, refuse, out);
     refuse(items.front(), body.error());
     return {};
   }
   const auto middle = items.begin() + static_cast<std::ptrdiff_t>(items.size() / 2);
   std::vector<T> back(std::make_move_iterator(middle), std::make_move_iterator(items.end()));
   items.erase(middle, items.end());
-  TRY_VOID(encode_split(std::move(items), encode, shrink, refuse, out));
-  return encode_split(std::move(back), encode, shrink, refuse, out);
+  TRY_VOID(encode_split(items, encode, shrink, refuse, out));
+  return encode_split(back, encode, shrink, refuse, out);
 }
 
 // ---- logs --------------------------------------------------------------------------------------
+
+// By source, in the order of their names.
+std::map<std::string, SourceCount> count_by_source(const std::vector<wire::LogRecord>& records) {
+  std::map<std::string, SourceCount> counts;
+  const wire::Target* last = nullptr;
+  SourceCount* count = nullptr;
+  for (const auto& record : records) {  // As a rule one source's records stand together
+    if (last == nullptr || record.target != *last) {
+      last = &record.target;
+      count = &counts["log/" + record.target];
+    }
+    ++count->records;
+    count->bytes += record.original_bytes != 0 ? record.original_bytes : record.text.size();
+  }
+  return counts;
+}
 
 // Leaves the records as they are: lent to the codec, for copying them costs as much as packing.
 Result<PendingBatch> log_batch(std::vector<wire::LogRecord>& records) {
@@ -60,29 +76,9 @@ Result<PendingBatch> log_batch(std::vector<wire::LogRecord>& records) {
     pending.last_ts_ms = std::max(pending.last_ts_ms, record.ts_ns / 1'000'000);
   }
   pending.body = std::move(body);
-  std::map<std::string, SourceCount> counts;
-  for (const auto& record : records) {
-    auto& count = counts["log/" + record.target];
-    ++count.records;
-    count.bytes += record.original_bytes != 0 ? record.original_bytes : record.text.size();
-  }
-  for (auto& [source, count] : counts)
+  for (const auto& [source, count] : count_by_source(records))
     pending.counts.push_back({source, count.records, count.bytes});
   return pending;
-}
-
-std::map<std::string, std::uint64_t> count_by_source(const std::vector<wire::LogRecord>& records) {
-  std::map<std::string, std::uint64_t> counts;
-  const wire::Target* last = nullptr;
-  std::uint64_t* count = nullptr;
-  for (const auto& record : records) {  // As a rule one source's records stand together
-    if (last == nullptr || record.target != *last) {
-      last = &record.target;
-      count = &counts["log/" + record.target];
-    }
-    ++*count;
-  }
-  return counts;
 }
 
 // A line that does not fit a message even alone (it hardly compresses) is cut, and says so.
@@ -202,7 +198,8 @@ class ControlEncoder {
     const auto refuse = [this](const auto& item, const Error& why) {
       refused.push_back(name_of(item) + ": " + why.message());
     };
-    return encode_split(signals.*kind, encode_items, shrink, refuse, batches);
+    auto items = signals.*kind;
+    return encode_split(items, encode_items, shrink, refuse, batches);
   }
 
   const std::int64_t now_ms_;
@@ -380,7 +377,7 @@ Result<void> Outbox::store_scrape(wire::Scrape scrape,
   return {};
 }
 
-Result<void> Outbox::commit_logs(LogCommit logs) {
+Result<void> Outbox::commit_logs(LogCommit&& logs) {
   if (!takes_data()) return still_full();
   std::map<std::string, wire::LedgerEntry> entries;
   const auto entry_of = [&](const std::string& source) -> wire::LedgerEntry& {
@@ -392,15 +389,15 @@ Result<void> Outbox::commit_logs(LogCommit logs) {
   auto spooled = count_by_source(logs.records);
   const auto refuse = [&](const wire::LogRecord& record, const Error& why) {
     log::error("a log record is dropped: " + unencodable(why.message()).message());
-    --spooled["log/" + record.target];
+    --spooled["log/" + record.target].records;
     ++entry_of("log/" + record.target).records_dropped["unencodable"];
   };
-  TRY_VOID(encode_split(std::move(logs.records), log_batch, cut_record, refuse, unit.batches));
+  TRY_VOID(encode_split(logs.records, log_batch, cut_record, refuse, unit.batches));
   const std::uint64_t next_seq = spool_->state().next_seq[index_of(wire::Lane::kLogs)];
   for (const auto& [source, count] : spooled) {
-    if (count == 0) continue;
+    if (count.records == 0) continue;
     auto& entry = entry_of(source);
-    entry.records_spooled += count;
+    entry.records_spooled += count.records;
     entry.as_of_seq = next_seq + unit.batches.size() - 1;
   }
 

@@ -90,7 +90,8 @@ class Outbox {
   Result<void> commit_scrape(wire::Scrape scrape,
                              const std::vector<wire::SeriesDefinition>& definitions);
   // All or nothing: on an error the caller must roll its sources back. kLimit: the spool is full.
-  Result<void> commit_logs(LogCommit commit);
+  // Leaves records in `commit` for their memory's sake.
+  Result<void> commit_logs(LogCommit&& commit);
   // After Spool::begin_epoch(): its ledger, and all definitions and entries again.
   Result<void> epoch_begun();
   // Queues the ledger entries that changed since they were last committed, and lets those of

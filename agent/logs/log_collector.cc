@@ -2,11 +2,16 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace observeai::agent {
 namespace {
 
 constexpr std::string_view kContainerPrefix = "log/container/";
+// Of records kept for the next read: those of one MiB of json-file, as a rule.
+constexpr std::size_t kMaxSpareBytes = 4U << 20;
+// After a smaller read they are given back.
+constexpr std::uint64_t kBusyReadBytes = 128U << 10;
 constexpr std::string_view kLogPrefix = "log/";  // Other sources are not this collector's
 
 std::string folder_of(const std::string& path) {
@@ -263,6 +268,8 @@ LogRead LogCollector::read(std::size_t max_bytes) {
   if (outstanding_) rollback();
   if (!last_poll_ || clock_.steady_now() - *last_poll_ >= options_.poll_interval) poll();
   LogRead out;
+  out.records.reserve(spare_.size());
+  out.spare = std::move(spare_);
   // Whole rounds, beginning where the last read ended, until nothing is left or the bytes are used
   // up.
   bool progress = true;
@@ -288,7 +295,24 @@ LogRead LogCollector::read(std::size_t max_bytes) {
   out.events.insert(out.events.end(), events_.begin(), events_.end());
   events_delivered_ = events_.size();
   outstanding_ = true;
+  spare_ = std::exchange(out.spare, {});
+  if (out.raw_bytes < kBusyReadBytes) spare_ = {};
   return out;
+}
+
+void LogCollector::reuse(std::vector<wire::LogRecord> records) {
+  if (records.empty()) return;
+  std::size_t bytes = 0;
+  const auto fits = [&](const wire::LogRecord& record) {
+    const auto size = sizeof record + record.target.capacity() + record.text.capacity();
+    if (bytes + size > kMaxSpareBytes) return false;
+    bytes += size;
+    return true;
+  };
+  std::erase_if(spare_, [&](const auto& record) { return !fits(record); });
+  for (auto& record : records) {
+    if (fits(record)) spare_.push_back(std::move(record));
+  }
 }
 
 void LogCollector::committed() {

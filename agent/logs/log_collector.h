@@ -83,6 +83,9 @@ class LogCollector {
   LogRead read(std::size_t max_bytes);
   void committed();
   void rollback();
+  // Records of a read() that nobody needs any more: the next ones use their memory. Two heap blocks
+  // for each line cost more than decoding it.
+  void reuse(std::vector<wire::LogRecord> records);
   // The last read() left something behind: read again now.
   bool more() const;
 
@@ -122,6 +125,7 @@ class LogCollector {
   bool files_delivered_ = false;
   DirectoryWatch watch_;
   LogWorkspace work_;
+  std::vector<wire::LogRecord> spare_;       // At most kMaxSpareBytes; none while little is read
   std::map<std::string, Followed> sources_;  // By source name
   std::string next_source_;                  // Where the round goes on
   bool outstanding_ = false;                 // A read() waits for committed() or rollback()

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/core/observed.h"
@@ -31,6 +32,15 @@ struct LogRead {
   std::vector<std::string> forgotten;  // Drained and gone for good: delete their checkpoints
   std::vector<wire::Event> events;
   std::uint64_t raw_bytes = 0;
+  std::vector<wire::LogRecord> spare;  // Any content: their memory is for add_record()
+
+  // Appends a record with any content: the caller sets all of it.
+  wire::LogRecord& add_record() {
+    if (spare.empty()) return records.emplace_back();
+    records.push_back(std::move(spare.back()));
+    spare.pop_back();
+    return records.back();
+  }
   bool empty() const {
     return records.empty() && checkpoints.empty() && counts.empty() && forgotten.empty() &&
            events.empty();

@@ -34,7 +34,7 @@ void TraceJoiner::add(std::size_t stream, const Line& line, SteadyTime now, LogR
     }
   }
   close(stream, out, counts);
-  auto& record = out.records.emplace_back();
+  auto& record = out.add_record();
   record.target = target_;
   record.stream = static_cast<wire::LogStream>(stream + 1);
   record.ts_ns = line.ts_ns;

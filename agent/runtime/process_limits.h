@@ -11,9 +11,9 @@ namespace observeai::agent {
 // returns what holds now; never lowers it. Call it before threads are started.
 Result<std::uint64_t> raise_open_files(std::uint64_t wanted);
 
-// One heap for all threads, and what is free at its end goes back to the kernel: the agent's threads
-// rarely allocate at one time, and a heap for each would keep what its busiest moment took. Call it
-// before threads are started.
+// One heap for all threads: they rarely allocate at one time, and a heap for each would keep what its
+// busiest moment took. It keeps up to 8 MiB of free memory, buffers of that size included, until
+// give_back_free_memory(). Call it before threads are started.
 void keep_one_heap();
 // Free pages inside the heap go back as well. About a millisecond; any thread.
 void give_back_free_memory();

@@ -146,6 +146,22 @@ class RecordReader {
   std::int64_t ts_ns_ = 0;
 };
 
+// The message with the records' text, its last field and nearly all of it, copied but once.
+std::string with_text(const v1::LogBody& rest, const std::vector<LogRecord>& records) {
+  constexpr std::size_t kTagAndLength = 12;
+  constexpr unsigned kLengthDelimited = 2;
+  std::size_t text_bytes = 0;
+  for (const auto& record : records) text_bytes += record.text.size();
+  std::string out;
+  out.reserve(rest.ByteSizeLong() + kTagAndLength + text_bytes);
+  rest.AppendToString(&out);
+  if (text_bytes == 0) return out;
+  put_varint(out, v1::LogBody::kTextFieldNumber << 3 | kLengthDelimited);
+  put_varint(out, text_bytes);
+  for (const auto& record : records) out.append(record.text);
+  return out;
+}
+
 }  // namespace
 
 Result<std::string> serialize_logs(const LogBatch& batch) {
@@ -154,9 +170,6 @@ Result<std::string> serialize_logs(const LogBatch& batch) {
   body.set_text_encoding(v1::LOG_TEXT_ENCODING_CONCATENATED);
   TargetTable targets(body);
   std::int64_t last_ts_ns = 0;
-  std::size_t text_bytes = 0;
-  for (const auto& record : batch.records) text_bytes += record.text.size();
-  body.mutable_text()->reserve(text_bytes);
   for (const auto& record : batch.records) {
     if (!is_known(record.stream)) return Error(Errc::kInvalid, "log record of an unknown stream");
     put_varint(*body.mutable_record_targets(), targets.index_of(record.target));
@@ -166,9 +179,8 @@ Result<std::string> serialize_logs(const LogBatch& batch) {
     put_varint(*body.mutable_flags(), record.flags);
     put_varint(*body.mutable_original_bytes(), record.original_bytes);
     put_varint(*body.mutable_text_lengths(), record.text.size());
-    body.mutable_text()->append(record.text);
   }
-  return body.SerializeAsString();
+  return with_text(body, batch.records);
 }
 
 Result<LogBatch> parse_logs(std::string_view bytes) {

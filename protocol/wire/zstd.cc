@@ -46,11 +46,13 @@ Result<std::string> compress(std::string_view body, Effort effort) {
     return Error(Errc::kLimit, "body of " + std::to_string(body.size()) + " bytes is above " +
                                    std::to_string(kMaxBodyBytes));
   }
-  std::string out(::ZSTD_compressBound(body.size()), '\0');
+  // Nobody writes to most of it: left as it is, it costs no page.
+  const auto bound = ::ZSTD_compressBound(body.size());
+  const auto out = std::make_unique_for_overwrite<char[]>(bound);
   auto* const context = compressor();
   const auto level = static_cast<int>(effort);
   CHECK(!::ZSTD_isError(::ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)));
-  const auto size = ::ZSTD_compress2(context, out.data(), out.size(), body.data(), body.size());
+  const auto size = ::ZSTD_compress2(context, out.get(), bound, body.data(), body.size());
   if (::ZSTD_isError(size)) {
     return Error(Errc::kInternal, std::string("zstd: ") + ::ZSTD_getErrorName(size));
   }
@@ -58,9 +60,7 @@ Result<std::string> compress(std::string_view body, Effort effort) {
     return Error(Errc::kLimit, "packed body of " + std::to_string(size) + " bytes is above " +
                                    std::to_string(kMaxPackedBytes));
   }
-  out.resize(size);
-  out.shrink_to_fit();  // Bodies wait in queues; the bound can be 8 MiB for 1 MiB of content.
-  return out;
+  return std::string(out.get(), size);
 }
 
 Result<std::string> decompress(std::string_view packed) {

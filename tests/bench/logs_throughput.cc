@@ -14,6 +14,7 @@
 #include "agent/logs/docker_json_line.h"
 #include "agent/logs/log_collector.h"
 #include "agent/logs/redactor.h"
+#include "agent/runtime/process_limits.h"
 #include "protocol/base/clock.h"
 #include "protocol/wire/batch_codec.h"
 #include "tests/bench/log_lines.h"
@@ -116,10 +117,14 @@ bool bench_pipeline(const std::string& path, std::uint64_t size, Through through
     auto read = collector.read(kReadBytes);
     for (const auto& counts : read.counts) bytes_read += counts.bytes_read;
     if (through == Through::kCodec && !read.records.empty()) {
-      const auto body = wire::encode_logs({std::move(read.records)});
+      wire::LogBatch batch{std::move(read.records)};
+      const auto body = wire::encode_logs(batch);
       packed += body ? body->size() : 0;
+      read.records = std::move(batch.records);
     }
-    if (through == Through::kSpool && !outbox->commit_logs(to_commit(std::move(read)))) break;
+    auto commit = to_commit(std::move(read));
+    if (through == Through::kSpool && !outbox->commit_logs(std::move(commit))) break;
+    collector.reuse(std::move(commit.records));
     collector.committed();
   } while (collector.more());
   stopwatch.report(what, static_cast<double>(size));
@@ -157,6 +162,7 @@ bool measure(bench::Lines kind, std::size_t mib) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  agent::keep_one_heap();  // As the agent does
   const std::size_t mib = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 192;
   const std::string only = argc > 2 ? argv[2] : "";
   bool whole = true;

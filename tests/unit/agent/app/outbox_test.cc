@@ -193,7 +193,7 @@ TEST_CASE("what is too large for a message is split; the parts are the whole, in
   for (int i = 0; i < 40; ++i)
     commit.records.push_back(record(
         "container/a", std::to_string(i) + noise(100'000, static_cast<std::uint64_t>(i) + 1)));
-  REQUIRE(f.outbox.commit_logs(commit));
+  REQUIRE(f.outbox.commit_logs(LogCommit(commit)));
   const auto logs = f.batches(wire::Lane::kLogs);
   CHECK(logs.size() > 1);
   std::vector<wire::LogRecord> back;
@@ -212,7 +212,7 @@ TEST_CASE("a single line that fits no message is cut and marked, never dropped")
   Fixture f;
   LogCommit commit;
   commit.records.push_back(record("container/a", noise(2 << 20)));
-  REQUIRE(f.outbox.commit_logs(commit));
+  REQUIRE(f.outbox.commit_logs(LogCommit(commit)));
   const auto part =
       wire::decode_logs(f.batches(wire::Lane::kLogs)[0].body, wire::Codec::kZstd).value();
   REQUIRE(part.records.size() == 1);
@@ -319,7 +319,7 @@ TEST_CASE("what no message can hold is dropped, counted and told; the rest goes 
 
   LogCommit commit = log_commit(2);
   commit.records.push_back(record(noise(2 << 20), "its target is too long"));
-  REQUIRE(f.outbox.commit_logs(commit));
+  REQUIRE(f.outbox.commit_logs(LogCommit(commit)));
   CHECK(f.batches(wire::Lane::kLogs).size() == 2);  // Halved on the way to the culprit
   CHECK(f.ledger("log/container/a").records_spooled == 2);
   CHECK(f.ledger("log/" + commit.records[2].target).records_dropped.at("unencodable") == 1);
@@ -337,7 +337,7 @@ TEST_CASE("the ledger entry of a forgotten source leaves once its last report ha
   REQUIRE(f.outbox.commit_logs(log_commit(3)));
   LogCommit last;
   last.forgotten_sources = {"log/container/a"};
-  REQUIRE(f.outbox.commit_logs(last));
+  REQUIRE(f.outbox.commit_logs(LogCommit(last)));
   const auto report = [](Outbox& outbox) {
     outbox.report_ledger();
     REQUIRE(outbox.flush());

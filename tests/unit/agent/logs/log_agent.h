@@ -76,7 +76,9 @@ class LogAgent {
 
   void read_and_commit(std::size_t bytes) {
     auto read = collector_->read(bytes);
+    const auto count = read.records.size();
     store_.commit(std::move(read));
+    collector_->reuse(used_records(count));
     collector_->committed();
   }
   // Until nothing came for `quiet` polls of 250 ms.
@@ -92,6 +94,18 @@ class LogAgent {
   }
 
  private:
+  // What must not be seen again.
+  static std::vector<wire::LogRecord> used_records(std::size_t count) {
+    wire::LogRecord record;
+    record.target = "used";
+    record.stream = wire::LogStream::kOther;
+    record.ts_ns = -1;
+    record.text = "text of a record that was used before";
+    record.flags = ~0U;
+    record.original_bytes = 1;
+    return std::vector<wire::LogRecord>(count, record);
+  }
+
   ManualClock& clock_;
   LogStore& store_;
   agent::LogCollectorOptions options_;

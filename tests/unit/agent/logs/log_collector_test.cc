@@ -83,6 +83,26 @@ TEST_CASE("fairness: a flood takes one slice before each quiet container has its
   CHECK(agent.collector().more());
 }
 
+TEST_CASE("a record in used memory carries nothing of the one before") {
+  World w;
+  test::LogAgent agent(w.clock, w.store, {});
+  const auto path = w.dir / "a.log";
+  append(path, docker_line("one") + docker_line("two"));
+  agent.add_container("a", path);
+  agent.start();
+  agent.read_and_commit(1 << 20);  // Gives back two records with other content
+  append(path, docker_line("three") + docker_line("four"));
+  agent.collector().on_wake();
+  agent.read_and_commit(1 << 20);
+  REQUIRE(w.store.records.size() == 4);
+  auto expected = w.store.records[0];
+  const Texts texts{"one", "two", "three", "four"};
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    expected.text = texts[i];
+    CHECK(w.store.records[i] == expected);
+  }
+}
+
 TEST_CASE("deleted files hold no more of the disk than the limit; what is given up is counted") {
   World w;
   LogCollectorOptions options;
