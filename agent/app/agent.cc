@@ -148,6 +148,7 @@ Result<void> Program::open_spool() {
                       " was put aside, with what was not sent yet: " + folder;
     TRY(spool_, open());
   }
+  if (spool_->fact(kSpoolOwner).value_or(std::nullopt) == identity_.agent.value()) return {};
   return spool_->set_fact(kSpoolOwner, identity_.agent.value());
 }
 
@@ -289,7 +290,10 @@ Result<void> Program::build_budget() {
       told ? static_cast<std::int64_t>(text::parse_u64(*told).value_or(0)) : 0;
   const std::int64_t newest_ms = budget_->begin(told_ms);
   if (newest_ms == told_ms) return {};
-  return spool_->set_fact(kRestartTold, std::to_string(newest_ms));
+  auto remembered = spool_->set_fact(kRestartTold, std::to_string(newest_ms));
+  // On a full disk the restart is told once more after the next start.
+  if (!remembered && remembered.error().code() == Errc::kLimit) return {};
+  return remembered;
 }
 
 Result<OwnUsage> Program::own_usage(SteadyTime now) {

@@ -88,6 +88,8 @@ class Chain {
     std::uint64_t next = 1;
     std::uint32_t next_series_id = 1;
     StateRows state;
+    std::uint64_t state_seq =
+        0;                    // Without the newest segment: `state` is as it was after this batch
     bool end_newest = false;  // It is damaged: read only
     std::optional<Segment> writer;
     std::uint64_t revision = 0;

@@ -111,7 +111,7 @@ Result<void> Chain::copy_from_newest(Segment& to, const Plan& plan) {
 void Chain::use(Segment segment, SegmentInfo info) {
   const bool had_batches = !segments_.empty() && segments_.back().last >= segments_.back().first;
   // Closing copies the log back, unless the file goes anyway.
-  if (writer_ && sizes_.empty()) writer_->discard_log_on_close();
+  if (writer_ && sizes_.empty()) writer_->leave_log_on_close();
   writer_.reset();
   if (!segments_.empty()) {
     auto& ended = segments_.back();

@@ -20,7 +20,8 @@ constexpr std::uint64_t kMinSegmentBytes = 512U << 10;
 constexpr std::uint64_t kMaxSegmentBytes = 32U << 20;
 constexpr std::uint64_t kMinLogBytes = 128U << 10;
 constexpr std::uint64_t kMaxLogBytes = 4U << 20;
-constexpr std::uint64_t kMinBallast = 64U << 10;
+constexpr std::uint64_t kMinBallast = 512U
+                                      << 10;  // A first segment of each lane, as small as it can be
 constexpr std::uint64_t kMaxBallast = 4U << 20;  // A first transaction with 8,000 series, twice
 // What nobody has looked at until now: newer ones tell the same.
 constexpr std::size_t kMaxNotices = 256;
@@ -130,7 +131,7 @@ void SpoolContext::close_reader(const std::string& path) {
 // ---- files -------------------------------------------------------------------------------------
 
 void SpoolContext::remove_later(const std::string& path) {
-  if (reader_ && reader_->path() == path) reader_->discard_log_on_close();
+  if (reader_ && reader_->path() == path) reader_->leave_log_on_close();
   close_reader(path);
   to_remove_.push_back(path);
 }

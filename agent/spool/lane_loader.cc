@@ -127,7 +127,8 @@ Result<void> LaneLoader::do_without_newest() {
     TRY(auto segment, Segment::open(found_.back().info.path, context_.options));
     TRY_VOID(take_state(segment));
   }
-  loaded_.next = found_.empty() ? 1 : found_.back().info.last + 1;
+  loaded_.state_seq = found_.empty() ? 0 : found_.back().info.last;
+  loaded_.next = loaded_.state_seq + 1;
   loaded_.next_series_id = static_cast<std::uint32_t>(context_.manifest->content().series_reserved);
   loaded_.end_newest = true;
   context_.note("spool.damaged", wire::Severity::kError,

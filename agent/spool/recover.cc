@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t kControl = 0;
 constexpr std::size_t kMetrics = 1;
+constexpr std::size_t kLogs = 2;
 constexpr std::uint64_t kFirstSeriesReserve = 4096;
 
 using Numbers = std::array<std::set<std::uint64_t>, wire::kLaneCount>;
@@ -92,6 +93,7 @@ Result<void> SegmentedSpool::find_manifest() {
     for (const auto number : numbers[lane]) {
       auto segment = Segment::open(directory + "/" + segment_name(lane, number), context_->options);
       if (!segment && !is_gone(segment.error())) return std::move(segment).error();
+      if (segment) segment->leave_log_on_close();
       const auto meta = segment ? segment->meta() : Error(Errc::kCorrupt, "");
       if (!meta) continue;
       content.newest[lane] = number;
@@ -125,7 +127,10 @@ Result<void> SegmentedSpool::find_manifest() {
       return before.error();
     }
   }
-  TRY(context_->manifest, Manifest::create(directory, content));
+  auto created = Manifest::create(directory, content);
+  if (!created && created.error().code() == Errc::kLimit && context_->release_ballast())
+    created = Manifest::create(directory, content);
+  TRY(context_->manifest, std::move(created));
   return {};
 }
 
@@ -138,6 +143,8 @@ Result<void> SegmentedSpool::load_forks() {
         Segment::open(context_->directory + "/" + segment_name(lane, number), context_->options);
     if (!segment && !is_gone(segment.error())) return std::move(segment).error();
     if (!segment) continue;
+    // On a full disk its log would not find its space again.
+    segment->leave_log_on_close();
     TRY(const auto state, segment->state());
     const auto forks = state.rows.find(forks_key());
     if (forks == state.rows.end()) continue;
@@ -180,6 +187,11 @@ Result<bool> SegmentedSpool::load_lane(std::size_t lane) {
   }
   if (context_->manifest->content().newest[lane] == 0) return true;
   TRY(auto loaded, loader.finish());
+  if (lane == kLogs && !loader.newest_is_there()) {
+    const auto copy = CheckpointCopy::found_in(chains_[kControl].state(), *context_);
+    if (copy && copy->seq >= static_cast<std::int64_t>(loaded.state_seq))
+      copy->replace_checkpoints(loaded.state);
+  }
   chains_[lane].take(std::move(loaded));
   return loader.newest_is_there();
 }

@@ -45,7 +45,15 @@ struct SegmentProgress {
   std::uint32_t next_series_id = 1;
 };
 
-enum class StateKind { kCheckpoint = 1, kLedger = 2, kFact = 3, kSeries = 4, kForks = 5 };
+enum class StateKind {
+  kCheckpoint = 1,
+  kLedger = 2,
+  kFact = 3,
+  kSeries = 4,
+  kForks = 5,
+  kCheckpointCopy = 6,  // In lane 0: the checkpoints of lane 2 at one moment
+  kCopyPosition = 7,    // That moment
+};
 using StateKey = std::pair<StateKind, std::string>;
 using StateRows = std::map<StateKey, std::string>;  // Values without their checksums
 
@@ -69,7 +77,7 @@ class Segment {
 
   const std::string& path() const { return database_.path(); }
   sql::Database& database() { return database_; }
-  void discard_log_on_close() { database_.discard_log_on_close(); }
+  void leave_log_on_close() { database_.leave_log_on_close(); }
 
   Result<SegmentMeta> meta();
   Result<SegmentProgress> progress();

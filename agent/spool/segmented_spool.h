@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "agent/spool/chain.h"
+#include "agent/spool/checkpoint_copy.h"
 #include "agent/spool/context.h"
 #include "agent/spool/spool.h"
 #include "protocol/sql/directory_lock.h"
@@ -57,6 +58,7 @@ class SegmentedSpool final : public Spool {
   Result<void> start_epoch();
   void release();
   void release_old_layout();
+  void copy_checkpoints();
   void refresh();
   Error translated(Error error);
 
@@ -74,8 +76,10 @@ class SegmentedSpool final : public Spool {
   std::array<Chain, wire::kLaneCount> chains_;
   std::vector<WaitingCarried> carried_;  // Numbers ascend
   SpoolState state_;
-  std::optional<OldSpool::Content> old_;  // While there is one and something in it is pending
-  std::uint64_t old_bytes_ = 0;           // On disk
+  std::optional<OldSpool::Content> old_;     // While there is one and something in it is pending
+  std::uint64_t old_bytes_ = 0;              // On disk
+  std::optional<CheckpointCopy> next_copy_;  // Not written before its batch is acknowledged
+  std::optional<SteadyTime> copied_at_;      // When the last one was taken
   bool manifest_rebuilt_ = false;
   bool full_ = false;  // Since the last commit that was refused
 };

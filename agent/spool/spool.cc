@@ -18,6 +18,8 @@ constexpr std::size_t kLogs = 2;
 // is full every page counts.
 constexpr std::uint64_t kWorthShare = 4;
 constexpr std::uint64_t kWorthWhenFull = 64U << 10;
+// Bounds what is stored twice when the newest segment of lane 2 is lost: one small transaction.
+constexpr std::chrono::seconds kCopyEvery{10};
 
 }  // namespace
 
@@ -30,6 +32,9 @@ SegmentedSpool::SegmentedSpool(sql::DirectoryLock lock, std::unique_ptr<SpoolCon
 
 SegmentedSpool::~SegmentedSpool() {
   if (!context_->manifest) return;
+  next_copy_.reset();
+  copied_at_.reset();
+  copy_checkpoints();
   auto content = context_->manifest->content();
   const auto before = content.acked;
   for (std::size_t lane = 0; lane < chains_.size(); ++lane)
@@ -92,9 +97,26 @@ Result<void> SegmentedSpool::acknowledge(
   }
   for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane)
     chains_[lane].acknowledge(contiguous[lane]);
+  copy_checkpoints();
   release();
   refresh();
   return {};
+}
+
+// Should the newest segment of lane 2 be lost, reading goes on at the copy: behind it nothing had been
+// acknowledged, before it everything, but for what was acknowledged since the copy was written.
+void SegmentedSpool::copy_checkpoints() {
+  if (!chains_[kLogs].begun() || !chains_[kControl].begun()) return;
+  if (!next_copy_) {
+    const SteadyTime now = context_->clock.steady_now();
+    if (copied_at_ && now < *copied_at_ + kCopyEvery) return;
+    copied_at_ = now;
+    next_copy_ = CheckpointCopy::of(chains_[kLogs].state(), chains_[kLogs].next_seq() - 1);
+  }
+  if (next_copy_->seq >= static_cast<std::int64_t>(chains_[kLogs].oldest_seq())) return;
+  const auto write = next_copy_->changes_to(chains_[kControl].state(), context_->epoch());
+  next_copy_.reset();
+  if (!write.changes.empty()) ignore(chains_[kControl].write(write), "another one follows");
 }
 
 // What cannot be removed now is tried again with the next acknowledgement.
@@ -154,6 +176,7 @@ Result<void> SegmentedSpool::start_epoch() {
   }
   TRY_VOID(context_->write_manifest(content));
   context_->forks = std::move(forks);
+  next_copy_.reset();
   for (auto& chain : chains_) {
     chain.enter_epoch();
   }

@@ -39,7 +39,7 @@ struct SpoolLimits {
 struct SourceCount {
   std::string source;
   std::uint64_t records = 0;
-  std::uint64_t bytes = 0;  // As read; 0 = not known
+  std::uint64_t bytes = 0;  // Of the records' texts before they were cut; 0 = not known
   bool operator==(const SourceCount&) const = default;
 };
 
@@ -127,7 +127,8 @@ class Spool {
       const std::array<std::uint64_t, wire::kLaneCount>& contiguous) = 0;
 
   // This spool was found to be a copy: a new epoch, to which everything pending moves under new
-  // numbers from 1, each batch remembering its origin. The ledger begins anew with what is pending;
+  // numbers from 1, each batch remembering its origin. The ledger begins anew with what is pending
+  // (bytes_read: as counted by SourceCount, line ends and the like left out);
   // checkpoints, facts, series and their ids stay. Sequence numbers known to callers are void.
   virtual Result<void> begin_epoch() = 0;
 

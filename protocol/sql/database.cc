@@ -203,7 +203,7 @@ Result<void> Database::checkpoint() {
   return {};
 }
 
-void Database::discard_log_on_close() {
+void Database::leave_log_on_close() {
   sqlite3_db_config(impl_->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 

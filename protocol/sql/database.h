@@ -85,8 +85,9 @@ class Database {
   Result<std::uint64_t> free_page_count();  // Free inside the file
   // Copies the log back into the database as far as readers allow. kLimit when the disk is full.
   Result<void> checkpoint();
-  // For a database that is removed next: closing does not copy the log back.
-  void discard_log_on_close();
+  // Closing does not copy the log back and leaves it, with the space set aside for it: for a database
+  // that is removed or opened again next.
+  void leave_log_on_close();
   // Sets disk space aside for the log, so that small transactions work on a full disk. kUnavailable
   // where the file system cannot. The database has been read or written before.
   Result<void> reserve_log(std::uint64_t bytes);

@@ -216,6 +216,83 @@ TEST_CASE("the newest segment gone: a new epoch, in which what is left is told w
   }
 }
 
+TEST_CASE("the newest segment of logs gone: reading goes on behind what was acknowledged") {
+  test::FaultVfs without_syncs;
+  test::TempDir dir;
+  ManualClock clock;
+  std::unique_ptr<Spool> spool;
+  const auto open = [&] {
+    spool.reset();
+    auto opened = Spool::open(dir.path(), limits_of(kQuota), clock);
+    if (!opened) FAIL(opened.error().message());
+    spool = std::move(*opened);
+  };
+  // As after kill -9: what is only done when the spool is closed was not done.
+  const auto lose_newest = [&](std::uint64_t checkpoint) {
+    const std::string image = dir.path() + "-image";
+    std::filesystem::copy(dir.path(), image);
+    spool.reset();
+    std::filesystem::remove_all(dir.path());
+    std::filesystem::rename(image, dir.path());
+    const auto newest = segments_of(dir.path(), Lane::kLogs).back();
+    REQUIRE(remove_segment(newest));
+    open();
+    CHECK(contains(notice_kinds(*spool), "spool.epoch"));
+    const auto found = spool->checkpoints().value();
+    CHECK(found.size() == (checkpoint == 0 ? 0 : 1));
+    if (!found.empty()) CHECK(found.at(0).state == std::to_string(checkpoint));
+  };
+  open();
+  commit_logs(*spool, 1, 10);
+  REQUIRE(spool->acknowledge({0, 0, 4, 0}));  // A copy of after 10 is taken, and not yet written.
+  SUBCASE("before any copy") {
+    lose_newest(0);
+    return;
+  }
+  REQUIRE(spool->acknowledge({0, 0, 10, 0}));
+  SUBCASE("all acknowledged") {
+    lose_newest(10);
+    return;
+  }
+  commit_logs(*spool, 11, 15);
+  clock.advance(std::chrono::seconds(9));
+  REQUIRE(spool->acknowledge({0, 0, 14, 0}));
+  SUBCASE("between two copies the older one counts") {
+    lose_newest(10);
+    return;
+  }
+  clock.advance(std::chrono::seconds(1));
+  REQUIRE(spool->acknowledge({0, 0, 15, 0}));
+  CommitUnit other;
+  other.checkpoints = {{"source", "16"}};
+  REQUIRE(spool->commit(other));
+  SUBCASE("a newer copy") {
+    lose_newest(15);
+    return;
+  }
+  SUBCASE("closed in order the copy is of the end") {
+    spool.reset();
+    open();
+    lose_newest(16);
+    return;
+  }
+  SUBCASE("what the segment before it knows is newer") {
+    commit_logs(*spool, 16, kBatches);
+    REQUIRE(spool->acknowledge({0, 0, 16, 0}));
+    lose_newest(15 + all_batches(*spool, Lane::kLogs).size());
+  }
+  SUBCASE("in a later epoch, after one that was lost in the same way") {
+    REQUIRE(spool->begin_epoch());
+    lose_newest(15);
+    commit_logs(*spool, 1, 3);
+    lose_newest(15);
+    commit_logs(*spool, 1, 3);
+    clock.advance(std::chrono::seconds(10));
+    REQUIRE(spool->acknowledge({0, 0, 3, 0}));
+    lose_newest(3);
+  }
+}
+
 TEST_CASE("the manifest lost, cut or damaged: made anew, nothing else is lost") {
   test::FaultVfs without_syncs;
   for (const int how : {0, 1, 2}) {

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "protocol/sql/database.h"
+#include "tests/support/fault_vfs.h"
 #include "tests/unit/agent/spool/spool_fixture.h"
 
 using namespace observeai;
@@ -40,6 +41,7 @@ std::uint64_t bytes_on_disk(const std::string& directory) {
 }  // namespace
 
 TEST_CASE("logs at the quota: kLimit, then an acknowledgement, then room again") {
+  test::FaultVfs without_syncs;
   test::TempDir dir;
   constexpr std::uint64_t kQuota = 16U << 20;
   auto spool = open_spool(dir.path(), limits_of(kQuota));
@@ -72,6 +74,7 @@ TEST_CASE("logs at the quota: kLimit, then an acknowledgement, then room again")
 }
 
 TEST_CASE("new metrics evict the oldest, logs do not; each number is stored or told as lost") {
+  test::FaultVfs without_syncs;
   test::TempDir dir;
   constexpr std::uint64_t kQuota = 16U << 20;
   constexpr std::uint64_t kBatches = 1'000;
@@ -120,6 +123,7 @@ TEST_CASE("new metrics evict the oldest, logs do not; each number is stored or t
 }
 
 TEST_CASE("traces go before metrics, and never for logs") {
+  test::FaultVfs without_syncs;
   test::TempDir dir;
   auto spool = open_spool(dir.path(), limits_of(16U << 20));
   for (int i = 0; i < 160; ++i)
@@ -145,6 +149,7 @@ TEST_CASE("traces go before metrics, and never for logs") {
 }
 
 TEST_CASE("lane 0 has a reserve of its own, and what has no batches a last one") {
+  test::FaultVfs without_syncs;
   test::TempDir dir;
   auto spool = open_spool(dir.path(), limits_of(16U << 20));
   CHECK(fill(*spool, 10'000).code() == Errc::kLimit);
@@ -214,6 +219,75 @@ TEST_CASE("a disk filled by others to the last byte: nothing breaks, acknowledgi
     CHECK(spool->take_notices().empty());
     CHECK(spool->fact("fact").value() == std::optional<std::string>("written at zero bytes free"));
     CHECK(spool->read(Lane::kLogs, 0, 1000, 1U << 30).value().size() == 11);
+  }
+  REQUIRE(::umount2(dir.path().c_str(), MNT_DETACH) == 0);
+}
+
+TEST_CASE("killed on a disk without a free byte: it opens, and small units find the log's space") {
+  test::TempDir dir;
+  if (::unshare(CLONE_NEWNS) != 0 ||
+      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+      ::mount("tmpfs", dir.path().c_str(), "tmpfs", 0, "size=16m") != 0) {
+    MESSAGE("skipped: mounting a file system is not permitted here");
+    return;
+  }
+  const SpoolLimits limits{16U << 20, 0};
+  const auto fill_disk = [&dir] {
+    std::ofstream filler(dir / "filler", std::ios::binary | std::ios::app);
+    const std::string block(4096, 'f');
+    while (filler.write(block.data(), 4096).flush()) {
+    }
+    return std::filesystem::space(dir.path()).available;
+  };
+  // A file system may give freed space to nobody for seconds: the log has to stay the same file.
+  const auto log_file = [&dir] {
+    struct stat info {};
+    const auto path = segments_of(dir / "spool", Lane::kControl).back() + "-wal";
+    return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
+  };
+  const auto in_process_that_is_killed = [](const auto& act) {
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(act() ? 0 : 1);
+    int status = 0;
+    return child > 0 && ::waitpid(child, &status, 0) == child && status == 0;
+  };
+  {
+    auto spool = open_spool(dir / "spool", limits);
+    REQUIRE(spool->commit(unit_of(Lane::kLogs, std::string(20'000, 'x'))));
+    REQUIRE(spool->commit(unit_of(Lane::kMetrics, "m")));
+    REQUIRE(spool->set_fact("kill", "none"));
+  }
+  REQUIRE(in_process_that_is_killed([&] {
+    auto spool = open_spool(dir / "spool", limits);
+    return spool->set_fact("kill", "first") && fill_disk() == 0;
+  }));
+  const auto log = log_file();
+  for (int kill = 0; kill < 3; ++kill) {
+    CAPTURE(kill);
+    CHECK(in_process_that_is_killed([&] {
+      auto spool = Spool::open(dir / "spool", limits, kClock);
+      return spool && (*spool)->set_fact("kill", std::to_string(kill)) && fill_disk() == 0;
+    }));
+    CHECK(log_file() == log);
+  }
+  // Ended in order the log is gone, and others take its space: it opens nevertheless.
+  open_spool(dir / "spool", limits).reset();
+  CHECK(fill_disk() == 0);
+  {
+    auto spool = open_spool(dir / "spool", limits);
+    CHECK(spool->fact("kill").value() == std::optional<std::string>("2"));
+    CHECK(all_batches(*spool, Lane::kLogs).size() == 1);
+    CHECK(spool->acknowledge(all_of(spool->state())));
+  }
+  // Without its manifest too.
+  CHECK(fill_disk() == 0);
+  REQUIRE(std::filesystem::remove(dir / "spool/manifest"));
+  CHECK(fill_disk() == 0);
+  open_spool(dir / "spool", limits).reset();
+  REQUIRE(std::filesystem::remove(dir / "filler"));
+  {
+    auto spool = open_spool(dir / "spool", limits);
+    CHECK(spool->commit(unit_of(Lane::kLogs, "x")).value() == std::vector<std::uint64_t>{2});
   }
   REQUIRE(::umount2(dir.path().c_str(), MNT_DETACH) == 0);
 }
