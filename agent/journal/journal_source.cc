@@ -351,9 +351,33 @@ bool JournalSource::redact(const wire::Target& target, std::string& text) {
   } else {
     changed = redact_(text, key_lines, out);
   }
-  if (key_lines == 0) next_.state.key_lines.erase(target);
+  note_key_block(target);
   if (changed) text = std::move(out);
   return changed;
+}
+
+// A block that never ends (a BEGIN line alone) stays open for ever: the one that was quiet for longest
+// makes room, for a key's lines come within moments.
+void JournalSource::note_key_block(const wire::Target& target) {
+  auto& open = next_.state.key_lines;
+  if (open[target] == 0) {
+    forget_key_block(target);
+    return;
+  }
+  next_.key_turns[target] = ++next_.key_turn;
+  if (open.size() <= kMaxOpenKeyBlocks) return;
+  const auto turn = [this](const auto& block) {
+    const auto found = next_.key_turns.find(block.first);
+    return found == next_.key_turns.end() ? 0 : found->second;  // 0: not since the start
+  };
+  const auto quietest = std::min_element(
+      open.begin(), open.end(), [&](const auto& a, const auto& b) { return turn(a) < turn(b); });
+  forget_key_block(wire::Target(quietest->first));
+}
+
+void JournalSource::forget_key_block(const wire::Target& target) {
+  next_.state.key_lines.erase(target);
+  next_.key_turns.erase(target);
 }
 
 JournalCounts& JournalSource::counts_of(const std::string& source) {
@@ -373,7 +397,10 @@ void JournalSource::forget_containers(bool at_end) {
                                               : SteadyTime::duration(kForgetUnlisted);
     if (!listed_.contains(target) && now - last >= after) next_.forgotten.insert(target);
   }
-  for (const auto& target : next_.forgotten) next_.containers.erase(target);
+  for (const auto& target : next_.forgotten) {
+    next_.containers.erase(target);
+    forget_key_block(target);
+  }
 }
 
 void JournalSource::add_checkpoints(JournalBatch& out) {

@@ -104,6 +104,9 @@ class JournalSource {
     std::set<wire::Target> forgotten;
     std::uint64_t own_minute = 0;
     std::uint32_t own_lines = 0;
+    std::map<wire::Target, std::uint64_t>
+        key_turns;  // Of open key blocks: when one had its last line
+    std::uint64_t key_turn = 0;
     bool damage_told = false;
     bool limit_told = false;
   };
@@ -126,6 +129,8 @@ class JournalSource {
   void emit(const JournalRoute& route, const JournalEntry& entry, std::uint32_t flags,
             JournalBatch& out);
   bool redact(const wire::Target& target, std::string& text);
+  void note_key_block(const wire::Target& target);
+  void forget_key_block(const wire::Target& target);
   JournalCounts& counts_of(const std::string& source);
   void forget_containers(bool at_end);
   void add_checkpoints(JournalBatch& out);

@@ -27,7 +27,8 @@ namespace observeai::agent {
 inline constexpr const char* kJournalSource = "log/journal";
 inline constexpr const char* kJournalTargetState = "observeai-journal target\n";
 inline constexpr std::size_t kMaxJournalStateBytes = 64U << 10;
-// Targets in the middle of a private key block at one time.
+// Targets in the middle of a private key block at one time: whoever makes a state keeps to it, more is
+// not read back.
 inline constexpr std::size_t kMaxOpenKeyBlocks = 64;
 
 struct JournalState {

@@ -226,6 +226,39 @@ TEST_CASE("a key block goes on over a restart") {
   CHECK(batch.records[0].text.find("MIIEvQ") == std::string::npos);
 }
 
+TEST_CASE("key blocks without an end never make the checkpoint unreadable") {
+  Fixture f;
+  const std::string body = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj";
+  const auto unit = [](std::size_t i) { return "u" + std::to_string(i) + ".service"; };
+  const auto stored_state = [&f] {
+    for (const auto& one : f.stored) {
+      if (one.source == kJournalSource) return parse_journal_state(one.state);
+    }
+    return Result<JournalState>(Error(Errc::kNotFound, "no checkpoint"));
+  };
+  for (std::size_t i = 0; i < kMaxOpenKeyBlocks; ++i)
+    f.commit({f.entry("-----BEGIN PRIVATE KEY-----", unit(i))});
+  CHECK(stored_state().value().key_lines.size() == kMaxOpenKeyBlocks);
+  // The first one goes on; the second one was quiet for longest.
+  f.commit({f.entry(body, unit(0))});
+  f.commit({f.entry("-----BEGIN PRIVATE KEY-----", "late.service")});
+  const auto state = stored_state();
+  REQUIRE(state);
+  CHECK(state->key_lines.size() == kMaxOpenKeyBlocks);
+  CHECK(state->key_lines.contains("unit/" + unit(0)));
+  CHECK_FALSE(state->key_lines.contains("unit/" + unit(1)));
+  CHECK(state->key_lines.contains("unit/late.service"));
+
+  auto again = f.make({});
+  again.restore(f.stored);
+  JournalRead read;
+  read.entries = {f.entry(body, unit(0)), f.entry(body, "late.service")};
+  const auto batch = again.take(read);
+  CHECK(batch.events.empty());
+  REQUIRE(batch.records.size() == 2);
+  for (const auto& record : batch.records) CHECK(record.text.find("MIIEvQ") == std::string::npos);
+}
+
 TEST_CASE("a message over the limit is cut, and says how long it was") {
   Fixture f;
   auto at_limit = f.entry(std::string(kMaxJournalText, 'x'));
