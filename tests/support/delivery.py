@@ -1,7 +1,9 @@
 """The oracle for delivery: what linewriter wrote, against what the control plane has and what it says is lost.
 
-Exact, for each source: every number that was written is stored once and whole, or declared lost. The
-oracle shows at each use that it would notice one lost and one doubled line, and a ledger that does not add up.
+Exact, for each source: every number that was written is stored once and whole, or is lost. The ledger counts and
+does not name what is lost: as many are lost as it declares, and each of them is one that the fault put at risk.
+The oracle shows at each use that it would notice one lost and one doubled line, a loss of others than those at
+risk, and a ledger that does not add up.
 """
 import re
 import zlib
@@ -16,8 +18,9 @@ class Verdict:
         self.problems, self.missing = [], 0
 
 
-def judge(source: str, texts, written: int, declared: int = 0, first: int = 1) -> Verdict:
-    """`texts`: the stored lines; `written`: the last number; `declared`: how many lines the ledger calls lost."""
+def judge(source: str, texts, written: int, declared: int = 0, first: int = 1, at_risk=()) -> Verdict:
+    """`texts`: the stored lines; `written`: the last number; `declared`: how many lines the ledger calls lost;
+    `at_risk`: [(first, last), ...], the numbers that may be lost at all."""
     out, seen, damaged, foreign = Verdict(), {}, [], 0
     for text in texts:
         parts = text.split(" ", 4)
@@ -44,6 +47,8 @@ def judge(source: str, texts, written: int, declared: int = 0, first: int = 1) -
     if len(missing) != declared:
         out.problems.append(f"{source}: {len(missing)} of {written} lines are not stored, {declared} are declared lost: "
                             f"{runs(missing)}")
+    if missing and (safe := [n for n in missing if not any(low <= n <= high for low, high in at_risk)]):
+        out.problems.append(f"{source}: {len(safe)} lines that nothing put at risk are lost: {runs(safe)}")
     if doubled:
         out.problems.append(f"{source}: {len(doubled)} lines are stored twice: {runs(sorted(doubled))}")
     if strange:
@@ -83,8 +88,9 @@ def judge_ledger(rows) -> list:
     return out
 
 
-def notices(source: str, texts, written: int, declared: int, rows):
-    """Plants one loss, one double, one damaged line and one ledger that is out by one: each must be noticed."""
+def notices(source: str, texts, written: int, declared: int, rows, at_risk=()):
+    """Plants one loss, one double, one damaged line, a loss as large as the declared one but elsewhere and one ledger
+    that is out by one: each must be noticed."""
     if not texts:
         raise AssertionError(f"{source}: nothing is stored, so nothing can be planted")
     at = len(texts) // 2
@@ -93,9 +99,14 @@ def notices(source: str, texts, written: int, declared: int, rows):
         "a doubled line": texts[:at] + [texts[at]] + texts[at:],
         "a damaged line": texts[:at] + [re.sub(r".\.$", "x.", texts[at])] + texts[at + 1:],
     }
-    honest = judge(source, texts, written, declared).problems
+    honest = judge(source, texts, written, declared, at_risk=at_risk).problems
+    safe = next((i for i, t in enumerate(texts) if not any(a <= int(t.split(" ")[1]) <= b for a, b in at_risk)), None)
+    if declared and safe is not None:
+        moved = [*texts[:safe], *texts[safe + 1:]]
+        if judge(source, moved, written, declared + 1, at_risk=at_risk).problems == honest:
+            raise AssertionError(f"the oracle does not notice that another line of {source} than those at risk is lost")
     for what, planted in plants.items():
-        if judge(source, planted, written, declared).problems == honest:
+        if judge(source, planted, written, declared, at_risk=at_risk).problems == honest:
             raise AssertionError(f"the oracle does not notice {what} of {source}")
     for i, row in enumerate(rows):
         planted = rows[:i] + [{**row, "records_stored": row["records_stored"] + 1}] + rows[i + 1:]
