@@ -107,6 +107,12 @@ std::optional<std::uint64_t> SpoolContext::shift_of(const Epoch& from, std::size
 
 // ---- readers -----------------------------------------------------------------------------------
 
+Result<Segment> SpoolContext::open_segment(const std::string& path) {
+  auto segment = Segment::open(path, options);
+  if (segment || segment.error().code() != Errc::kLimit || !release_ballast()) return segment;
+  return Segment::open(path, options);
+}
+
 Result<Segment*> SpoolContext::reader(const std::string& path) {
   if (reader_ && reader_->path() == path) return &*reader_;
   reader_.reset();

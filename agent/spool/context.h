@@ -46,6 +46,8 @@ class SpoolContext {
   // How far the numbers of a segment of `from` are ahead of today's; empty: not of this spool.
   std::optional<std::uint64_t> shift_of(const Epoch& from, std::size_t lane) const;
 
+  // As Segment::open(); what a full disk refuses is tried again without the ballast.
+  Result<Segment> open_segment(const std::string& path);
   // One segment at a time is open for reading besides the newest of each lane. Lives until the next
   // call or close_reader().
   Result<Segment*> reader(const std::string& path);

@@ -45,7 +45,7 @@ Result<void> LaneLoader::take(std::uint64_t number) {
     context_.remove_pending();
     return {};
   }
-  auto segment = Segment::open(info.path, context_.options);
+  auto segment = context_.open_segment(info.path);
   auto found = segment ? look_at(*segment, info) : Result<Found>(segment.error());
   if (!found && !is_gone(found.error())) return std::move(found).error();
   if (!found) {

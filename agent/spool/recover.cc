@@ -139,8 +139,7 @@ Result<void> SegmentedSpool::load_forks() {
   for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
     const auto number = context_->manifest->content().newest[lane];
     if (number == 0) continue;
-    auto segment =
-        Segment::open(context_->directory + "/" + segment_name(lane, number), context_->options);
+    auto segment = context_->open_segment(context_->directory + "/" + segment_name(lane, number));
     if (!segment && !is_gone(segment.error())) return std::move(segment).error();
     if (!segment) continue;
     // On a full disk its log would not find its space again.

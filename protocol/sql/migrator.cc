@@ -80,7 +80,9 @@ Result<void> Migrator::apply(Database& database) const {
     ++version;
     TRY_VOID(database.execute("PRAGMA user_version=" + std::to_string(version) +
                               ";PRAGMA application_id=" + std::to_string(application_id_)));
-    TRY_VOID(transaction.commit());
+    auto committed = transaction.commit();
+    if (!committed)
+      return std::move(committed).error().with_context("migration " + std::string(migration.name));
   }
   return {};
 }
