@@ -199,16 +199,26 @@ bool PortScanner::is_running(const Owner& owner) const {
   return member != members_.end() && member->second.start_ticks == owner.start_ticks;
 }
 
+// Notes how far to look now.
+bool PortScanner::is_looked_for(Owner& owner) const {
+  if (is_running(owner)) return false;
+  const bool is_new = owner.scan == 0;
+  const bool had_one = owner.pid != 0;  // Whoever shared the socket with it may rest since long.
+  if (!is_new && !had_one && owner.everywhere && owner.scan + kRetryOwnerScans > scan_)
+    return false;
+  owner = Owner();
+  owner.scan = scan_;
+  owner.everywhere = !is_new;
+  return true;
+}
+
 void PortScanner::find_owners(const Namespace& where) {
   std::map<std::uint64_t, Owner*> missing;
+  bool everywhere = false;
   for (const auto& item : where.found) {
     Owner& owner = owners_[item.socket.inode];
-    if (is_running(owner)) continue;
-    const bool just_tried =
-        owner.scan > 0 && owner.pid == 0 && owner.scan + kRetryOwnerScans > scan_;
-    if (just_tried) continue;
-    owner = Owner();
-    owner.scan = scan_;
+    if (!is_looked_for(owner)) continue;
+    everywhere = everywhere || owner.everywhere;
     missing.emplace(item.socket.inode, &owner);
   }
   // The first process wins: of a server's processes that share a socket that is the parent. Pid 1
@@ -218,7 +228,7 @@ void PortScanner::find_owners(const Namespace& where) {
     if (missing.empty()) return;
     if (process->pid == 1) {
       init = process;
-    } else {
+    } else if (everywhere || !process->rests) {
       look_into(*process, missing);
     }
   }

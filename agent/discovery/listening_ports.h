@@ -3,7 +3,9 @@
 // In our own namespace the kernel is asked for a dump of the listening sockets. Every other one is read
 // from /proc/<pid>/net/{tcp,tcp6,udp,udp6} of one of its processes, which is dear (socket_tables.h), so
 // only when its processes or its number of sockets changed, as far as NamespaceTurns admits. The owner
-// of a socket is found among /proc/<pid>/fd, looked up only for sockets not seen before.
+// of a socket is found among /proc/<pid>/fd, looked up only for sockets not seen before: at once among
+// processes that do something, in the next scan among all, for a walk over all of them is dear and most
+// sockets without an owner are gone by then.
 #pragma once
 
 #include <cstdint>
@@ -70,7 +72,8 @@ class PortScanner {
   struct Owner {
     std::uint32_t pid = 0;  // 0: looked for and not found
     std::uint64_t start_ticks = 0;
-    std::uint64_t scan = 0;  // When looked for
+    std::uint64_t scan = 0;   // When looked for
+    bool everywhere = false;  // Also among the processes that rest
   };
   struct Member {  // A process, with the namespace it was last seen in
     std::uint64_t start_ticks = 0;
@@ -89,6 +92,7 @@ class PortScanner {
   std::uint32_t first_ephemeral_port();
   bool is_running(const Owner& owner) const;
   void find_owners(const Namespace& where);
+  bool is_looked_for(Owner& owner) const;
   void look_into(const ProcessRef& process, std::map<std::uint64_t, Owner*>& missing);
   void add_ports(const Namespace& where, bool is_host, PortScan& scan);
 

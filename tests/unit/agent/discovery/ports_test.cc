@@ -339,6 +339,33 @@ TEST_CASE_FIXTURE(ManyNamespaces, "the sockets of processes that rest are counte
   CHECK(ports() == 2);
 }
 
+TEST_CASE_FIXTURE(ManyNamespaces,
+                  "owners are found at once where something runs, else a scan later") {
+  add(1, 22);
+  for (const int pid : {20, 21}) {
+    link("proc/" + std::to_string(pid) + "/ns/net", "net:[5001]");
+    link("proc/" + std::to_string(pid) + "/fd/3", "socket:[" + std::to_string(pid) + "]");
+    processes.push_back({static_cast<std::uint32_t>(pid), 7, "app", "", pid == 20});
+  }
+  PortScanner scanner(paths);
+  const auto owners = [&] {
+    clock.advance(std::chrono::seconds(5));
+    std::map<std::uint32_t, std::uint32_t> by_port;
+    for (const auto& port : scanner.scan(processes, clock.steady_now()).ports) {
+      by_port[port.port] = port.pid;
+    }
+    return by_port;
+  };
+  write("proc/1/net/tcp", "head\n" + row("00000000:0050", 20) + row("00000000:0051", 21));
+  CHECK(owners() == std::map<std::uint32_t, std::uint32_t>{{80, 0}, {81, 21}});
+  CHECK(owners() == std::map<std::uint32_t, std::uint32_t>{{80, 20}, {81, 21}});
+
+  // Its owner ends: whoever shares the socket is found at once, also when it rests.
+  link("proc/20/fd/4", "socket:[21]");
+  processes.pop_back();
+  CHECK(owners() == std::map<std::uint32_t, std::uint32_t>{{80, 20}, {81, 20}});
+}
+
 TEST_CASE("reading tables never takes more of the processor than its share") {
   using namespace std::chrono_literals;
   constexpr auto kCost = 9ms;  // Of one read, on a host with much memory
