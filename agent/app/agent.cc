@@ -236,6 +236,7 @@ Result<void> Program::run() {
   LoopWatchdog watchdog(
       [path = restarts_path()](std::chrono::seconds silent) { end_blocked_process(path, silent); });
   if (!budget_->safe_mode()) collect();
+  if (config_.logs_enabled) spawn(*loop_, "log limits", logs_->keep_limits());
   spawn(*loop_, "inventory news", inventory_->report_news());
   spawn(*loop_, "kernel log", oom_->watch_log());
   spawn(*loop_, "oom kills", oom_->watch_count());

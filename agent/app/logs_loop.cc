@@ -98,6 +98,13 @@ boost::asio::awaitable<void> LogsLoop::run() {
   }
 }
 
+boost::asio::awaitable<void> LogsLoop::keep_limits() {
+  for (;;) {
+    co_await clock_.sleep_for(kLimitsEvery);
+    if (!shedding_.logs) collector_.enforce_limits();
+  }
+}
+
 // False: the spool did not take it; the same lines come again.
 bool LogsLoop::read_once() {
   if (!shedding_.logs || !outbox_.takes_data()) return false;

@@ -29,6 +29,9 @@ class LogsLoop {
   // For ever, or, watch(), until there is nothing to watch; spawn both once.
   boost::asio::awaitable<void> run();
   boost::asio::awaitable<void> watch();
+  // For ever, in safe mode as well: while logs are not read, what deleted files hold of the disk stays
+  // within the collector's limits.
+  boost::asio::awaitable<void> keep_limits();
 
   // Reads that ended well, with or without lines.
   std::uint64_t rounds() const { return rounds_; }
@@ -45,6 +48,7 @@ class LogsLoop {
   static constexpr std::chrono::milliseconds kQuietPollEvery{2'000};
   static constexpr std::chrono::seconds kQuietAfter{5};
   static constexpr std::chrono::milliseconds kFullPause{1'000};  // While the spool is full
+  static constexpr std::chrono::milliseconds kLimitsEvery{1'000};
 
   bool read_once();
 

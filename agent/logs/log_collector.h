@@ -88,6 +88,9 @@ class LogCollector {
   void reuse(std::vector<wire::LogRecord> records);
   // The last read() left something behind: read again now.
   bool more() const;
+  // What read() does about deleted files, for a caller that may not read for long: at least every
+  // second then, since on_wake() goes on opening files.
+  void enforce_limits();
 
   int wake_fd() const { return watch_.fd(); }
   void on_wake();
@@ -113,7 +116,6 @@ class LogCollector {
   void add_watch(Followed& followed);
   void drop_watch(Followed& followed);
   void poll();
-  void enforce_limits();
   void enforce_held_limit(std::vector<std::pair<std::uint64_t, LogSource*>> holders);
 
   const Clock& clock_;
