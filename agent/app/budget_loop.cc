@@ -34,8 +34,10 @@ std::int64_t BudgetLoop::begin(std::int64_t told_ms) {
     log::warning("restarts of the last hour are not known: " + loaded.error().message());
   }
   if (restarts_.all().empty()) return told_ms;
+  const bool is_new = restarts_.all().back().at_ms != told_ms;
+  bring_back_restarts();
   const Restart& newest = restarts_.all().back();
-  if (newest.at_ms != told_ms) {
+  if (is_new) {
     tell("agent.restarted", wire::Severity::kError,
          "the agent ended itself to be started again: " + newest.reason,
          {{"reason", newest.reason}});
@@ -45,6 +47,14 @@ std::int64_t BudgetLoop::begin(std::int64_t told_ms) {
                                         " restarts within an hour, the last one: " + newest.reason);
   }
   return newest.at_ms;
+}
+
+// Stored at once, or the next start would move them to its own now, again and again.
+void BudgetLoop::bring_back_restarts() {
+  if (!restarts_.bring_back(clock_.unix_ms())) return;
+  log::warning("restarts were dated in the future, the clock was ahead: they count as of now");
+  const auto stored = store_restarts(restarts_path_, restarts_);
+  if (!stored) log::warning("restarts keep their time in the future: " + stored.error().message());
 }
 
 boost::asio::awaitable<void> BudgetLoop::run(LoopWatchdog& watchdog, ServiceManager manager) {
@@ -136,6 +146,7 @@ void BudgetLoop::look_for_stuck() {
 }
 
 void BudgetLoop::leave_safe_mode() {
+  bring_back_restarts();  // The clock may be set right meanwhile
   if (!restarts_.may_restart(clock_.unix_ms())) return;
   step_to(DegradeStep::kNone, "");
   sources_.collect();

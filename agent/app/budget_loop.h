@@ -58,6 +58,7 @@ class BudgetLoop {
   std::size_t restarts_last_hour() const { return restarts_.in_last_hour(clock_.unix_ms()); }
 
  private:
+  void bring_back_restarts();
   void measure();
   void step_to(DegradeStep step, const std::string& reason);
   void look_for_stalls();

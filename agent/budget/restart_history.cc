@@ -47,6 +47,16 @@ void RestartHistory::add(Restart restart) {
   if (restarts_.size() > kKept) restarts_.erase(restarts_.begin());
 }
 
+bool RestartHistory::bring_back(std::int64_t now_ms) {
+  bool changed = false;
+  for (auto& restart : restarts_) {
+    if (restart.at_ms - kHourMs <= now_ms) continue;
+    restart.at_ms = now_ms;
+    changed = true;
+  }
+  return changed;
+}
+
 std::size_t RestartHistory::in_last_hour(std::int64_t now_ms) const {
   return static_cast<std::size_t>(
       std::count_if(restarts_.begin(), restarts_.end(),

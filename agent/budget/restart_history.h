@@ -17,7 +17,8 @@ struct Restart {
   bool operator==(const Restart&) const = default;
 };
 
-// Pure. A restart that the clock says is in the future (it was set back) counts as recent.
+// Pure. A restart that the clock says is in the future (it was set back) counts as recent, until
+// bring_back() has given it a time that passes.
 class RestartHistory {
  public:
   static constexpr std::size_t kMaxPerHour = 3;
@@ -29,6 +30,9 @@ class RestartHistory {
   std::string text() const;
 
   void add(Restart restart);
+  // The clock was ahead when a restart was written down, by more than an hour: it counts as one of now,
+  // or it would be recent for as long as the clock was ahead. True: something changed.
+  bool bring_back(std::int64_t now_ms);
   std::size_t in_last_hour(std::int64_t now_ms) const;
   bool may_restart(std::int64_t now_ms) const { return in_last_hour(now_ms) < kMaxPerHour; }
   const std::vector<Restart>& all() const { return restarts_; }  // Oldest first

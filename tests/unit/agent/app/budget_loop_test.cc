@@ -108,6 +108,24 @@ TEST_CASE_FIXTURE(Fixture, "when nothing else helps the program ends, and the ne
   CHECK(later.events().empty());
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "restarts under a clock that was a year ahead: an hour of safe mode at most") {
+  const std::int64_t ahead = clock.unix_ms() + 365LL * 24 * 3'600'000;
+  RestartHistory history;
+  for (int i = 0; i < 3; ++i) history.add({ahead + i, "memory"});
+  REQUIRE(store_restarts(dir / "restarts", history));
+  start(ahead + 2);
+  CHECK(budget->safe_mode());
+  CHECK(kinds() == std::vector<std::string>{"agent.degraded"});  // The restart was told before
+  const auto stored = load_restarts(dir / "restarts");
+  REQUIRE(stored);
+  CHECK(stored->all().back().at_ms <= clock.unix_ms());
+  clock.advance(59min);
+  CHECK(budget->safe_mode());
+  clock.advance(2min);
+  CHECK_FALSE(budget->safe_mode());
+}
+
 TEST_CASE_FIXTURE(Fixture, "after three restarts in an hour: safe mode, no restart, and its end") {
   RestartHistory history;
   for (int i = 3; i > 0; --i) history.add({clock.unix_ms() - i * 60'000, "memory"});

@@ -25,6 +25,21 @@ TEST_CASE("three restarts an hour, then none") {
   CHECK_FALSE(history.may_restart(kNow - 365LL * 24 * 60 * kMinute));
 }
 
+TEST_CASE("a clock that was ahead does not make restarts recent for ever") {
+  constexpr std::int64_t kYear = 365LL * 24 * 60 * kMinute;
+  RestartHistory history;
+  history.add({kNow - kMinute, "before"});
+  history.add({kNow + 60 * kMinute, "within the hour"});
+  for (int i = 0; i < 3; ++i) history.add({kNow + kYear + i, "ahead"});
+  CHECK(history.bring_back(kNow));
+  CHECK_FALSE(history.may_restart(kNow));  // Only just: they happened lately
+  CHECK(history.all()[0] == Restart{kNow - kMinute, "before"});
+  CHECK(history.all()[1] == Restart{kNow + 60 * kMinute, "within the hour"});
+  CHECK(history.all()[4] == Restart{kNow, "ahead"});
+  CHECK_FALSE(history.bring_back(kNow));
+  CHECK(history.may_restart(kNow + 60 * kMinute));
+}
+
 TEST_CASE("the file survives, keeps sixteen, and anything in it is taken") {
   const test::TempDir dir;
   const std::string path = dir / "restarts";
