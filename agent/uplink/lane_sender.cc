@@ -80,6 +80,14 @@ void LaneSender::broker_confirmed(std::uint64_t seq) {
   if (found != outstanding_.end()) found->second.confirmed = true;
 }
 
+std::optional<SteadyTime> LaneSender::unconfirmed_since() const {
+  std::optional<SteadyTime> oldest;
+  for (const auto& [seq, sent] : outstanding_) {
+    if (!sent.confirmed && (!oldest || sent.at < *oldest)) oldest = sent.at;
+  }
+  return oldest;
+}
+
 LaneSender::Outstanding::iterator LaneSender::drop(Outstanding::iterator at) {
   outstanding_bytes_ -= at->second.bytes;
   return outstanding_.erase(at);

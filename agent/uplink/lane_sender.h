@@ -46,6 +46,8 @@ class LaneSender {
   // True when this batch had been sent before (by this object).
   bool sent(std::uint64_t seq, std::uint64_t sealed_bytes, SteadyTime now, std::uint64_t random);
   void broker_confirmed(std::uint64_t seq);
+  // When the oldest was sent that the broker has not confirmed.
+  std::optional<SteadyTime> unconfirmed_since() const;
   // Everything up to `contiguous` and in `runs` is committed. Runs only keep numbers from being sent:
   // the next ack may take them back. Returns how far contiguous() moved.
   std::uint64_t acknowledged(std::uint64_t contiguous, std::vector<wire::Run> runs,

@@ -168,6 +168,7 @@ void Uplink::give_up(const std::string& reason) {
 
 void Uplink::forget_connection() {
   credit_ = 0;
+  confirmed_through_ = {};
   server_time_ms_ = 0;
   hello_retry_.reset();
   resend_ = false;
@@ -181,6 +182,10 @@ void Uplink::tick_connected(SteadyTime now) {
     give_up("the broker confirms no message");
     return;
   }
+  if (is_passed_over(now)) {
+    give_up("the broker confirms later messages, but not this one");
+    return;
+  }
   if (now >= next_hello_) say_hello();
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     lanes_[i].note_written(spool_.state().next_seq[i], now);
@@ -190,15 +195,28 @@ void Uplink::tick_connected(SteadyTime now) {
   pump();
 }
 
+void Uplink::note_confirmed(SteadyTime sent_at) {
+  last_confirmation_ = clock_.steady_now();
+  confirmed_through_ = std::max(confirmed_through_, sent_at);
+}
+
+bool Uplink::is_passed_over(SteadyTime now) const {
+  return std::any_of(lanes_.begin(), lanes_.end(), [&](const LaneSender& lane) {
+    const auto since = lane.unconfirmed_since();
+    return since && *since < confirmed_through_ && now - *since > kBrokerPatience;
+  });
+}
+
 // Until the control plane answers, and while it gives no credit, the hello is what asks again.
 void Uplink::say_hello() {
   if (is_copy_) return;  // Of an epoch that is over
   const auto now = clock_.steady_now();
   if (broker_.in_flight() == 0) last_confirmation_ = now;
-  const auto sent =
-      broker_.publish({topics::build(identity_.address, topics::Channel::kHello),
-                       wire::seal_hello(make_hello(), identity_.keys.up)},
-                      [this](const Result<void>&) { last_confirmation_ = clock_.steady_now(); });
+  const auto sent = broker_.publish({topics::build(identity_.address, topics::Channel::kHello),
+                                     wire::seal_hello(make_hello(), identity_.keys.up)},
+                                    [this, now](const Result<void>& taken) {
+                                      if (taken) note_confirmed(now);
+                                    });
   if (!sent) return;  // Window full or just disconnected: the next tick tries again.
   ++counters_.hellos;
   last_hello_ = now;
@@ -315,9 +333,9 @@ Uplink::Sending Uplink::send(wire::Batch& batch, Part part) {
   if (broker_.in_flight() == 0) last_confirmation_ = now;
   const auto sent = broker_.publish(
       {topics::build(identity_.address, topics::lane_channel(lane)), std::move(sealed)},
-      [this, lane, seq](const Result<void>&) {
+      [this, lane, seq, now](const Result<void>& taken) {
         lanes_[index_of(lane)].broker_confirmed(seq);
-        last_confirmation_ = clock_.steady_now();
+        if (taken) note_confirmed(now);
         pump();
       });
   if (!sent) return Sending::kFull;

@@ -104,7 +104,8 @@ class Uplink {
   static constexpr std::chrono::milliseconds kFirstWait{4'000};
   static constexpr std::chrono::milliseconds kLastWait{60'000};
   static constexpr std::chrono::seconds kGreetingPatience{300};
-  // A broker that takes no message for so long is given up.
+  // A broker that takes no message for so long is given up, or one that passes over a message while it
+  // takes what was sent after it: a slow link keeps the order.
   static constexpr std::chrono::seconds kBrokerPatience{60};
   // The control plane forgot us: what was on its way is sent again, but not more often than this,
   // whatever old Acks a broker repeats.
@@ -142,6 +143,8 @@ class Uplink {
   void give_up(const std::string& reason);
   void forget_connection();
   void tick_connected(SteadyTime now);
+  void note_confirmed(SteadyTime sent_at);
+  bool is_passed_over(SteadyTime now) const;
   void say_hello();
   wire::Hello make_hello();
 
@@ -176,6 +179,7 @@ class Uplink {
   SteadyTime next_hello_{};
   Backoff hello_retry_{2 * kFirstHelloRetry, LaneSender::kLastRetry};
   SteadyTime last_confirmation_{};  // Of any publish by the broker
+  SteadyTime confirmed_through_{};  // When the newest was sent that it confirmed
   wire::Nonce16 session_nonce_{};
   std::array<LaneSender, wire::kLaneCount> lanes_;
   std::array<std::uint64_t, wire::kLaneCount> settled_{};  // What the spool has been told

@@ -27,6 +27,8 @@ class FakeBroker {
     double duplicate = 0;
     double reorder = 0;   // Goes behind what waits
     bool confirm = true;  // PUBACKs are sent
+    // Neither passed on nor confirmed when true.
+    std::function<bool(const mqtt::Message&)> swallow_if;
     // Decides alone when set: true = drop.
     std::function<bool(const mqtt::Message&)> drop_if;
   };
@@ -134,6 +136,7 @@ class FakeBrokerClient final : public mqtt::BrokerClient {
     const auto id = ++next_id_;
     open_.emplace(id, std::move(done));
     later([this, id, message = std::move(message)] {
+      if (broker_.faults.swallow_if && broker_.faults.swallow_if(message)) return;
       broker_.accept(identity_.client_id, message);
       if (!broker_.faults.confirm) return;
       const auto found = open_.find(id);

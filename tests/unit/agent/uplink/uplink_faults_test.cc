@@ -204,6 +204,28 @@ TEST_CASE("a broker that takes messages but never confirms is given up after a m
   CHECK(world.spool.acknowledges == 0);
 }
 
+TEST_CASE(
+    "a broker that swallows one message while it confirms the others is left after a minute") {
+  World world;
+  world.go_live();
+  bool once = true;
+  world.broker.faults.swallow_if = [&](const mqtt::Message& message) {
+    return message.topic.ends_with("/up/l2") && std::exchange(once, false);
+  };
+  for (int i = 0; i < 55; ++i) {
+    world.write(Lane::kLogs, std::to_string(i));
+    world.uplink->on_spool_grew();
+    world.run(seconds(1));
+  }
+  CHECK_FALSE(once);
+  CHECK(world.uplink->counters().reconnects == 0);
+  CHECK(!world.spool_is_empty());
+  world.run(seconds(75));  // The patience, the wait before the next connection
+  CHECK(world.uplink->counters().reconnects == 1);
+  CHECK(world.committed(Lane::kLogs) == 55);
+  CHECK(world.spool_is_empty());
+}
+
 TEST_CASE("a step without an answer is ended") {
   World world;
   world.uplink->start();  // The broker is never run: no answer at all.
