@@ -72,6 +72,7 @@ Result<void> Partitions::load() {
   for (const auto start : starts_in(directory_)) {
     TRY_VOID(open_one(start));
   }
+  newest_since_ = clock_.steady_now();
   const auto all = snapshot();
   for (const auto& partition : all) {
     const bool writable = partition == all.back() && partition->start_ms() > sealed_through_;
@@ -156,7 +157,9 @@ std::vector<std::shared_ptr<Partition>> Partitions::snapshot() {
 
 bool Partitions::is_due(const Partition& partition) const {
   const std::int64_t slot = clock_.unix_ms() / limits_.length_ms * limits_.length_ms;
-  return slot > partition.start_ms() || partition.bytes_on_disk() >= most_of_partition();
+  const auto open_for = clock_.steady_now() - newest_since_;
+  return slot > partition.start_ms() || open_for >= std::chrono::milliseconds(limits_.length_ms) ||
+         partition.bytes_on_disk() >= most_of_partition();
 }
 
 std::uint64_t Partitions::most_of_partition() const {
@@ -200,6 +203,7 @@ Result<void> Partitions::create_next(std::int64_t newest_start_ms) {
   const std::int64_t slot = clock_.unix_ms() / limits_.length_ms * limits_.length_ms;
   const std::int64_t start = std::max(slot, newest_start_ms + 1);
   TRY(auto created, Partition::open(path_of(start), start));
+  newest_since_ = clock_.steady_now();
   MutexLock lock(mutex_);
   all_.push_back(std::move(created));
   return {};
@@ -218,7 +222,7 @@ void Partitions::tend_closed() {
   }
 }
 
-Result<void> Partitions::retain() {
+Result<void> Partitions::retain(std::int64_t oldest_ms) {
   const auto all = snapshot();
   std::uint64_t bytes = 0;
   for (const auto& partition : all) bytes += partition->bytes_on_disk();
@@ -230,7 +234,6 @@ Result<void> Partitions::retain() {
   } else {
     ignore(clear_low_disk(), "the next round tries again; retention must not wait for it");
   }
-  const std::int64_t oldest_ms = clock_.unix_ms() - limits_.max_age_ms;
   for (std::size_t i = 0; i + 1 < all.size(); ++i) {
     // What is in a partition arrived before the next one began.
     const bool too_old = all[i + 1]->start_ms() <= oldest_ms;

@@ -15,7 +15,6 @@ namespace observeai::controlplane::store {
 
 struct PartitionLimits {
   std::uint64_t max_bytes = 0;
-  std::int64_t max_age_ms = 0;
   std::int64_t length_ms = 0;
   std::uint64_t min_free_bytes = 0;  // Of the file system
 };
@@ -52,9 +51,10 @@ class Partitions {
 
   // The one to write to; seals the last one and makes the next when it is due.
   Result<std::shared_ptr<Partition>> current();
-  // Drops whole partitions beyond age or bytes or while the disk is nearly full, oldest first, never the
-  // newest. Works on a full disk: only the counts of what expired may be lost with the next restart.
-  Result<void> retain();
+  // Drops whole partitions of before `oldest_ms`, beyond bytes, or while the disk is nearly full: oldest
+  // first, never the newest. Works on a full disk: only the counts of what expired may be lost with the
+  // next restart.
+  Result<void> retain(std::int64_t oldest_ms);
 
   std::vector<std::shared_ptr<Partition>> snapshot() EXCLUDES(mutex_);  // Oldest first
   // Damaged: renamed, an alert raised, the others go on. The newest, which may be open for writing,
@@ -91,6 +91,8 @@ class Partitions {
 
   // Committing thread only.
   std::int64_t sealed_through_ = -1;
+  // When the newest was made or found: it is closed in time also when its start lies in the future.
+  SteadyTime newest_since_{};
 
   Mutex mutex_;
   std::vector<std::shared_ptr<Partition>> all_ GUARDED_BY(mutex_);  // Oldest first

@@ -122,6 +122,12 @@ CREATE TABLE sealing (
   sealed_through INTEGER NOT NULL
 );
 
+-- By which data is old: see age_clock.h.
+CREATE TABLE known_time (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  ms INTEGER NOT NULL
+);
+
 -- Content hashes of lane 0, the newest of each epoch: tells a repetition from a clone.
 CREATE TABLE control_batches (
   epoch_no INTEGER NOT NULL,

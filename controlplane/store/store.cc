@@ -1,6 +1,7 @@
 #include "controlplane/store/store.h"
 
 #include "controlplane/store/access.h"
+#include "controlplane/store/age_clock.h"
 #include "controlplane/store/agents.h"
 #include "controlplane/store/alerts.h"
 #include "controlplane/store/events.h"
@@ -22,8 +23,27 @@ std::string telemetry_of(const StoreOptions& options) {
 }
 
 store::PartitionLimits limits_of(const StoreOptions& options) {
-  return {options.telemetry_max_bytes, options.telemetry_max_age_ms, options.partition_length_ms,
-          options.min_free_bytes};
+  return {options.telemetry_max_bytes, options.partition_length_ms, options.min_free_bytes};
+}
+
+constexpr const char* kClockAlert = "store.clock";
+constexpr const char* kIsClockAlertOpen = "SELECT count(*) FROM alerts WHERE kind='store.clock'";
+constexpr const char* kKnownTime = "SELECT ms FROM known_time";
+constexpr const char* kNoteKnownTime =
+    "INSERT INTO known_time(id, ms) VALUES(1, ?) ON CONFLICT DO UPDATE SET ms=excluded.ms";
+
+model::Alert clock_alert(const store::AgeClock::Reading& time) {
+  constexpr std::int64_t kMinuteMs = 60'000;
+  model::Alert alert;
+  alert.kind = kClockAlert;
+  alert.message = "the clock of this machine is " +
+                  std::to_string(std::abs(time.ahead_ms) / kMinuteMs) + " minutes " +
+                  (time.ahead_ms > 0 ? "ahead of" : "behind") +
+                  " the time that is known (or nothing ran here for so long): nothing goes by age "
+                  "because of it until it has stayed so for a day; the limit in bytes holds";
+  alert.first_ms = alert.last_ms = time.known_ms;
+  alert.count = 1;
+  return alert;
 }
 
 }  // namespace
@@ -47,6 +67,9 @@ struct Store::Parts {
         audit(*state),
         alerts(*state) {}
 
+  // What is old by the time that is believed; alerts while that is not the wall clock's.
+  store::AgeClock::Reading tell_time() EXCLUDES(age_mutex);
+
   const StoreOptions options;
   const Clock& clock;
   sql::DirectoryLock lock;
@@ -61,7 +84,27 @@ struct Store::Parts {
   store::AccessStore access;
   store::AuditStore audit;
   store::AlertStore alerts;
+  Mutex age_mutex;
+  std::optional<store::AgeClock> age GUARDED_BY(age_mutex);  // Set by open()
 };
+
+store::AgeClock::Reading Store::Parts::tell_time() {
+  const auto time = [&] {
+    MutexLock guard(age_mutex);
+    return age->read(clock.unix_ms(), clock.steady_now());
+  }();
+  const bool is_open =
+      state->read([](sql::Database& db) { return db.scalar(0, kIsClockAlertOpen); }).value_or(0) >
+      0;
+  if (time.ahead_ms != 0 && !is_open) {
+    const auto alert = clock_alert(time);
+    log::warning(alert.message);
+    ignore(alerts.raise(alert), "it is in the log");
+  } else if (time.ahead_ms == 0 && is_open) {
+    ignore(alerts.clear(kClockAlert, AgentId(), ""), "the next round tries again");
+  }
+  return time;
+}
 
 Store::Store(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
@@ -83,6 +126,13 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, const Cl
     auto parts = std::make_unique<Parts>(options, clock, std::move(lock), std::move(state));
     TRY_VOID(parts->book.load(*parts->state));
     TRY_VOID(parts->partitions.load());
+    TRY(auto known_ms,
+        parts->state->read([](sql::Database& db) { return db.scalar(-1, kKnownTime); }));
+    const auto all = parts->partitions.snapshot();
+    if (known_ms < 0 && !all.empty()) known_ms = all.back()->start_ms();
+    MutexLock guard(parts->age_mutex);
+    parts->age.emplace(known_ms < 0 ? std::nullopt : std::optional(known_ms), clock.unix_ms(),
+                       clock.steady_now());
     return parts;
   };
   auto parts = open_parts();
@@ -113,18 +163,23 @@ model::TelemetryWriter& Store::writer() {
 }
 
 Result<void> Store::maintenance() {
+  const auto time = parts_->tell_time();
   const std::int64_t now_ms = parts_->clock.unix_ms();
-  const std::int64_t oldest_ms = now_ms - parts_->options.telemetry_max_age_ms;
+  const std::int64_t oldest_ms = time.now_ms - parts_->options.telemetry_max_age_ms;
   Result<void> first_error;
   const auto note = [&first_error](Result<void> step) {
     if (!step && first_error) first_error = std::move(step);
   };
   // On a full disk nothing else works before partitions are gone.
-  note(parts_->writer.retain(oldest_ms));
+  note(parts_->writer.retain(time.now_ms, oldest_ms));
   note(parts_->alerts.flush());
   note(parts_->agents.flush());
   note(parts_->access.forget_expired_logins(now_ms));
   note(store::forget_events(*parts_->state, oldest_ms));
+  note(parts_->state->write([&](sql::Database& db) -> Result<void> {
+    TRY_VOID(db.run(kNoteKnownTime, time.known_ms));
+    return {};
+  }));
   note(store::alert_gaps(*parts_->state, parts_->book, now_ms));
   return first_error;
 }

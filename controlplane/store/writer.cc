@@ -191,12 +191,12 @@ Result<void> Writer::pass_over_lost(const AgentId& agent, const wire::Hello& hel
   return {};
 }
 
-Result<void> Writer::retain(std::int64_t before_ms) {
+Result<void> Writer::retain(std::int64_t now_ms, std::int64_t before_ms) {
   MutexLock lock(commit_mutex_);
-  TRY_VOID(partitions_.retain());
+  TRY_VOID(partitions_.retain(before_ms));
   TRY_VOID(book_.forget_sources(state_, before_ms));
   TRY_VOID(use_.write_marks());
-  return use_.forget(before_ms, clock_.unix_ms());
+  return use_.forget(before_ms, now_ms);
 }
 
 }  // namespace observeai::controlplane::store

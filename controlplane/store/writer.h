@@ -49,7 +49,7 @@ class Writer final : public model::TelemetryWriter {
   Result<void> pass_over_lost(const AgentId& agent, const wire::Hello& hello)
       EXCLUDES(commit_mutex_);
   // Retention of partitions, and of sources, series and epochs that are gone since `before_ms`.
-  Result<void> retain(std::int64_t before_ms) EXCLUDES(commit_mutex_);
+  Result<void> retain(std::int64_t now_ms, std::int64_t before_ms) EXCLUDES(commit_mutex_);
 
  private:
   using Cursors = std::map<std::int64_t, LaneCursor>;  // Of lane 0, as they will be

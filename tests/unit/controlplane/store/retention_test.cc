@@ -152,7 +152,7 @@ TEST_CASE("a partition put aside while retention runs is not dropped in another'
   auto state = controlplane::store::StateDb::open(dir / "state.db").value();
   REQUIRE(files::make_directories(dir / "telemetry", 0700));
   controlplane::store::EpochBook book;
-  controlplane::store::Partitions partitions(dir / "telemetry", {UINT64_MAX, 3'600'000, 3'600'000},
+  controlplane::store::Partitions partitions(dir / "telemetry", {UINT64_MAX, 3'600'000, UINT64_MAX},
                                              *state, book, clock);
   REQUIRE(partitions.load());
   for (int i = 0; i < 2; ++i) {
@@ -162,12 +162,13 @@ TEST_CASE("a partition put aside while retention runs is not dropped in another'
   const auto all = partitions.snapshot();
   REQUIRE(all.size() == 2);
   clock.manual.advance(std::chrono::hours(5));
+  const std::int64_t oldest_ms = clock.unix_ms() - 3'600'000;
   bool once = true;
   clock.hook = [&] {
     if (std::exchange(once, false))
       partitions.quarantine(all[0], Error(Errc::kCorrupt, "found by a reader"));
   };
-  REQUIRE(partitions.retain());
+  REQUIRE(partitions.retain(oldest_ms));
   CHECK_FALSE(once);
   CHECK(partitions.counters().dropped_partitions == 0);
   CHECK(partitions.snapshot() == std::vector{all[1]});
@@ -215,6 +216,69 @@ TEST_CASE("a clock that jumps forward and back does not stop retention or lose o
   CHECK(texts_of(f.store->reader().logs({}).value()) ==
         std::vector<std::string>{"a", "back", "again", "future"});
   CHECK(f.store->writer().contiguous(Origin().agent, Origin().epoch).value()[2] == 4);
+}
+
+TEST_CASE("a clock that is a year off during maintenance makes nothing old, over restarts too") {
+  StoreFixture f;
+  const auto alerts = [&] { return f.store->alerts().open().value(); };
+  const auto hours = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      f.clock.advance(std::chrono::hours(1));
+      REQUIRE(f.store->maintenance());
+    }
+  };
+  const std::chrono::hours year(24 * 365);
+  std::uint64_t seq = 0;
+  const auto write = [&] {
+    ++seq;
+    REQUIRE(f.commit(line_at(f, seq, std::to_string(seq))) == CommitOutcome::kStored);
+  };
+  for (int i = 0; i < 3; ++i) {
+    write();
+    hours(1);
+  }
+  for (const auto jump : {year, -year}) {
+    for (int restart = 0; restart < 2; ++restart) {
+      f.clock.jump_wall(jump);
+      if (restart == 1) f.reopen();
+      REQUIRE(f.store->maintenance());
+      REQUIRE(alerts().size() == 1);
+      CHECK(alerts()[0].kind == "store.clock");
+      write();
+      REQUIRE(f.store->maintenance());
+      f.clock.jump_wall(-jump);
+      write();
+      REQUIRE(f.store->maintenance());
+      CHECK(alerts().empty());
+    }
+  }
+  CHECK(f.store->counters().dropped_partitions == 0);
+  CHECK(f.store->reader().logs({}).value().size() == seq);
+
+  // One that is put right for good is believed after a day.
+  const auto before = f.store->counters().partitions;
+  f.clock.jump_wall(2 * year);
+  hours(24);
+  write();
+  CHECK(f.store->counters().partitions > before);
+  CHECK(alerts().size() == 1);
+  hours(2);
+  CHECK(alerts().empty());
+  CHECK(f.store->counters().dropped_partitions == 3);  // The next one was written to until now.
+  CHECK(texts_of(f.store->reader().logs({}).value()).size() == seq - 3);
+}
+
+TEST_CASE("a newest partition that is dated in the future is closed after its hour all the same") {
+  StoreFixture f;
+  f.clock.jump_wall(std::chrono::hours(24 * 365));
+  REQUIRE(f.commit(line_at(f, 1, "future")) == CommitOutcome::kStored);
+  f.clock.jump_wall(-std::chrono::hours(24 * 365));
+  f.reopen();
+  for (std::uint64_t seq = 2; seq <= 4; ++seq) {
+    REQUIRE(f.commit(line_at(f, seq, "back")) == CommitOutcome::kStored);
+    f.clock.advance(std::chrono::hours(1));
+  }
+  CHECK(f.store->counters().partitions == 3);
 }
 
 TEST_CASE("events go by age and by number") {

@@ -1,0 +1,4 @@
+CREATE TABLE known_time (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  ms INTEGER NOT NULL
+);
