@@ -326,9 +326,9 @@ Result<mqtt::Identity> Program::broker_identity() const {
 }
 
 AgentParts Program::parts() const {
-  return {config_,     shedding_, *spool_,   *outbox_,    *uplink_,        *broker_,
-          *pool_,      *mounts_,  *budget_,  *inventory_, *docker_client_, *docker_,
-          *collector_, *logs_,    *metrics_, containers_};
+  return {config_,     shedding_, *spool_,        *outbox_,    *uplink_,        *broker_,
+          *pool_,      *mounts_,  *budget_,       *inventory_, *docker_client_, *docker_,
+          *collector_, *logs_,    journal_.get(), *metrics_,   containers_};
 }
 
 wire::Hello Program::hello() const {

@@ -36,6 +36,11 @@ std::vector<StallDetector::Progress> watched_parts(const AgentParts& parts) {
     watched.push_back({"logs", parts.collector.more() && parts.outbox.takes_data(),
                        parts.logs.rounds(), "", true});
   }
+  if (parts.journal != nullptr && parts.shedding.logs) {
+    const auto& problem = parts.journal->problem();
+    watched.push_back({"journal", !problem.empty() && parts.outbox.takes_data(),
+                       parts.journal->rounds(), problem, false});
+  }
   const auto pool = parts.pool.counters();
   watched.push_back({"workers", pool.stuck >= BlockingPool::Options().max_threads, pool.finished,
                      std::to_string(pool.stuck) + " calls hang", false});

@@ -8,6 +8,7 @@
 
 #include "agent/app/budget_loop.h"
 #include "agent/app/inventory_loop.h"
+#include "agent/app/journal_loop.h"
 #include "agent/app/logs_loop.h"
 #include "agent/app/metrics_loop.h"
 #include "agent/app/outbox.h"
@@ -36,6 +37,7 @@ struct AgentParts {
   const DockerWatcher& docker;
   const LogCollector& collector;
   const LogsLoop& logs;
+  const JournalLoop* journal;  // nullptr: switched off
   const MetricsLoop& metrics;
   const std::vector<ObservedContainer>& containers;
 };

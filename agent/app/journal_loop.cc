@@ -147,7 +147,9 @@ JournalLoop::Outcome JournalLoop::commit(const JournalRead& read) {
     }
   }
   source_.committed();
+  ++rounds_;
   problem_.clear();
+  told_ = false;
   full_since_.reset();
   return read.at_end ? Outcome::kDone : Outcome::kMore;
 }
@@ -166,9 +168,19 @@ boost::asio::awaitable<void> JournalLoop::wait_for_room() {
 }
 
 void JournalLoop::tell(const std::string& problem) {
-  if (problem_ == problem) return;
+  if (problem_ != problem) log::warning(log::printable(problem));
   problem_ = problem;
-  log::warning(log::printable(problem));
+  const auto now = clock_.steady_now();
+  if (told_ || (told_at_ && now - *told_at_ < kTellEvery)) return;
+  told_ = true;
+  told_at_ = now;
+  outbox_.add_event({clock_.unix_ms(),
+                     "logs.unreadable",
+                     wire::kHostTarget,
+                     wire::Severity::kError,
+                     "the journal is not collected: " + problem + "; it is tried again",
+                     {{"source", kJournalSource}}});
+  ignore(outbox_.flush(), "it waits for the next flush");
 }
 
 }  // namespace observeai::agent

@@ -30,6 +30,11 @@ class JournalLoop {
   // For ever; spawn it once.
   boost::asio::awaitable<void> run();
 
+  // Reads that ended well, with or without entries.
+  std::uint64_t rounds() const { return rounds_; }
+  // Why the last one did not; empty when it did. Told as well: as an event, once until one ends well.
+  const std::string& problem() const { return problem_; }
+
  private:
   // Descriptors are not reliable everywhere (network file systems), and journald itself tells of new
   // entries up to 250 ms late.
@@ -39,6 +44,8 @@ class JournalLoop {
   static constexpr std::chrono::seconds kRetryPause{1};
   // While nothing can be read, files that journald deletes are held open this long.
   static constexpr std::chrono::seconds kCloseAfter{60};
+  // At most one event so often, when reads fail and succeed in turn.
+  static constexpr std::chrono::seconds kTellEvery{60};
 
   enum class Outcome { kDone, kMore, kSpoolFull, kFailed };
 
@@ -61,7 +68,10 @@ class JournalLoop {
   LogSampler sampler_;
   boost::asio::posix::stream_descriptor news_;
   std::uint64_t watched_ = 0;  // Which opening of the journal news_ belongs to
-  std::string problem_;        // Last one told
+  std::uint64_t rounds_ = 0;
+  std::string problem_;  // In the agent's own log
+  bool told_ = false;    // As an event
+  std::optional<SteadyTime> told_at_;
   std::optional<SteadyTime> full_since_;
 };
 

@@ -95,8 +95,19 @@ OomLoop::OomLoop(Loop& loop, AsyncClock& clock, Outbox& outbox, Paths paths, con
   if (usable) log_.assign(fd, failed);
   if (usable && !failed) return;
   if (fd >= 0) ::close(fd);
-  log::warning("who is killed for lack of memory stays unknown: cannot read " + log + ": " +
-               (failed ? failed.message() : std::strerror(why)));
+  note_unreadable(log + ": " + (failed ? failed.message() : std::strerror(why)));
+}
+
+void OomLoop::note_unreadable(const std::string& problem) {
+  const std::string message =
+      "who is killed for lack of memory stays unknown: cannot read " + problem;
+  log::warning(log::printable(message));
+  outbox_.add_event({clock_.unix_ms(),
+                     "logs.unreadable",
+                     wire::kHostTarget,
+                     wire::Severity::kWarning,
+                     message,
+                     {{"source", "kernel"}}});
 }
 
 boost::asio::awaitable<void> OomLoop::watch_log() {
@@ -115,7 +126,10 @@ void OomLoop::read_log() {
     // EPIPE: records were overwritten before they were read; the count shows what they held.
     if (got < 0 && (errno == EINTR || errno == EPIPE)) continue;
     if (got <= 0) {
-      if (got == 0 || errno != EAGAIN) log_.close();
+      if (got < 0 && errno == EAGAIN) return;
+      const std::string why = got == 0 ? "it ended" : std::strerror(errno);
+      log_.close();
+      note_unreadable("the kernel's log any more: " + why);
       return;
     }
     const auto kill = parser_.feed(std::string_view(record.data(), static_cast<std::size_t>(got)));

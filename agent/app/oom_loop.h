@@ -25,7 +25,8 @@ class OomLoop {
  public:
   static constexpr std::chrono::milliseconds kCountEvery{500};
 
-  // `log`: /dev/kmsg. Without leave to read it only the count is watched.
+  // `log`: /dev/kmsg. Without leave to read it only the count is watched, which an
+  // event (logs.unreadable) says.
   OomLoop(Loop& loop, AsyncClock& clock, Outbox& outbox, Paths paths, const std::string& log,
           const std::vector<ObservedContainer>& containers);
 
@@ -38,6 +39,7 @@ class OomLoop {
   static constexpr std::size_t kMaxVmstatBytes = 64 << 10;
 
   void read_log();
+  void note_unreadable(const std::string& problem);
   void tell(wire::Event event);
 
   AsyncClock& clock_;

@@ -188,8 +188,7 @@ void JournalSource::note_damage(const JournalRead& read, JournalBatch& out) {
     return;
   }
   if (std::exchange(next_.damage_told, true)) return;
-  add_event("logs.unreadable", wire::Severity::kWarning,
-            read.damage + "; what can be read is read, what cannot is counted",
+  add_event("logs.unreadable", wire::Severity::kWarning, read.damage + "; what can be read is read",
             {{"source", kJournalSource}}, out);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <system_error>
 
+#include "agent/journal/journal_folders.h"
 #include "agent/journal/journal_reader.h"
 #include "agent/journal/mapped_file_guard.h"
 #include "agent/journal/mapped_pages.h"
@@ -16,6 +17,8 @@
 //   - a file that is damaged is left out without a word, and so is one that appears while others are
 //     read past its first entries: read() looks at the files before and after, and goes back when
 //     they changed meanwhile; what is missing all the same shows in the numbers (sequence_watch.h);
+//   - files that this process may not open, or has no descriptor for, are left out without a word:
+//     whenever the journal is opened, unreadable_journal_file() looks for itself;
 //   - EBADMSG, EADDRNOTAVAIL, EIDRM, EIO after rotation and vacuum: open again, go to the place;
 //   - what was read stays mapped, and counts as memory of this process: its pages are let go every
 //     few seconds (mapped_pages.h), and the journal is opened anew from time to time, which also finds
@@ -25,6 +28,7 @@ namespace {
 
 constexpr const char* kPersistent = "/var/log/journal";
 constexpr const char* kVolatile = "/run/log/journal";
+constexpr std::size_t kMaxMachineId = 64;
 constexpr int kAttempts = 3;      // The last one takes entries whose data is damaged, as such
 constexpr int kMostRestarts = 3;  // Files that keep changing: what is there is taken
 constexpr int kMostAppends = 64;  // A writer that is faster than its reader has no end
@@ -121,6 +125,7 @@ class SdJournalReader final : public JournalReader {
   enum class Pass { kAtEnd, kLimit, kFilesChanged, kDamaged };
 
   bool exists() const;
+  std::string unreadable_file() const;
   void bound_memory();
   Result<void> open();
   Result<JournalRead> read_once(const JournalPosition& from, const JournalLimits& limits,
@@ -137,6 +142,7 @@ class SdJournalReader final : public JournalReader {
   std::atomic<int> wake_fd_ = -1;
   std::atomic<std::uint64_t> opened_ = 0;
   SteadyTime opened_at_{};
+  std::string unreadable_;  // A file, and why, as of the last open()
   std::size_t bytes_since_open_ = 0;
   SteadyTime released_at_{};
   std::size_t bytes_at_release_ = 0;
@@ -146,6 +152,15 @@ class SdJournalReader final : public JournalReader {
 bool SdJournalReader::exists() const {
   if (!directory_.empty()) return files::exists(directory_);
   return files::exists(kPersistent) || files::exists(kVolatile);
+}
+
+std::string SdJournalReader::unreadable_file() const {
+  if (!directory_.empty()) return unreadable_journal_file(directory_);
+  const auto machine = files::read("/etc/machine-id", kMaxMachineId);
+  if (!machine) return {};
+  const std::string folder = "/" + std::string(text::trim(*machine));
+  const auto found = unreadable_journal_file(kPersistent + folder);
+  return found.empty() ? unreadable_journal_file(kVolatile + folder) : found;
 }
 
 Result<void> SdJournalReader::open() {
@@ -158,6 +173,7 @@ Result<void> SdJournalReader::open() {
   // Before the first read: it sees what changes from here on.
   wake_fd_ = sd_journal_get_fd(raw);
   ++opened_;
+  unreadable_ = unreadable_file();
   opened_at_ = clock_.steady_now();
   bytes_since_open_ = 0;
   bytes_at_release_ = 0;
@@ -181,6 +197,7 @@ Result<JournalRead> SdJournalReader::read(const JournalPosition& from,
     auto read = read_once(from, limits, attempt == kAttempts);
     if (read) {
       if (!damage.empty()) read->damage = damage;
+      if (read->damage.empty() && journal_) read->damage = unreadable_;
       bound_memory();
       return read;
     }

@@ -132,6 +132,15 @@ struct Fixture {
     }
     return all;
   }
+  std::vector<wire::Event> events() {
+    std::vector<wire::Event> all;
+    const auto batches = spool.read(wire::Lane::kControl, 0, 10'000, SIZE_MAX).value();
+    for (const auto& batch : batches) {
+      const auto control = wire::decode_control(batch.body, batch.header.codec).value();
+      all.insert(all.end(), control.events.begin(), control.events.end());
+    }
+    return all;
+  }
   // Lets workers finish; the clock stands.
   bool until(const std::function<bool()>& done) { return loop.run_until(done, 10s); }
   bool until_lines(std::uint64_t count) {
@@ -279,4 +288,33 @@ TEST_CASE_FIXTURE(Fixture, "a journal that cannot be read is tried again") {
     settle();
   }
   CHECK(texts() == expected(1));
+}
+
+TEST_CASE_FIXTURE(Fixture, "a journal that cannot be read is an event, once until it can") {
+  journal->write(1);
+  REQUIRE(until_lines(1));
+  REQUIRE(settle());
+  const auto rounds = journal_loop.rounds();
+  CHECK(rounds > 0);
+  CHECK(journal_loop.problem().empty());
+  const auto pass = [this](int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      clock.advance(1s);
+      settle();
+    }
+  };
+  journal->set(&ManualJournal::fails, true);
+  pass(60);
+  CHECK(journal_loop.problem() == "no luck");
+  CHECK(journal_loop.rounds() <= rounds + 1);  // What StallDetector sees stand still
+  REQUIRE(events().size() == 1);
+  CHECK(events()[0].kind == "logs.unreadable");
+  CHECK(events()[0].message.find("no luck") != std::string::npos);
+  journal->set(&ManualJournal::fails, false);
+  pass(10);
+  CHECK(journal_loop.problem().empty());
+  CHECK(journal_loop.rounds() > rounds);
+  journal->set(&ManualJournal::fails, true);
+  pass(20);
+  CHECK(events().size() == 2);
 }
