@@ -93,7 +93,8 @@ class IngestPipeline {
   struct Session {
     Epoch epoch;
     wire::Nonce16 nonce{};
-    bool forked = false;  // Its spool is a copy: told in each ack until it comes with a new epoch
+    bool believed = true;  // Until ingest listens anew; then from its next hello on
+    bool forked = false;   // Its spool is a copy: told in each ack until it comes with a new epoch
     std::array<wire::CommittedContent, wire::kLaneCount> newest;  // At its hello
     std::array<std::uint64_t, wire::kLaneCount> highest{};        // Settled numbers that it sent
   };
@@ -103,7 +104,8 @@ class IngestPipeline {
     std::int64_t seen_written_ms = 0;
     std::vector<Session> sessions;  // At most one for each epoch, kMaxSessions in all; newest last
 
-    Session* session_of(const Epoch& epoch);
+    Session* any_session_of(const Epoch& epoch);
+    Session* session_of(const Epoch& epoch);  // Only if it is believed
   };
   static constexpr std::size_t kMaxSessions = 8;  // Clones alive at one time
   struct PendingAck {

@@ -7,21 +7,27 @@
 
 namespace observeai::controlplane {
 
-IngestPipeline::Session* IngestPipeline::Known::session_of(const Epoch& epoch) {
+IngestPipeline::Session* IngestPipeline::Known::any_session_of(const Epoch& epoch) {
   const auto found = std::find_if(sessions.begin(), sessions.end(),
                                   [&](const Session& session) { return session.epoch == epoch; });
   return found == sessions.end() ? nullptr : &*found;
 }
 
+IngestPipeline::Session* IngestPipeline::Known::session_of(const Epoch& epoch) {
+  auto* session = any_session_of(epoch);
+  return session != nullptr && session->believed ? session : nullptr;
+}
+
 IngestPipeline::Session& IngestPipeline::begin_session(Known& known, const wire::Hello& hello) {
   Session session;
-  if (const auto* before = known.session_of(hello.epoch)) {
+  if (const auto* before = known.any_session_of(hello.epoch)) {
     if (before->nonce == hello.session_nonce) session = *before;
     std::erase_if(known.sessions, [&](const auto& old) { return old.epoch == hello.epoch; });
   }
   if (known.sessions.size() >= kMaxSessions) known.sessions.erase(known.sessions.begin());
   session.epoch = hello.epoch;
   session.nonce = hello.session_nonce;
+  session.believed = true;
   known.sessions.push_back(session);
   return known.sessions.back();
 }
@@ -91,7 +97,10 @@ void IngestPipeline::settle_conflict(const wire::BatchHeader& header) {
 }
 
 void IngestPipeline::ask_for_hellos() {
-  for (auto& [agent, known] : known_) known.sessions.clear();
+  // What they have sent is kept: a hello that is delivered late must not look like that of an older disk.
+  for (auto& [agent, known] : known_) {
+    for (auto& session : known.sessions) session.believed = false;
+  }
   to_ask_.clear();
   const auto all = registry_.list(TenantId());
   if (!all) {

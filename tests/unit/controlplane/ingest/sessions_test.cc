@@ -145,6 +145,18 @@ TEST_CASE(
   CHECK(f.ack(f.process({f.message(batch_of(f, 2, 1))})).contiguous[2] == 2);
 }
 
+TEST_CASE("a hello that the broker kept and delivers when ingest listens anew is no older copy") {
+  Fixture f;
+  const auto first = f.message(hello_of(f, 1));
+  f.process({first});
+  for (std::uint64_t seq = 1; seq <= 5; ++seq) f.process({f.message(batch_of(f, seq, 1))});
+  f.writer.comparison.ahead[2] = 5;
+  f.pipeline.ask_for_hellos();
+  CHECK_FALSE(f.ack(f.process({first})).forked);
+  CHECK_FALSE(f.alerted("agent.restored"));
+  CHECK(f.pipeline.counters().forks == 0);
+}
+
 TEST_CASE("a thousand agents are asked over two seconds, revoked ones and strangers not at all") {
   Fixture f;
   f.process({f.message(hello_of(f, 1))});
