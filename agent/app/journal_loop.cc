@@ -20,13 +20,7 @@ LogCommit to_commit(JournalBatch batch) {
   commit.checkpoints = std::move(batch.checkpoints);
   commit.forgotten_sources = std::move(batch.forgotten);
   commit.events = std::move(batch.events);
-  for (auto& counts : batch.counts) {
-    commit.deltas.push_back({std::move(counts.source),
-                             counts.records_read,
-                             counts.bytes_read,
-                             std::move(counts.records_dropped),
-                             {}});
-  }
+  commit.counts = std::move(batch.counts);
   return commit;
 }
 

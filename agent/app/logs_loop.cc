@@ -18,13 +18,7 @@ LogCommit to_commit(LogRead read) {
   commit.checkpoints = std::move(read.checkpoints);
   commit.forgotten_sources = std::move(read.forgotten);
   commit.events = std::move(read.events);
-  for (auto& counts : read.counts) {
-    commit.deltas.push_back({std::move(counts.source),
-                             counts.records_read,
-                             counts.bytes_read,
-                             {},
-                             std::move(counts.bytes_dropped)});
-  }
+  commit.counts = std::move(read.counts);
   return commit;
 }
 

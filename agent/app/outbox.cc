@@ -91,11 +91,11 @@ bool cut_record(std::vector<wire::LogRecord>& one) {
   return true;
 }
 
-void add_delta(const SourceDelta& delta, wire::LedgerEntry& entry) {
-  entry.records_read += delta.records_read;
-  entry.bytes_read += delta.bytes_read;
-  for (const auto& [reason, count] : delta.records_dropped) entry.records_dropped[reason] += count;
-  for (const auto& [reason, count] : delta.bytes_dropped) entry.bytes_dropped[reason] += count;
+void add_counts(const SourceCounts& counts, wire::LedgerEntry& entry) {
+  entry.records_read += counts.records_read;
+  entry.bytes_read += counts.bytes_read;
+  for (const auto& [reason, count] : counts.records_dropped) entry.records_dropped[reason] += count;
+  for (const auto& [reason, count] : counts.bytes_dropped) entry.bytes_dropped[reason] += count;
 }
 
 // ---- control -----------------------------------------------------------------------------------
@@ -383,7 +383,7 @@ Result<void> Outbox::commit_logs(LogCommit&& logs) {
   const auto entry_of = [&](const std::string& source) -> wire::LedgerEntry& {
     return entries.try_emplace(source, ledger_entry(source, wire::Lane::kLogs)).first->second;
   };
-  for (const auto& delta : logs.deltas) add_delta(delta, entry_of(delta.source));
+  for (const auto& counts : logs.counts) add_counts(counts, entry_of(counts.source));
 
   CommitUnit unit;
   auto spooled = count_by_source(logs.records);

@@ -19,20 +19,11 @@
 
 namespace observeai::agent {
 
-// What one source has read and lost since the last commit.
-struct SourceDelta {
-  std::string source;  // "log/container/<id>"
-  std::uint64_t records_read = 0;
-  std::uint64_t bytes_read = 0;
-  std::map<std::string, std::uint64_t> records_dropped;
-  std::map<std::string, std::uint64_t> bytes_dropped;
-};
-
 struct LogCommit {
   std::vector<wire::LogRecord> records;
   std::vector<SourceCheckpoint> checkpoints;
   std::vector<std::string> forgotten_sources;  // For good: their ledger entries leave as well
-  std::vector<SourceDelta> deltas;
+  std::vector<SourceCounts> counts;
   std::vector<wire::Event> events;
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,15 @@ struct Sample {
 struct SourceCheckpoint {
   std::string source;  // "log/container/<id>"
   std::string state;
+};
+
+// What one source has read and lost since the last commit: added to its ledger entry with the next one.
+struct SourceCounts {
+  std::string source;  // "log/container/<id>"
+  std::uint64_t records_read = 0;
+  std::uint64_t bytes_read = 0;                          // As read, before decoding
+  std::map<std::string, std::uint64_t> records_dropped;  // By reason
+  std::map<std::string, std::uint64_t> bytes_dropped;  // By reason; bytes that no record stands for
 };
 
 // The wire target of a container.

@@ -379,7 +379,7 @@ void JournalSource::forget_key_block(const wire::Target& target) {
   next_.key_turns.erase(target);
 }
 
-JournalCounts& JournalSource::counts_of(const std::string& source) {
+SourceCounts& JournalSource::counts_of(const std::string& source) {
   auto& counts = counts_[source];
   counts.source = source;
   return counts;

@@ -41,19 +41,11 @@ struct JournalOptions {
   std::chrono::milliseconds backfill{600'000};
 };
 
-// To be added to the ledger entry of `source` with the commit.
-struct JournalCounts {
-  std::string source;
-  std::uint64_t records_read = 0;
-  std::uint64_t bytes_read = 0;  // Of messages
-  std::map<std::string, std::uint64_t> records_dropped;
-};
-
 struct JournalBatch {
   std::vector<wire::LogRecord> records;
   std::vector<SourceCheckpoint> checkpoints;
   std::vector<std::string> forgotten;
-  std::vector<JournalCounts> counts;
+  std::vector<SourceCounts> counts;  // bytes_read: of messages
   std::vector<wire::Event> events;
   bool empty() const {
     return records.empty() && checkpoints.empty() && forgotten.empty() && counts.empty() &&
@@ -131,7 +123,7 @@ class JournalSource {
   bool redact(const wire::Target& target, std::string& text);
   void note_key_block(const wire::Target& target);
   void forget_key_block(const wire::Target& target);
-  JournalCounts& counts_of(const std::string& source);
+  SourceCounts& counts_of(const std::string& source);
   void forget_containers(bool at_end);
   void add_checkpoints(JournalBatch& out);
   void add_event(const char* kind, wire::Severity severity, std::string message,
@@ -152,7 +144,7 @@ class JournalSource {
   SteadyTime stored_at_{};
   bool blocked_ = false;                    // The rest of a cut line lies beyond the limits
   std::map<LineKey, OpenLine> open_lines_;  // Empty between batches
-  std::map<std::string, JournalCounts> counts_;
+  std::map<std::string, SourceCounts> counts_;
   std::vector<wire::Event> restore_events_;
 };
 

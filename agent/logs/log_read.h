@@ -14,20 +14,12 @@ namespace observeai::agent {
 // Read at once from a file, for all sources together.
 inline constexpr std::size_t kReadBufferBytes = 256U << 10;
 
-// What was read from one source, to be added to its ledger entry with the commit.
-struct SourceCounts {
-  std::string source;
-  std::uint64_t records_read = 0;
-  std::uint64_t bytes_read = 0;  // Raw file bytes of those records, and "nul_hole" bytes
-  // Bytes that no record stands for. "nul_hole": NULs of a sparse file, passed over (read);
-  // "held_limit", "late_write": known to exist, never read.
-  std::map<std::string, std::uint64_t> bytes_dropped;
-};
-
 // What LogCollector::read() found.
 struct LogRead {
   std::vector<wire::LogRecord> records;  // Of one target and stream: in source order
   std::vector<SourceCheckpoint> checkpoints;
+  // bytes_read: raw file bytes of the records, and "nul_hole" bytes. bytes_dropped: "nul_hole": NULs of a
+  // sparse file, passed over (read); "held_limit", "late_write": known to exist, never read.
   std::vector<SourceCounts> counts;
   std::vector<std::string> forgotten;  // Drained and gone for good: delete their checkpoints
   std::vector<wire::Event> events;

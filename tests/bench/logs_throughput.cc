@@ -102,9 +102,7 @@ agent::LogCommit to_commit(agent::LogRead read) {
   agent::LogCommit commit;
   commit.records = std::move(read.records);
   commit.checkpoints = std::move(read.checkpoints);
-  for (const auto& counts : read.counts) {
-    commit.deltas.push_back({counts.source, counts.records_read, counts.bytes_read, {}, {}});
-  }
+  commit.counts = std::move(read.counts);
   return commit;
 }
 

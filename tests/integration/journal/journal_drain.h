@@ -64,9 +64,7 @@ class JournalDrain {
       commit.checkpoints = std::move(batch.checkpoints);
       commit.forgotten_sources = std::move(batch.forgotten);
       commit.events = std::move(batch.events);
-      for (auto& counts : batch.counts)
-        commit.deltas.push_back(
-            {counts.source, counts.records_read, counts.bytes_read, counts.records_dropped, {}});
+      commit.counts = std::move(batch.counts);
       const auto committed = outbox_.commit_logs(std::move(commit));
       if (!committed) {
         source_.rollback();

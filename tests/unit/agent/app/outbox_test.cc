@@ -67,7 +67,7 @@ LogCommit log_commit(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i)
     commit.records.push_back(record("container/a", "line " + std::to_string(i)));
   commit.checkpoints.push_back({"log/container/a", "at " + std::to_string(count)});
-  commit.deltas.push_back({"log/container/a", count, count * 10, {}, {}});
+  commit.counts.push_back({"log/container/a", count, count * 10, {}, {}});
   return commit;
 }
 

@@ -77,7 +77,7 @@ struct Fixture {
   }
 };
 
-const JournalCounts* counts_of(const JournalBatch& batch, const std::string& source) {
+const SourceCounts* counts_of(const JournalBatch& batch, const std::string& source) {
   for (const auto& counts : batch.counts) {
     if (counts.source == source) return &counts;
   }
