@@ -7,6 +7,7 @@
 #include "agent/metrics/proc_parsers.h"
 #include "agent/metrics/row_cache.h"
 #include "agent/metrics/text_scan.h"
+#include "protocol/base/mount_text.h"
 
 namespace observeai::agent {
 namespace {
@@ -53,7 +54,7 @@ std::vector<Mount> parse_mounts(std::string_view text, std::uint64_t& malformed)
       ++malformed;
       continue;
     }
-    Mount mount{unescape_mount(device), unescape_mount(place), std::string(type)};
+    Mount mount{text::unescape_mount(device), text::unescape_mount(place), std::string(type)};
     if (!is_wanted(mount) || std::find(mounts.begin(), mounts.end(), mount) != mounts.end())
       continue;
     if (mounts.size() >= kMaxMounts) {

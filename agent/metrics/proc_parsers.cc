@@ -204,20 +204,4 @@ std::optional<std::uint64_t> parse_limit(std::string_view text) {
   return value >= 1ULL << 62 ? 0 : value;
 }
 
-std::string unescape_mount(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    std::uint64_t code = 0;
-    if (text[i] == '\\' && text.size() - i > 3 && to_u64(text.substr(i + 1, 3), code, 8) &&
-        code < 256) {
-      out += static_cast<char>(code);
-      i += 3;
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
 }  // namespace observeai::agent

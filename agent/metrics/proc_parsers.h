@@ -92,7 +92,4 @@ bool parse_blkio_line(std::string_view line, std::string_view& device, bool& is_
 // A limit: "max", -1 and v1's 2^63-rounded-to-pages mean none (0).
 std::optional<std::uint64_t> parse_limit(std::string_view text);
 
-// "\040" style escapes of mount tables.
-std::string unescape_mount(std::string_view text);
-
 }  // namespace observeai::agent

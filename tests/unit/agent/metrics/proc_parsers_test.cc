@@ -151,13 +151,6 @@ TEST_CASE("limits: what means none in v1 and v2") {
   CHECK_FALSE(parse_limit("a lot"));
 }
 
-TEST_CASE("mount points are unescaped; a broken escape stays as it is") {
-  CHECK(unescape_mount("/srv/my\\040data") == "/srv/my data");
-  CHECK(unescape_mount("a\\011b\\134") == "a\tb\\");
-  CHECK(unescape_mount("a\\04") == "a\\04");
-  CHECK(unescape_mount("a\\999") == "a\\999");
-}
-
 TEST_CASE("numbers: whole text, no sign, no overflow") {
   std::uint64_t value = 0;
   CHECK(to_u64("18446744073709551615", value));

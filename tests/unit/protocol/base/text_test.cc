@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include "protocol/base/mount_text.h"
 #include "protocol/base/text.h"
 
 using namespace observeai;
@@ -86,4 +87,11 @@ TEST_CASE("split and trim") {
   CHECK(text::split("", ',').size() == 1);
   CHECK(text::trim("  a b\n") == "a b");
   CHECK(text::trim(" \t").empty());
+}
+
+TEST_CASE("mount points are unescaped; a broken escape stays as it is") {
+  CHECK(text::unescape_mount("/srv/my\\040data") == "/srv/my data");
+  CHECK(text::unescape_mount("a\\011b\\134") == "a\tb\\");
+  for (const char* broken : {"a\\04", "a\\999", "a\\477", "a\\", "\\0"})
+    CHECK(text::unescape_mount(broken) == broken);
 }
