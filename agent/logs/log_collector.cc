@@ -60,6 +60,7 @@ LogCollector::Followed& LogCollector::follow(LogSourceSpec spec) {
 }
 
 void LogCollector::forget_invalid(const std::string& source, const std::string& why) {
+  if (!invalid_told_.insert(source).second) return;
   ++invalid_checkpoints_;
   events_.push_back({clock_.unix_ms(),
                      "logs.checkpoint_invalid",
@@ -70,25 +71,53 @@ void LogCollector::forget_invalid(const std::string& source, const std::string& 
                      {{"source", source}}});
 }
 
-void LogCollector::restore(std::span<const SourceCheckpoint> checkpoints) {
-  for (const auto& [source, text] : checkpoints) {
-    if (!source.starts_with(kLogPrefix)) continue;
-    if (source == kLogFilesSource) {
-      if (const auto restored = files_.restore(text); !restored)
-        forget_invalid(source, restored.error().message());
-      continue;
-    }
-    auto spec = spec_of(source);
-    auto state = parse_checkpoint(text);
-    if (!spec || !state) {
-      forget_invalid(source, spec ? state.error().message() : "unknown kind of source");
-      continue;
-    }
-    auto& followed = follow(std::move(*spec));
-    followed.source->restore(std::move(*state));
-    add_watch(followed);
-    followed.source->refresh(false);
+void LogCollector::set_mounts(std::shared_ptr<const RemoteMounts> mounts) {
+  mounts_ = std::move(mounts);
+  files_.set_mounts(mounts_);
+  PlaceFinder finder(*mounts_);
+  std::vector<std::string> elsewhere;
+  for (const auto& [name, followed] : sources_) {
+    if (finder.place_of(followed.source->path()) != options_.files.place) elsewhere.push_back(name);
   }
+  for (const auto& name : elsewhere) let_go(name);
+}
+
+// Nothing is forgotten: who follows the log next goes on at its checkpoint.
+void LogCollector::let_go(const std::string& source) {
+  const auto found = sources_.find(source);
+  if (found == sources_.end()) return;
+  drop_watch(found->second);
+  sources_.erase(found);
+}
+
+void LogCollector::restore(std::span<const SourceCheckpoint> checkpoints) {
+  PlaceFinder finder(*mounts_);
+  for (const auto& checkpoint : checkpoints) {
+    if (checkpoint.source.starts_with(kLogPrefix)) restore_source(checkpoint, finder);
+  }
+}
+
+void LogCollector::restore_source(const SourceCheckpoint& checkpoint, PlaceFinder& finder) {
+  const auto& [source, text] = checkpoint;
+  if (source == files_.source()) {
+    if (files_.restored()) return;
+    if (const auto restored = files_.restore(text); !restored)
+      forget_invalid(source, restored.error().message());
+    return;
+  }
+  if (place_of_files(source) || sources_.contains(source)) return;
+  auto spec = spec_of(source);
+  auto state = parse_checkpoint(text);
+  if (!spec || !state) {
+    if (is_local())
+      forget_invalid(source, spec ? state.error().message() : "unknown kind of source");
+    return;
+  }
+  if (finder.place_of(state->path) != options_.files.place) return;
+  auto& followed = follow(std::move(*spec));
+  followed.source->restore(std::move(*state));
+  add_watch(followed);
+  followed.source->refresh(false);
 }
 
 // The watch first: what happens after the look is then seen.
@@ -118,15 +147,21 @@ void LogCollector::note_not_followed(const ObservedContainer& container) {
 }
 
 void LogCollector::set_containers(std::span<const ObservedContainer> containers) {
+  PlaceFinder finder(*mounts_);
   std::set<std::string> listed;
   std::set<std::string> present;
   for (const auto& container : containers) {
     present.insert(container.facts.id);
     if (container.log_path.empty()) {
-      note_not_followed(container);
+      if (is_local()) note_not_followed(container);
       continue;
     }
-    auto& followed = follow(container_spec(container.facts.id));
+    auto spec = container_spec(container.facts.id);
+    if (finder.place_of(container.log_path) != options_.files.place) {
+      let_go(spec.name);
+      continue;
+    }
+    auto& followed = follow(std::move(spec));
     listed.insert(followed.source->name());
     list(followed, container.log_path, is_running(container.facts.state));
   }

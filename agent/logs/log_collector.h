@@ -26,7 +26,11 @@
 // files hold of the disk is bounded: the oldest file of the source that holds most goes first.
 //
 // Memory: one read buffer for all sources, and at most kMaxLineBytes for each unfinished line. One
-// thread; calls only do file I/O on local logs.
+// thread at a time.
+//
+// Places: a collector touches only what lies on its own place (options.files.place): the local one,
+// which runs where nobody may wait, nothing that may hang; one for each mount that may hang runs on a
+// worker (agent/app/remote_logs.h). Each passes over the logs, checkpoints and containers of others.
 #pragma once
 
 #include <chrono>
@@ -72,9 +76,19 @@ class LogCollector {
  public:
   explicit LogCollector(const Clock& clock, LogCollectorOptions options = {});
 
-  // Before everything else. A state that does not parse is counted and reported; its log starts
+  // What may hang now; everything is local without it. Logs that lie elsewhere now are let go, with
+  // their checkpoints as they are. Nothing may be outstanding.
+  void set_mounts(std::shared_ptr<const RemoteMounts> mounts);
+  // Of all places. Before everything else but set_mounts(), and after it for what came here since; what
+  // is followed is passed over. A state that does not parse is counted and reported; its log starts
   // over.
   void restore(std::span<const SourceCheckpoint> checkpoints);
+  // Patterns of the configuration that lead to other places, as far as the last look at the disk met
+  // them; and, for a collector of such a place, those that lead here.
+  const PatternsByPlace& patterns_elsewhere() const { return files_.elsewhere(); }
+  void set_patterns(std::vector<PatternElsewhere> patterns) {
+    files_.set_patterns(std::move(patterns));
+  }
   // All containers of the host. Those without log_path (other log drivers) are not followed, which
   // an event says once for each.
   void set_containers(std::span<const ObservedContainer> containers);
@@ -105,6 +119,8 @@ class LogCollector {
     bool watch_failure_reported = false;
   };
 
+  bool is_local() const { return options_.files.place == kLocal; }
+  void restore_source(const SourceCheckpoint& checkpoint, PlaceFinder& finder);
   Followed& follow(LogSourceSpec spec);
   LogSourceSpec container_spec(const std::string& container_id) const;
   LogSourceSpec file_spec(const std::string& path, LogFormat format) const;
@@ -115,6 +131,7 @@ class LogCollector {
   void forget_invalid(const std::string& source, const std::string& why);
   void add_watch(Followed& followed);
   void drop_watch(Followed& followed);
+  void let_go(const std::string& source);
   void poll();
   void enforce_held_limit(std::vector<std::pair<std::uint64_t, LogSource*>> holders);
 
@@ -122,6 +139,7 @@ class LogCollector {
   const LogCollectorOptions options_;
   Redactor redactor_;
   LogFiles files_;
+  std::shared_ptr<const RemoteMounts> mounts_ = std::make_shared<RemoteMounts>();
   std::set<std::string> not_followed_;  // Containers of which an event told so
   bool left_out_reported_ = false;
   bool files_delivered_ = false;
@@ -134,6 +152,7 @@ class LogCollector {
   std::optional<SteadyTime> last_poll_;
   std::optional<SteadyTime> last_scan_;
   std::uint64_t invalid_checkpoints_ = 0;
+  std::set<std::string> invalid_told_;
   std::vector<wire::Event> events_;  // Of no source; kept until committed
   std::size_t events_delivered_ = 0;
 };

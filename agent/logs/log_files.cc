@@ -1,7 +1,6 @@
 #include "agent/logs/log_files.h"
 
 #include <fnmatch.h>
-#include <glob.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include <array>
 
 #include "agent/logs/log_siblings.h"
+#include "agent/logs/path_pattern.h"
 #include "protocol/base/text.h"
 
 namespace observeai::agent {
@@ -26,11 +26,6 @@ std::string_view name_of(std::string_view path) {
 std::string_view folder_of(std::string_view path) {
   return path.substr(0, path.rfind('/') + 1);
 }
-
-struct FreeGlob {
-  glob_t found{};
-  ~FreeGlob() { ::globfree(&found); }
-};
 
 bool is_link(const std::string& path) {
   struct stat found {};
@@ -72,7 +67,7 @@ std::optional<SourceCheckpoint> LogFiles::checkpoint() const {
   for (const auto& [pattern, time] : first_scans_) {
     state += "\npattern " + std::to_string(time) + " " + pattern;
   }
-  return SourceCheckpoint{kLogFilesSource, state + "\nend\n"};
+  return SourceCheckpoint{source(), state + "\nend\n"};
 }
 
 bool LogFiles::excluded(const std::string& path) const {
@@ -92,32 +87,63 @@ bool LogFiles::wants(const std::string& path, LogFormat format) const {
          });
 }
 
-void LogFiles::match(const std::string& pattern, LogFormat format, std::int64_t now_ns,
+// What a scan goes through. The first pattern decides what a file is.
+std::vector<PatternElsewhere> LogFiles::patterns() const {
+  if (options_.place != kLocal) return patterns_;
+  std::vector<PatternElsewhere> all;
+  for (const auto& pattern : options_.cri) all.push_back({pattern, LogFormat::kCri, 0});
+  for (const auto& pattern : options_.plain) all.push_back({pattern, LogFormat::kPlain, 0});
+  return all;
+}
+
+std::int64_t LogFiles::first_scan(const std::string& pattern, std::int64_t now_ns, bool& is_new) {
+  const auto [first, added] = first_scans_.emplace(pattern, now_ns);
+  is_new = added;
+  const bool clock_was_ahead = first->second > now_ns;
+  if (clock_was_ahead) first->second = 0;
+  changed_ = changed_ || added || clock_was_ahead;
+  return first->second;
+}
+
+void LogFiles::match(const PatternElsewhere& pattern, std::int64_t now_ns, PlaceFinder& finder,
                      std::map<std::string, MatchedLog>& out) {
-  FreeGlob glob;
-  const int answer = ::glob(pattern.c_str(), GLOB_NOSORT, nullptr, &glob.found);
-  if (answer != 0 && answer != GLOB_NOMATCH) return;  // Read errors pass; the next scan is near
-  const auto [first, is_new] = first_scans_.emplace(pattern, now_ns);
-  changed_ = changed_ || is_new;
-  for (std::size_t i = 0; i < glob.found.gl_pathc; ++i) {
-    const std::string path = glob.found.gl_pathv[i];
-    if (path.find('\n') != std::string::npos || names_compressed(path)) continue;
-    if (excluded(path) || !is_regular(path)) continue;
-    if (format == LogFormat::kCri && is_link(path)) continue;
-    MatchedLog log{path, format, INT64_MIN, false};
-    if (format == LogFormat::kPlain && !options_.read_existing) {
-      log.older_starts_at_end_ns = first->second;
+  PatternElsewhere known = pattern;
+  bool is_new = false;
+  const auto first_here = first_scan(pattern.pattern, now_ns, is_new);
+  if (options_.place == kLocal) known.first_scan_ns = first_here;
+  const auto leave_to = [&](const std::string& place) {
+    if (place == kLocal || place == options_.place) return;
+    auto& left = elsewhere_[place];
+    if (left.empty() || left.back() != known) left.push_back(known);
+  };
+  const auto may_touch = [&](const std::string& path) {
+    if (finder.may_touch(path, options_.place)) return true;
+    leave_to(finder.place_of(path));
+    return false;
+  };
+  for (const auto& path : expand_pattern(pattern.pattern, may_touch)) {
+    if (path.find('\n') != std::string::npos || names_compressed(path) || excluded(path)) continue;
+    if (const auto place = finder.place_of(path); place != options_.place) {
+      leave_to(place);
+      continue;
+    }
+    if (!is_regular(path)) continue;
+    if (pattern.format == LogFormat::kCri && is_link(path)) continue;
+    MatchedLog log{path, pattern.format, INT64_MIN, false};
+    if (pattern.format == LogFormat::kPlain && !options_.read_existing) {
+      log.older_starts_at_end_ns = known.first_scan_ns;
       log.first_scan = is_new;
     }
-    out.emplace(path, std::move(log));  // The first pattern decides
+    out.emplace(path, std::move(log));
   }
 }
 
 std::vector<MatchedLog> LogFiles::scan(std::int64_t now_ns,
                                        const std::function<bool(const std::string&)>& followed) {
+  PlaceFinder finder(*mounts_);
   std::map<std::string, MatchedLog> matches;
-  for (const auto& pattern : options_.cri) match(pattern, LogFormat::kCri, now_ns, matches);
-  for (const auto& pattern : options_.plain) match(pattern, LogFormat::kPlain, now_ns, matches);
+  elsewhere_.clear();
+  for (const auto& pattern : patterns()) match(pattern, now_ns, finder, matches);
   std::vector<MatchedLog> out;
   left_out_ = 0;
   for (const auto& [path, log] : matches) {
@@ -136,6 +162,14 @@ std::vector<MatchedLog> LogFiles::scan(std::int64_t now_ns,
     out.push_back(log);
   }
   return out;
+}
+
+std::optional<std::string> place_of_files(std::string_view source) {
+  const std::string_view prefix = kLogFilesSource;
+  if (!source.starts_with(prefix)) return std::nullopt;
+  const auto place = source.substr(prefix.size());
+  if (!place.empty() && !place.starts_with('/')) return std::nullopt;
+  return std::string(place);
 }
 
 std::string log_source_name(const std::string& path, LogFormat format) {

@@ -1,9 +1,13 @@
 // Which files are followed beside the logs of containers: by patterns of the configuration. Single
-// thread; looks at the disk in scan() only.
+// thread; looks at the disk in scan() only, and only at what may be touched there: one LogFiles finds
+// what is local, another one what lies on each mount that may hang (remote_mounts.h). Where the local
+// one meets such a mount it stops and says so.
 //
 // A plain log that is older than the first scan of its pattern starts at its end; one that is born
 // later, also while the agent is down, is read from its beginning. When each pattern was first
-// scanned is remembered in a checkpoint of its own, kLogFilesSource:
+// scanned is remembered in a checkpoint of its own, kLogFilesSource, for other places with the mount
+// point behind it. A time that lies in the future was taken from a clock that was ahead; it becomes 0,
+// which makes no file old: to read too much is better than to pass over what nobody read.
 //
 //   observeai-log-files 1
 //   pattern <first scan, unix ns> <pattern>
@@ -17,6 +21,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -24,6 +29,7 @@
 
 #include "agent/core/observed.h"
 #include "agent/logs/log_format.h"
+#include "agent/logs/remote_mounts.h"
 #include "protocol/base/result.h"
 
 namespace observeai::agent {
@@ -36,7 +42,17 @@ struct LogFilesOptions {
   std::vector<std::string> exclude;
   bool read_existing = false;    // Plain logs from their beginning, however old
   std::size_t max_files = 1024;  // Each costs a descriptor and a stat every poll
+  std::string place = kLocal;    // Only what lies there
 };
+
+// A pattern whose matches lie, at least in part, on another place.
+struct PatternElsewhere {
+  std::string pattern;
+  LogFormat format = LogFormat::kPlain;
+  std::int64_t first_scan_ns = 0;  // Of the pattern anywhere
+  bool operator==(const PatternElsewhere&) const = default;
+};
+using PatternsByPlace = std::map<std::string, std::vector<PatternElsewhere>>;
 
 struct MatchedLog {
   std::string path;
@@ -51,8 +67,18 @@ class LogFiles {
   explicit LogFiles(LogFilesOptions options) : options_(std::move(options)) {}
 
   bool wanted() const { return !options_.plain.empty() || !options_.cri.empty(); }
+  // What may hang now. Without it everything is local.
+  void set_mounts(std::shared_ptr<const RemoteMounts> mounts) { mounts_ = std::move(mounts); }
+  // For another place than kLocal: what is scanned there, as others found it.
+  void set_patterns(std::vector<PatternElsewhere> patterns) { patterns_ = std::move(patterns); }
+  // What the last scan met and left to others.
+  const PatternsByPlace& elsewhere() const { return elsewhere_; }
+  // "log/files", "log/files/mnt/nfs"
+  std::string source() const { return kLogFilesSource + options_.place; }
   // kCorrupt: patterns count as new, so that nothing old is read twice.
   Result<void> restore(std::string_view state);
+  // Times are known already: restored, or taken from scans.
+  bool restored() const { return !first_scans_.empty(); }
   // `followed`: is a log of this path followed now? Sorted by path; at most max_files.
   std::vector<MatchedLog> scan(std::int64_t now_ns,
                                const std::function<bool(const std::string&)>& followed);
@@ -67,14 +93,22 @@ class LogFiles {
 
  private:
   bool excluded(const std::string& path) const;
-  void match(const std::string& pattern, LogFormat format, std::int64_t now_ns,
+  std::vector<PatternElsewhere> patterns() const;
+  std::int64_t first_scan(const std::string& pattern, std::int64_t now_ns, bool& is_new);
+  void match(const PatternElsewhere& pattern, std::int64_t now_ns, PlaceFinder& finder,
              std::map<std::string, MatchedLog>& out);
 
   LogFilesOptions options_;
+  std::shared_ptr<const RemoteMounts> mounts_ = std::make_shared<RemoteMounts>();
+  std::vector<PatternElsewhere> patterns_;
+  PatternsByPlace elsewhere_;
   std::map<std::string, std::int64_t> first_scans_;
   bool changed_ = false;
   std::size_t left_out_ = 0;
 };
+
+// "/mnt/nfs" of "log/files/mnt/nfs", kLocal of "log/files"; nullopt for other sources.
+std::optional<std::string> place_of_files(std::string_view source);
 
 // "log/file/var/log/syslog", "log/cri/var/log/pods/…": paths are absolute.
 std::string log_source_name(const std::string& path, LogFormat format);

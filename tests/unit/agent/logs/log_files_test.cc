@@ -145,3 +145,56 @@ TEST_CASE("no more files than the limit, and how many were left out is known") {
   CHECK(at_limit.scan(1, none_followed).size() == 5);
   CHECK(at_limit.left_out() == 1);
 }
+
+TEST_CASE("what lies on a mount that may hang is left to others, with the time of the pattern") {
+  Tree tree;
+  const std::string root = fs::canonical(tree.dir.path()).string();
+  for (const char* name : {"a/x.log", "nfs/x.log", "nfs/sub/y.log", "fuse/x.log"}) tree.touch(name);
+  fs::create_symlink(root + "/nfs", root + "/link");
+  fs::create_symlink(root + "/fuse/x.log", root + "/a/linked.log");
+  LogFilesOptions options;
+  options.plain = {root + "/*/*.log", root + "/nfs/sub/*.log"};
+  const auto mounts = std::make_shared<const RemoteMounts>(
+      RemoteMounts::parse("1 1 0:1 / " + root + "/nfs rw - nfs s:/ rw\n2 1 0:2 / " + root +
+                          "/fuse rw - fuse.x x rw\n"));
+  LogFiles local(options);
+  local.set_mounts(mounts);
+  CHECK(tree.names(local.scan(100, none_followed)) == Names{"a/x.log"});
+  const auto elsewhere = local.elsewhere();
+  REQUIRE(elsewhere.size() == 2);
+  const auto& on_nfs = elsewhere.at(root + "/nfs");
+  REQUIRE(on_nfs.size() == 2);
+  CHECK(on_nfs[0] == PatternElsewhere{root + "/*/*.log", LogFormat::kPlain, 100});
+  CHECK(elsewhere.at(root + "/fuse").size() == 1);
+
+  options.place = root + "/nfs";
+  LogFiles nfs(options);
+  nfs.set_mounts(mounts);
+  CHECK(nfs.scan(200, none_followed).empty());
+  nfs.set_patterns(on_nfs);
+  const auto found = nfs.scan(300, none_followed);
+  CHECK(tree.names(found) == Names{"link/x.log", "nfs/sub/y.log", "nfs/x.log"});
+  CHECK(found[0].older_starts_at_end_ns == 100);
+  CHECK(found[0].first_scan);
+  CHECK(nfs.checkpoint()->source == "log/files" + root + "/nfs");
+  CHECK(place_of_files(nfs.source()) == root + "/nfs");
+  CHECK(place_of_files("log/files") == kLocal);
+  CHECK_FALSE(place_of_files("log/file/x"));
+}
+
+TEST_CASE("a first scan under a clock that was ahead makes no file old") {
+  Tree tree;
+  tree.touch("a.log");
+  LogFilesOptions options;
+  options.plain = {tree.dir / "*.log"};
+  LogFiles files(options);
+  constexpr std::int64_t kYearNs = 31'536'000'000'000'000;
+  CHECK(files.scan(kYearNs + 100, none_followed)[0].older_starts_at_end_ns == kYearNs + 100);
+  files.committed();
+  // The clock was set right: what is born from now on, and what was born meanwhile, is read whole.
+  CHECK(files.scan(200, none_followed)[0].older_starts_at_end_ns == 0);
+  REQUIRE(files.checkpoint());
+  LogFiles restarted(options);
+  REQUIRE(restarted.restore(files.checkpoint()->state));
+  CHECK(restarted.scan(300, none_followed)[0].older_starts_at_end_ns == 0);
+}

@@ -1,0 +1,28 @@
+// The kernel's table of mounts, read again when it has changed.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/logs/remote_mounts.h"
+#include "agent/logs/unique_fd.h"
+
+namespace observeai::agent {
+
+// Single thread. Never waits: the table is the kernel's own.
+class MountTable {
+ public:
+  explicit MountTable(std::string path = "/proc/self/mountinfo") : path_(std::move(path)) {}
+  // The same object as long as nothing that matters has changed. Without a table everything counts
+  // as local.
+  std::shared_ptr<const RemoteMounts> mounts();
+
+ private:
+  bool changed();
+
+  const std::string path_;
+  UniqueFd fd_;
+  std::shared_ptr<const RemoteMounts> mounts_;
+};
+
+}  // namespace observeai::agent
