@@ -131,6 +131,8 @@ Result<void> Database::configure(const OpenOptions& options) {
   if (!answered || mode.text(0) != "wal") {
     return Error(Errc::kUnavailable, impl_->path + ": cannot use write-ahead logging here");
   }
+  // A database that was made in another mode, or only now, is changed when the statement ends.
+  TRY_VOID(mode.step());
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <cstring>
+#include <utility>
 
 #include "protocol/base/check.h"
 
@@ -15,8 +16,10 @@ struct Plan {
   bool for_good = false;
   std::uint64_t sites = 0;
   std::uint64_t faults = 0;
+  std::function<void()> before_site;
 
   IoFault next() {
+    if (before_site) before_site();
     const std::uint64_t site = sites++;
     if (fault == IoFault::kNone || site < at || (site > at && !for_good)) return IoFault::kNone;
     ++faults;
@@ -136,10 +139,13 @@ FaultVfs::~FaultVfs() {
 }
 
 void FaultVfs::fail(IoFault fault, std::uint64_t at, bool for_good) {
-  plan = {fault, at, for_good, 0, 0};
+  plan = {fault, at, for_good, 0, 0, std::move(plan.before_site)};
 }
 void FaultVfs::heal() {
-  plan = {IoFault::kNone, 0, false, 0, plan.faults};
+  plan = {IoFault::kNone, 0, false, 0, plan.faults, std::move(plan.before_site)};
+}
+void FaultVfs::watch(std::function<void()> before_site) {
+  plan.before_site = std::move(before_site);
 }
 std::uint64_t FaultVfs::sites() const {
   return plan.sites;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 namespace observeai::test {
 
@@ -26,6 +27,8 @@ class FaultVfs {
   // The site number `at` from now (0 = the next one) fails, and all after it when `for_good`.
   void fail(IoFault fault, std::uint64_t at, bool for_good);
   void heal();
+  // Called before each site: the files are then as kill -9 leaves them. Empty: no more.
+  void watch(std::function<void()> before_site);
   std::uint64_t sites() const;   // Passed since the last fail() or heal()
   std::uint64_t faults() const;  // That happened
 };

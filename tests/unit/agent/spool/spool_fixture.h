@@ -75,6 +75,16 @@ inline std::vector<std::string> segments_of(const std::string& directory, wire::
   return paths;
 }
 
+// What kill -9 leaves behind: the files as they are at this moment.
+inline void copy_files(const std::string& from, const std::string& to) {
+  std::filesystem::remove_all(to);
+  std::filesystem::create_directory(to);
+  for (const auto& entry : std::filesystem::directory_iterator(from)) {
+    if (entry.is_regular_file())
+      std::filesystem::copy_file(entry.path(), to + "/" + entry.path().filename().string());
+  }
+}
+
 inline void overwrite(const std::string& path, std::streamoff at, std::size_t bytes) {
   std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
   file.seekp(at);

@@ -79,6 +79,13 @@ class SpoolModel {
     }
   }
 
+  // What is gone by the time of `later` need not be there.
+  void forget_acknowledged(const SpoolModel& later) {
+    for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
+      while (bodies_[lane].size() > later.bodies_[lane].size()) bodies_[lane].pop_front();
+    }
+  }
+
   bool metrics_may_be_evicted = false;  // The disk was full
 
  private:

@@ -13,16 +13,6 @@ namespace {
 
 constexpr std::uint64_t kQuota = 16U << 20;
 
-// What kill -9 leaves behind: the files as they are at this moment.
-void copy_files(const std::string& from, const std::string& to) {
-  std::filesystem::remove_all(to);
-  std::filesystem::create_directory(to);
-  for (const auto& entry : std::filesystem::directory_iterator(from)) {
-    if (entry.is_regular_file())
-      std::filesystem::copy_file(entry.path(), to + "/" + entry.path().filename().string());
-  }
-}
-
 }  // namespace
 
 TEST_CASE("random operations, crashes and restarts: the spool is what the model says") {

@@ -9,6 +9,7 @@
 #include "protocol/sql/database.h"
 #include "protocol/sql/directory_lock.h"
 #include "protocol/sql/packed.h"
+#include "tests/support/fault_vfs.h"
 #include "tests/support/temp_dir.h"
 
 using namespace observeai;
@@ -174,6 +175,31 @@ TEST_CASE("a new database is for its owner alone") {
   struct stat info {};
   REQUIRE(::stat((dir / "a.db").c_str(), &info) == 0);
   CHECK((info.st_mode & 0777) == 0600);
+}
+
+TEST_CASE(
+    "a database that a full disk keeps from write-ahead logging is an error, never one without") {
+  test::FaultVfs vfs;
+  OpenOptions options;
+  options.exclusive = true;
+  std::uint64_t refused = 0;
+  for (std::uint64_t site = 0;; ++site) {
+    CAPTURE(site);
+    test::TempDir dir;
+    vfs.fail(test::IoFault::kFull, site, false);
+    {
+      auto database = Database::open(dir / "a.db", options);
+      if (vfs.sites() <= site) break;  // Past the last one
+      if (!database) ++refused;
+      if (!database) continue;
+      REQUIRE(database->execute(kTable));
+    }
+    std::ifstream file(dir / "a.db", std::ios::binary);
+    std::string header(20, '\0');
+    file.read(header.data(), 20);
+    CHECK(header.substr(18) == "\x02\x02");  // "File format write and read version": 2 is WAL
+  }
+  CHECK(refused > 0);
 }
 
 TEST_CASE("one process for a folder; the lock goes with its owner") {
