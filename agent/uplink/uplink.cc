@@ -169,6 +169,7 @@ void Uplink::give_up(const std::string& reason) {
 void Uplink::forget_connection() {
   credit_ = 0;
   confirmed_through_ = {};
+  answered_challenge_ = false;
   server_time_ms_ = 0;
   hello_retry_.reset();
   resend_ = false;
@@ -231,6 +232,8 @@ wire::Hello Uplink::make_hello() {
   hello.agent = identity_.address.agent;
   hello.epoch = spool.epoch;
   hello.session_nonce = session_nonce_;
+  hello.challenge = challenge_;
+  hello.number = ++hello_number_;
   hello.wall_time_ms = clock_.unix_ms();
   hello.series_known = spool_.next_series_id() == 0 ? 0 : spool_.next_series_id() - 1;
   hello.next_seq = spool.next_seq;

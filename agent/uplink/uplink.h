@@ -6,7 +6,8 @@
 //   idle         connecting       start()
 //   connecting   subscribing      connected
 //   subscribing  greeting         subscribed to down/#; the hello is published
-//   greeting     live             first authenticated Ack to this process's hello
+//   greeting     live             first authenticated Ack to this process's hello; one that asks for
+//                                 another hello, with a challenge, is answered at once
 //   live         greeting         an Ack that knows no hello of ours: the control plane has started
 //                                 anew, or a copy of this host speaks; or our spool is the copy
 //   live         -                hello every 5 minutes
@@ -158,6 +159,8 @@ class Uplink {
 
   void take_message(const mqtt::Message& message);
   void take_ack(const wire::Ack& ack);
+  bool take_challenge(const wire::Nonce16& challenge);
+  void answer_challenge();
   void ask_anew(const std::string& reason);
   Result<bool> is_contradicted(const wire::Ack& ack);
   void begin_epoch();
@@ -181,6 +184,9 @@ class Uplink {
   SteadyTime last_confirmation_{};  // Of any publish by the broker
   SteadyTime confirmed_through_{};  // When the newest was sent that it confirmed
   wire::Nonce16 session_nonce_{};
+  wire::Nonce16 challenge_{};        // Newest that was told
+  std::uint64_t hello_number_ = 0;   // Of the last one
+  bool answered_challenge_ = false;  // Since greeting began
   std::array<LaneSender, wire::kLaneCount> lanes_;
   std::array<std::uint64_t, wire::kLaneCount> settled_{};  // What the spool has been told
   // Compared with the spool already.

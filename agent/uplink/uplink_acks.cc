@@ -26,7 +26,9 @@ void Uplink::take_message(const mqtt::Message& message) {
 }
 
 void Uplink::take_ack(const wire::Ack& ack) {
+  const bool is_challenged = take_challenge(ack.challenge);
   if (ack.session_nonce != session_nonce_) {
+    if (state_ == UplinkState::kGreeting && is_challenged) return answer_challenge();
     ++counters_.other_session_acks;
     ask_anew(ack.session_nonce == wire::Nonce16{} ? "the control plane has started anew"
                                                   : "another process speaks for this host");
@@ -56,6 +58,23 @@ void Uplink::take_ack(const wire::Ack& ack) {
   settle();
   take_orders(ack);
   pump();
+}
+
+// True when it was not known before. An old one that a broker repeats costs one more round of hello and ack.
+bool Uplink::take_challenge(const wire::Nonce16& challenge) {
+  if (challenge == wire::Nonce16{} || challenge == challenge_) return false;
+  challenge_ = challenge;
+  return true;
+}
+
+// The hello that waits for its answer was in vain: the control plane cannot tell it from an old one.
+void Uplink::answer_challenge() {
+  const auto now = clock_.steady_now();
+  // The first at once; a broker may repeat old ones without end.
+  const bool is_first = !std::exchange(answered_challenge_, true);
+  next_hello_ = is_first || !last_hello_ ? now : std::max(now, *last_hello_ + kFirstHelloRetry);
+  hello_retry_.reset();
+  if (now >= next_hello_) say_hello();
 }
 
 // The control plane does not know this process: it says hello, and what is on its way is sent again once
@@ -116,6 +135,7 @@ void Uplink::take_orders(const wire::Ack& ack) {
   const bool was_paused = state_ == UplinkState::kLive && credit_ == 0;
   credit_ = ack.credit_bytes;
   tell_tags_ = false;
+  answered_challenge_ = false;
   if (state_ == UplinkState::kGreeting) {
     backoff_.reset();
     next_hello_ = clock_.steady_now() + kHelloEvery;

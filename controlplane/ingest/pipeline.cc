@@ -100,7 +100,8 @@ IngestPipeline::Known* IngestPipeline::know(const AgentId& agent, const char*& w
              !keys) {
     why_not = "forged";
   } else {
-    Known known{{(*record)->tenant, (*record)->shard, agent}, std::move(*keys), 0, {}};
+    Known known{{(*record)->tenant, (*record)->shard, agent}, std::move(*keys), 0, {}, {}};
+    signing::random_bytes(known.challenge);
     return &known_.emplace(agent, std::move(known)).first->second;
   }
   return nullptr;
@@ -116,15 +117,21 @@ void IngestPipeline::take_hello(Known& known, const std::string& payload) {
     alert("hello.forged", agent, "a hello under this agent's name did not carry its seal");
     return;
   }
-  ++counters_.hellos;
-  const auto finding = sessions_.observe(*hello);
-  if (finding.is_replay) {
-    refuse("replayed");
+  if (hello->challenge !=
+      known.challenge) {  // Perhaps the broker kept it: who lives says it again.
+    ++counters_.challenged;
+    acks_[{agent, hello->epoch}].ask = true;
     return;
   }
+  ++counters_.hellos;
   const auto comparison = writer_.compare(*hello);
   if (!comparison) {  // Not judged, not answered: it is said again.
     refuse("store_error");
+    return;
+  }
+  const auto finding = sessions_.observe(*hello);
+  if (finding.is_replay) {
+    refuse("replayed");
     return;
   }
   judge(known, *hello, *comparison, finding);
@@ -133,6 +140,7 @@ void IngestPipeline::take_hello(Known& known, const std::string& payload) {
   known.seen_written_ms = now_ms;
   const auto epoch = hello->epoch;
   hello->pending = {};  // Compared; a registry of 10,000 agents need not keep them
+  hello->challenge = {};
   ignore(registry_.seen(agent, now_ms, *hello),
          "last_seen is for people; the next hello writes it again");
 
@@ -263,6 +271,7 @@ void IngestPipeline::settle_corrupt(const wire::Batch& batch, const Error& why) 
             std::string(given_up ? ", its records are given up: " : ": ") + why.message());
   if (!given_up) return;
   ++counters_.batches_given_up;
+  note_settled(batch.header);
   acks_[{agent, batch.header.epoch}];
 }
 
@@ -313,7 +322,8 @@ Result<mqtt::Message> IngestPipeline::make_ack(const AckKey& key, const PendingA
   ack.runs = std::move(cursors.runs);
   ack.credit_bytes = credits_.grant(key.first, key.second, clock_.steady_now());
   ack.server_time_ms = clock_.unix_ms();
-  if (const auto* session = known.session_of(key.second)) {
+  ack.challenge = known.challenge;
+  if (const auto* session = known.session_of(key.second); session != nullptr && !pending.ask) {
     ack.session_nonce = session->nonce;
     ack.newest = session->newest;
     ack.forked = session->forked;

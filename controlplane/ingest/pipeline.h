@@ -26,6 +26,7 @@ namespace observeai::controlplane {
 struct IngestCounters {
   std::uint64_t messages = 0;
   std::uint64_t hellos = 0;
+  std::uint64_t challenged = 0;  // Hellos that did not echo the challenge; they are said again
   std::uint64_t batches_stored = 0;
   std::uint64_t batches_duplicate = 0;
   std::uint64_t batches_lost = 0;  // Loss notices that settled a number
@@ -96,13 +97,17 @@ class IngestPipeline {
     bool believed = true;  // Until ingest listens anew; then from its next hello on
     bool forked = false;   // Its spool is a copy: told in each ack until it comes with a new epoch
     std::array<wire::CommittedContent, wire::kLaneCount> newest;  // At its hello
-    std::array<std::uint64_t, wire::kLaneCount> highest{};        // Settled numbers that it sent
+    // Of each lane: the highest number that it sent and that is settled, or had given out at a hello.
+    std::array<std::uint64_t, wire::kLaneCount> highest{};
   };
   struct Known {
     topics::AgentAddress address;
     signing::SessionKeys keys;
     std::int64_t seen_written_ms = 0;
     std::vector<Session> sessions;  // At most one for each epoch, kMaxSessions in all; newest last
+    // What a hello must echo to count: one that does was made after it. Random; a new one when another
+    // process takes over, and whenever it is forgotten what was sent since.
+    wire::Nonce16 challenge{};
 
     Session* any_session_of(const Epoch& epoch);
     Session* session_of(const Epoch& epoch);  // Only if it is believed
@@ -111,6 +116,7 @@ class IngestPipeline {
   struct PendingAck {
     bool need_series = false;
     bool need_inventory = false;
+    bool ask = false;  // For a hello that echoes the challenge
   };
 
   using AckKey = std::pair<AgentId, Epoch>;

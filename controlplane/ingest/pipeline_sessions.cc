@@ -35,12 +35,15 @@ IngestPipeline::Session& IngestPipeline::begin_session(Known& known, const wire:
 void IngestPipeline::judge(Known& known, const wire::Hello& hello,
                            const model::SpoolComparison& comparison,
                            const SessionTracker::Finding& finding) {
+  if (finding.took_over) signing::random_bytes(known.challenge);
   Session& session = begin_session(known, hello);
   session.newest = comparison.newest;
   bool is_older = false;
   for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
     // What this session itself sent after it made the hello proves nothing.
     is_older = is_older || comparison.ahead[lane] > session.highest[lane];
+    if (hello.next_seq[lane] > 0)
+      session.highest[lane] = std::max(session.highest[lane], hello.next_seq[lane] - 1);
   }
   const bool is_news = !session.forked && (comparison.differs || is_older);
   if (is_news) {

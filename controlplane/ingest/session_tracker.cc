@@ -17,26 +17,27 @@ SessionTracker::Finding SessionTracker::observe(const wire::Hello& hello) {
   const auto [entry, is_new] = histories_.try_emplace(hello.agent);
   History& history = entry->second;
   if (is_new) {
-    history.session = {hello.session_nonce, hello.wall_time_ms};
+    history.session = {hello.session_nonce, hello.number};
     history.epoch = hello.epoch;
-    return {};
+    return {.took_over = true, .clone = {}, .restored = {}};
   }
   Finding finding;
   if (hello.session_nonce == history.session.nonce) {
-    history.session.newest_wall_ms = std::max(history.session.newest_wall_ms, hello.wall_time_ms);
+    if (hello.number <= history.session.newest)
+      return {.is_replay = true, .clone = {}, .restored = {}};
+    history.session.newest = hello.number;
   } else {
     const auto old =
         std::find_if(history.old_sessions.begin(), history.old_sessions.end(),
                      [&](const Session& session) { return session.nonce == hello.session_nonce; });
     if (old != history.old_sessions.end()) {
-      // One that lives says hello with a later time.
-      if (hello.wall_time_ms <= old->newest_wall_ms)
-        return {.is_replay = true, .clone = {}, .restored = {}};
+      if (hello.number <= old->newest) return {.is_replay = true, .clone = {}, .restored = {}};
       history.old_sessions.erase(old);
       finding.clone = "two running agents take turns under this identity";
     }
     remember(history.old_sessions, history.session, kRemembered);
-    history.session = {hello.session_nonce, hello.wall_time_ms};
+    history.session = {hello.session_nonce, hello.number};
+    finding.took_over = true;
   }
   if (hello.epoch == history.epoch) return finding;
   const auto epoch = std::find(history.old_epochs.begin(), history.old_epochs.end(), hello.epoch);

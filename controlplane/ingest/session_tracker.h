@@ -1,8 +1,8 @@
 // Notices two machines that live under one identity (a cloned disk) and a disk that was put back (a
 // restored snapshot). An agent replaces its session nonce at each start and its epoch with each new
 // spool, and never goes back. A nonce that returns after it was replaced means that both processes are
-// alive, unless it is an old hello that somebody sends again, which is known by its time. An epoch that
-// returns with a new nonce is an older spool.
+// alive. An epoch that returns with a new nonce is an older spool. What a broker repeats is known by the
+// number of the hello; the caller keeps away what it kept since before another process took over.
 #pragma once
 
 #include <deque>
@@ -18,7 +18,8 @@ namespace observeai::controlplane {
 class SessionTracker {
  public:
   struct Finding {
-    bool is_replay = false;               // Of a session that is over: to be ignored
+    bool is_replay = false;               // Heard before, or an earlier one: to be ignored
+    bool took_over = false;               // Another process than that of the last hello
     std::optional<std::string> clone;     // Why this shows a clone
     std::optional<std::string> restored;  // Why this shows an older disk; not with `clone`
   };
@@ -28,7 +29,7 @@ class SessionTracker {
   static constexpr std::size_t kRemembered = 16;  // Restarts until an old nonce is forgotten
   struct Session {
     wire::Nonce16 nonce{};
-    std::int64_t newest_wall_ms = 0;  // Of its hellos
+    std::uint64_t newest = 0;  // Number of its newest hello
   };
   struct History {
     Session session;

@@ -101,6 +101,8 @@ struct Hello {
   std::string policy_hash;
   std::map<std::string, std::int64_t> counters;  // The agent's own health
   std::array<PendingTags, kLaneCount> pending;
+  Nonce16 challenge{};       // The newest that an ack told; zeros: none yet
+  std::uint64_t number = 0;  // Ascends strictly with each hello of a process, from 1
 };
 
 // All numbers from first to last.
@@ -125,7 +127,8 @@ struct Ack {
   std::array<std::uint64_t, kLaneCount> contiguous{};  // All seq <= this are committed
   std::uint64_t credit_bytes = 0;  // May be sent beyond `contiguous` before the next ack
   std::int64_t server_time_ms = 0;
-  // Of the newest hello of this epoch. Zeros: the control plane knows of none, say hello.
+  // Of the newest hello of this epoch. Zeros: the control plane knows of none, or could not tell
+  // whether a hello is new: say hello.
   Nonce16 session_nonce{};
   bool need_series = false;     // Send all series definitions of the epoch again, on lane 0
   bool need_inventory = false;  // Send the whole inventory again, on lane 0
@@ -134,6 +137,7 @@ struct Ack {
   bool forked = false;  // This spool is a copy: begin a new epoch, move there what is pending
   // The newest that is committed and known: a spool with other content under this number is a copy.
   std::array<CommittedContent, kLaneCount> newest;
+  Nonce16 challenge{};  // To be echoed by the next hello; zeros: none
 };
 
 }  // namespace observeai::wire

@@ -44,6 +44,14 @@ Result<std::array<std::uint8_t, 16>> read_sixteen(const std::string& bytes, std:
   return out;
 }
 
+// Absent is all zeros, and only that: one value has one form.
+Result<Nonce16> read_challenge(const std::string& bytes, std::string_view what) {
+  if (bytes.empty()) return Nonce16{};
+  TRY(const auto challenge, read_sixteen(bytes, what));
+  if (challenge == Nonce16{}) return corrupt(what, "a challenge is all zeros");
+  return challenge;
+}
+
 Result<PerLane> read_lanes(const Numbers& numbers, std::string_view what) {
   PerLane out{};
   if (numbers.size() != static_cast<int>(kLaneCount))
@@ -261,6 +269,8 @@ std::string encode_hello(const Hello& hello) {
       added.set_newest(join_tags(tags.newest));
     }
   }
+  if (hello.challenge != Nonce16{}) out.set_challenge(sixteen(hello.challenge));
+  out.set_number(hello.number);
   return out.SerializeAsString();
 }
 
@@ -289,6 +299,8 @@ Result<Hello> decode_hello(std::string_view bytes) {
   hello.policy_hash = in.policy_hash();
   TRY(hello.counters, read_counters(in));
   TRY(hello.pending, read_pending(in));
+  TRY(hello.challenge, read_challenge(in.challenge(), kWhat));
+  hello.number = in.number();
   return hello;
 }
 
@@ -314,6 +326,7 @@ std::string encode_ack(const Ack& ack) {
       if (content.seq != 0) added.set_hash(std::string(text::as_text(content.tag)));
     }
   }
+  if (ack.challenge != Nonce16{}) out.set_challenge(sixteen(ack.challenge));
   return out.SerializeAsString();
 }
 
@@ -333,6 +346,7 @@ Result<Ack> decode_ack(std::string_view bytes) {
   TRY(ack.runs, read_all_runs(ack, in));
   ack.forked = in.forked();
   TRY(ack.newest, read_newest(in));
+  TRY(ack.challenge, read_challenge(in.challenge(), kWhat));
   return ack;
 }
 

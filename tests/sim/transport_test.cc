@@ -156,14 +156,14 @@ TEST_CASE("a snapshot that is restored, once and twice: what its disk has arrive
     site.add_copy("original", test::MemorySpool());
     live(site, 60, false);
     const test::MemorySpool snapshot = site.copies[0]->spool;
-    live(site, 40, false);
+    live(site, 120, false);
     for (int times = 1; times <= 2; ++times) {
       site.remove_copy(*site.copies[0]);
       auto& restored = site.add_copy("restored-" + std::to_string(times), snapshot);
       // Some hosts write before they are connected, some do not.
       if (seed % 2 == 0)
         for (int i = 0; i < 5; ++i) restored.write(2);
-      live(site, 60, false);
+      live(site, 120, false);
     }
     site.drain();
     site.copies[0]->write(2);
@@ -177,6 +177,40 @@ TEST_CASE("a snapshot that is restored, once and twice: what its disk has arrive
                       [](const auto& alert) { return alert.kind == "agent.restored"; }));
     CHECK(std::none_of(open.begin(), open.end(),
                        [](const auto& alert) { return alert.kind == "agent.clone"; }));
+    CHECK(site.ledger_row().verdict == model::LedgerVerdict::kBalanced);
+  }
+}
+
+// What a broker can do with hellos that it kept: deliver them when ingest has forgotten whom it knows.
+TEST_CASE("hellos that the broker kept are delivered again after restarts: no spool is a copy") {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    CAPTURE(seed);
+    Site site(seed);
+    std::vector<mqtt::Message> kept;
+    site.broker.faults.drop_if = [&](const mqtt::Message& message) {
+      if (message.topic.ends_with("/up/hello")) kept.push_back(message);
+      return false;
+    };
+    auto& copy = site.add_copy("one", test::MemorySpool());
+    for (int round = 0; round < 40; ++round) {
+      for (int i = 0; i < 3; ++i) copy.write(2);
+      site.step();
+      if (site.random() % 4 == 0) copy.restart();
+      if (site.random() % 3 == 0) site.restart_controlplane();
+      if (site.random() % 3 == 0) site.pipeline->ask_for_hellos();
+      const auto old = kept;
+      for (const auto& message : old) {
+        if (site.random() % 2 == 0) site.broker.inject(message);
+        if (site.random() % 4 == 0) site.step();
+      }
+    }
+    site.broker.faults.drop_if = nullptr;
+    site.drain();
+    copy.write_ledger();
+    site.drain();
+    CHECK(verdict(site) == "");
+    CHECK(copy.spool.counters().epochs_begun == 0);
+    CHECK(site.alerts.open().value().empty());
     CHECK(site.ledger_row().verdict == model::LedgerVerdict::kBalanced);
   }
 }

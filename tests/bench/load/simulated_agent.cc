@@ -50,6 +50,7 @@ SealedBatch SimulatedAgent::seal(wire::Lane lane, std::uint32_t signals, std::st
   batch.header.lane = lane;
   batch.header.seq = lanes_[static_cast<std::size_t>(lane)].next_seq++;
   batch.header.n = signals;
+  batch.header.session = wire::session_tag(nonce_);
   batch.body = std::move(body);
   return {lane, batch.header.seq, wire::seal_batch(batch, identity_.keys.up), signals, 0};
 }
@@ -104,6 +105,8 @@ void SimulatedAgent::say_hello() {
   hello.agent = identity_.address.agent;
   hello.epoch = epoch_;
   hello.session_nonce = nonce_;
+  hello.challenge = challenge_;
+  hello.number = ++hellos_;
   hello.agent_version = OBSERVEAI_VERSION;
   hello.boot_id = "bench";
   hello.wall_time_ms = SystemClock().unix_ms();
@@ -173,6 +176,15 @@ void SimulatedAgent::on_message(std::string_view topic, std::string_view payload
 
 void SimulatedAgent::take_ack(const wire::Ack& ack) {
   const auto now = SystemClock().steady_now();
+  const bool is_challenged = ack.challenge != challenge_;
+  challenge_ = ack.challenge;
+  if (ack.session_nonce != nonce_) {  // As agent/uplink, without its patience
+    if (is_challenged || is_live_) {
+      is_live_ = false;
+      say_hello();
+    }
+    return;
+  }
   if (!is_live_) next_hello_ = now + kHelloEvery;
   is_live_ = true;
   backoff_.reset();

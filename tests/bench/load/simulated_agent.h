@@ -88,6 +88,8 @@ class SimulatedAgent final : private MqttListener {
   MqttLink link_;
   Epoch epoch_;
   wire::Nonce16 nonce_{};
+  wire::Nonce16 challenge_{};
+  std::uint64_t hellos_ = 0;
   std::array<std::string, wire::kLaneCount> topics_;
   std::array<Lane, wire::kLaneCount> lanes_;
   std::string inventory_digest_;

@@ -73,6 +73,41 @@ TEST_CASE(
   CHECK(world.committed(Lane::kLogs) == 5);
 }
 
+TEST_CASE("a challenge is echoed at once, and by every hello after it") {
+  World world;
+  world.ingest.challenge = {1};
+  world.write_many(Lane::kLogs, 3);
+  world.go_live();  // No time passes
+  REQUIRE(world.ingest.hellos.size() == 2);
+  CHECK(world.ingest.hellos[0].challenge == wire::Nonce16{});
+  CHECK(world.ingest.hellos[1].challenge == wire::Nonce16{1});
+  CHECK(world.ingest.hellos[1].number > world.ingest.hellos[0].number);
+  CHECK(world.spool_is_empty());
+  auto ack = world.ingest.ack();
+  ack.challenge = world.ingest.challenge = {2};  // Another process was there meanwhile
+  world.ingest.send(ack);
+  world.run(seconds(301));
+  REQUIRE(world.ingest.hellos.size() == 3);
+  CHECK(world.ingest.hellos[2].challenge == wire::Nonce16{2});
+  CHECK(world.uplink->state() == UplinkState::kLive);
+}
+
+TEST_CASE("challenges without end cost a hello a second") {
+  World world;
+  world.ingest.answers = false;
+  world.uplink->start();
+  world.settle();
+  auto ack = world.ingest.ack();
+  ack.session_nonce = {};
+  for (int i = 0; i < 200; ++i) {
+    ack.challenge = {static_cast<std::uint8_t>(i % 2 + 1)};
+    world.broker.inject(world.ingest.sealed(ack));
+    world.run(milliseconds(100), milliseconds(100));
+  }
+  CHECK(world.uplink->counters().hellos <= 23);
+  CHECK(world.uplink->counters().hellos >= 15);
+}
+
 TEST_CASE("forked: a new epoch with all that was pending, each batch with its origin") {
   World world;
   world.go_live();

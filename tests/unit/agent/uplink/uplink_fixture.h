@@ -32,7 +32,8 @@ class ModelIngest {
   std::int64_t server_time_ms = 5'000'000;
   Epoch epoch{{1}};
   std::vector<wire::Hello> hellos;
-  wire::Nonce16 session{};  // Of the newest hello; zeros after it has started anew
+  wire::Nonce16 session{};    // Of the newest hello; zeros after it has started anew
+  wire::Nonce16 challenge{};  // To be echoed, unless it is zeros
   bool forked = false;
   std::uint64_t other_session = 0;
   std::array<std::map<std::uint64_t, std::string>, wire::kLaneCount> committed;
@@ -82,6 +83,7 @@ class ModelIngest {
     ack.server_time_ms = server_time_ms;
     for (std::size_t i = 0; i < wire::kLaneCount; ++i) ack.runs[i] = runs(i);
     ack.session_nonce = session;
+    ack.challenge = challenge;
     ack.forked = forked;
     ack.need_series = need_series;
     ack.need_inventory = need_inventory;
@@ -103,6 +105,12 @@ class ModelIngest {
       const auto hello = wire::open_hello(message.payload, topic->address.agent, keys_.up);
       REQUIRE(hello);
       hellos.push_back(*hello);
+      if (hello->challenge != challenge) {
+        reply = ack();
+        reply.session_nonce = {};
+        if (answers) send(reply);
+        return;
+      }
       session = hello->session_nonce;
       if (hello->epoch != epoch) {
         epoch = hello->epoch;

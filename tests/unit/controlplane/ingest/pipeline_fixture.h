@@ -106,6 +106,8 @@ struct Fixture {
                                AgentId::parse("web-1").value()};
   Epoch epoch;
   IngestPipeline pipeline{registry, writer, alerts, clock, plane, {}};
+  wire::Nonce16 challenge{};     // Newest that an ack told
+  std::uint64_t last_hello = 0;  // Number of it
 
   explicit Fixture(model::AgentState state = model::AgentState::kActive) {
     epoch.bytes.fill(9);
@@ -116,8 +118,14 @@ struct Fixture {
     record.state = state;
     record.sealing_public_key = agent_keys.public_key;
     registry.insert(record);
+    if (state == model::AgentState::kActive) learn_challenge();
   }
 
+  // By a hello that does not know it.
+  void learn_challenge() {
+    challenge = {};
+    process({message(hello())});
+  }
   wire::Batch batch(wire::Lane lane, std::uint64_t seq, std::string body = "body") const {
     wire::Batch b;
     b.header.agent = address.agent;
@@ -132,11 +140,13 @@ struct Fixture {
     return {topics::build(address, topics::lane_channel(b.header.lane)),
             wire::seal_batch(b, keys.up)};
   }
-  wire::Hello hello() const {
+  wire::Hello hello() {
     wire::Hello h;
     h.agent = address.agent;
     h.epoch = epoch;
     h.session_nonce.fill(3);
+    h.challenge = challenge;
+    h.number = ++last_hello;
     h.next_seq = {1, 1, 1, 1};
     h.series_known = 5;
     h.inventory_digest = "d";
@@ -147,7 +157,15 @@ struct Fixture {
   }
   std::vector<mqtt::Message> process(const std::vector<mqtt::Message>& group) {
     pipeline.process(group);
-    return pipeline.take_acks(100);
+    return taken();
+  }
+  std::vector<mqtt::Message> taken() {
+    auto out = pipeline.take_acks(100);
+    for (const auto& one : out) {
+      const auto opened = wire::open_ack(one.payload, address.agent, keys.down);
+      if (opened) challenge = opened->challenge;
+    }
+    return out;
   }
   wire::Ack ack(const std::vector<mqtt::Message>& out) const {
     REQUIRE(out.size() == 1);

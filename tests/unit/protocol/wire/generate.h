@@ -271,6 +271,8 @@ class Generator {
       for (auto& tag : tags.oldest) tag = below(9) > 0 ? eight() : wire::ContentTag{};
       for (auto& tag : tags.newest) tag = below(9) > 0 ? eight() : wire::ContentTag{};
     }
+    if (coin()) out.challenge = sixteen();
+    if (coin()) out.number = bits();
     return out;
   }
   wire::LossNotice loss() {
@@ -302,6 +304,7 @@ class Generator {
       if (coin()) out.newest[lane] = {1 + (bits() >> 1), eight()};
     }
     out.forked = coin();
+    if (coin()) out.challenge = sixteen();
     return out;
   }
 
@@ -335,14 +338,15 @@ inline bool same(const wire::Hello& a, const wire::Hello& b) {
          a.inventory_digest == b.inventory_digest && a.next_seq == b.next_seq &&
          a.oldest_seq == b.oldest_seq && a.spool_bytes == b.spool_bytes &&
          a.command_seq == b.command_seq && a.root_version == b.root_version &&
-         a.policy_hash == b.policy_hash && a.counters == b.counters && a.pending == b.pending;
+         a.policy_hash == b.policy_hash && a.counters == b.counters && a.pending == b.pending &&
+         a.challenge == b.challenge && a.number == b.number;
 }
 inline bool same(const wire::Ack& a, const wire::Ack& b) {
   return a.agent == b.agent && a.epoch == b.epoch && a.contiguous == b.contiguous &&
          a.credit_bytes == b.credit_bytes && a.server_time_ms == b.server_time_ms &&
          a.session_nonce == b.session_nonce && a.need_series == b.need_series &&
          a.need_inventory == b.need_inventory && a.runs == b.runs && a.forked == b.forked &&
-         a.newest == b.newest;
+         a.newest == b.newest && a.challenge == b.challenge;
 }
 
 // Every proper prefix, every single-bit flip, and the bytes themselves last.

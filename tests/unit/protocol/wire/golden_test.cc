@@ -212,6 +212,18 @@ Ack ack_with_runs() {
   out.newest[1] = {1000, {1, 2, 3, 4, 5, 6, 7, 8}};
   return out;
 }
+// What a challenge added.
+Hello hello_with_challenge() {
+  auto out = hello();
+  out.challenge = {0xC0, 1, 2, 3};
+  out.number = 300;
+  return out;
+}
+Ack ack_with_challenge() {
+  auto out = ack();
+  out.challenge = {0xC0, 1, 2, 3};
+  return out;
+}
 signing::RootMetadata root() {
   signing::RootMetadata out;
   out.version = 1;
@@ -269,6 +281,15 @@ TEST_CASE("losses, origins, pending tags and runs have their golden bytes and de
   seed_corpus("fuzz_sealed", "hello_pending", encode_hello(hello_with_pending()));
   seed_corpus("fuzz_sealed", "ack_runs", encode_ack(ack_with_runs()));
   seed_corpus("fuzz_sealed", "loss", encode_loss(loss()).value());
+}
+
+TEST_CASE("challenges have their golden bytes and decode") {
+  pinned("hello_challenge", encode_hello(hello_with_challenge()));
+  pinned("ack_challenge", encode_ack(ack_with_challenge()));
+  CHECK(test::same(decode_hello(golden("hello_challenge", {})).value(), hello_with_challenge()));
+  CHECK(test::same(decode_ack(golden("ack_challenge", {})).value(), ack_with_challenge()));
+  seed_corpus("fuzz_sealed", "hello_challenge", encode_hello(hello_with_challenge()));
+  seed_corpus("fuzz_sealed", "ack_challenge", encode_ack(ack_with_challenge()));
 }
 
 TEST_CASE("bytes from before runs, origins and pending tags decode to what they were") {

@@ -88,6 +88,12 @@ TEST_CASE("a hello or ack with other than one number per lane, or a nonce cut sh
   hello.add_counters()->set_name("b");
   CHECK(decode_hello(hello.SerializeAsString()).error().code() == Errc::kCorrupt);
 
+  hello = good_hello;
+  for (const char* challenge : {"short", "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"}) {
+    hello.set_challenge(challenge, *challenge == 0 ? 16 : 5);
+    CHECK(decode_hello(hello.SerializeAsString()).error().code() == Errc::kCorrupt);
+  }
+
   auto ack = parsed<v1::Ack>(encode_ack(test::Generator(3).ack()));
   ack.add_contiguous(9);
   CHECK(decode_ack(ack.SerializeAsString()).error().code() == Errc::kCorrupt);
