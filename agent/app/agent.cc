@@ -13,7 +13,9 @@
 #include "agent/app/metrics_loop.h"
 #include "agent/app/oom_loop.h"
 #include "agent/app/outbox.h"
+#include "agent/app/remote_logs.h"
 #include "agent/app/uplink_loop.h"
+#include "agent/logs/mount_table.h"
 #include "agent/logs/redactor.h"
 #include "agent/metrics/deadline_statfs.h"
 #include "agent/spool/aside.h"
@@ -103,7 +105,9 @@ class Program final : public Agent, public UplinkEvents {
   std::unique_ptr<InventoryLoop> inventory_;
   std::unique_ptr<DockerClient> docker_client_;
   std::unique_ptr<DockerWatcher> docker_;
+  MountTable mount_table_;
   std::unique_ptr<LogsLoop> logs_;
+  std::unique_ptr<RemoteLogs> remote_logs_;
   const Redactor redactor_;
   std::unique_ptr<JournalSource> journal_source_;
   std::unique_ptr<JournalLoop> journal_;
@@ -177,10 +181,17 @@ Result<void> Program::build_collectors() {
   collector_ = std::make_unique<LogCollector>(clock_, log_options(config_));
   TRY(auto checkpoints, spool_->checkpoints());
   const auto journal_checkpoints = take_journal_checkpoints(checkpoints);
-  if (config_.logs_enabled) collector_->restore(checkpoints);
   if (config_.journal_enabled) build_journal(journal_checkpoints);
   logs_ = std::make_unique<LogsLoop>(*loop_, clock_, *collector_, *outbox_, config_.logs_flush,
                                      shedding_);
+  RemoteLogs::Options remote;
+  remote.logs = log_options(config_);
+  remote_logs_ = std::make_unique<RemoteLogs>(
+      *loop_, clock_, std::make_shared<SystemClock>(), *spool_, *outbox_, *collector_,
+      std::move(remote), [this] { return mount_table_.mounts(); }, shedding_);
+  if (config_.logs_enabled) {
+    TRY_VOID(remote_logs_->begin());
+  }
 
   InventoryLoop::Options inventory;
   inventory.paths.proc = config_.proc_root;
@@ -192,7 +203,10 @@ Result<void> Program::build_collectors() {
       *loop_, clock_, *pool_, *outbox_, inventory, redact_text,
       [this](std::vector<ObservedContainer> all) {
         containers_ = std::move(all);
-        if (config_.logs_enabled) logs_->set_containers(containers_);
+        if (config_.logs_enabled) {
+          logs_->set_containers(containers_);
+          remote_logs_->set_containers(containers_);
+        }
         if (journal_source_) journal_source_->set_containers(containers_);
       },
       shedding_);
@@ -262,6 +276,7 @@ void Program::collect() {
   if (config_.logs_enabled) {
     spawn(*loop_, "logs", logs_->run());
     spawn(*loop_, "log watch", logs_->watch());
+    spawn(*loop_, "remote logs", remote_logs_->run());
   }
   if (journal_) spawn(*loop_, "journal", journal_->run());
   spawn(*loop_, "metrics", metrics_->run());
@@ -326,9 +341,9 @@ Result<mqtt::Identity> Program::broker_identity() const {
 }
 
 AgentParts Program::parts() const {
-  return {config_,     shedding_, *spool_,        *outbox_,    *uplink_,        *broker_,
-          *pool_,      *mounts_,  *budget_,       *inventory_, *docker_client_, *docker_,
-          *collector_, *logs_,    journal_.get(), *metrics_,   containers_};
+  return {config_,     shedding_, *spool_,       *outbox_,       *uplink_,        *broker_,
+          *pool_,      *mounts_,  *budget_,      *inventory_,    *docker_client_, *docker_,
+          *collector_, *logs_,    *remote_logs_, journal_.get(), *metrics_,       containers_};
 }
 
 wire::Hello Program::hello() const {

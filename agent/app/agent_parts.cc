@@ -50,6 +50,7 @@ std::vector<StallDetector::Progress> watched_parts(const AgentParts& parts) {
 std::vector<std::string> stuck_resources(const AgentParts& parts) {
   auto names = parts.pool.stuck();
   for (auto& name : parts.mounts.stuck()) names.push_back(std::move(name));
+  for (auto& name : parts.remote_logs.stuck()) names.push_back(std::move(name));
   for (auto& name : parts.inventory.stuck()) names.push_back("/proc/" + name);
   return names;
 }

@@ -12,6 +12,7 @@
 #include "agent/app/logs_loop.h"
 #include "agent/app/metrics_loop.h"
 #include "agent/app/outbox.h"
+#include "agent/app/remote_logs.h"
 #include "agent/config/agent_config.h"
 #include "agent/discovery/docker_loop.h"
 #include "agent/runtime/blocking_pool.h"
@@ -37,6 +38,7 @@ struct AgentParts {
   const DockerWatcher& docker;
   const LogCollector& collector;
   const LogsLoop& logs;
+  const RemoteLogs& remote_logs;
   const JournalLoop* journal;  // nullptr: switched off
   const MetricsLoop& metrics;
   const std::vector<ObservedContainer>& containers;

@@ -10,9 +10,8 @@
 #include "protocol/base/log.h"
 
 namespace observeai::agent {
-namespace {
 
-LogCommit to_commit(LogRead read) {
+LogCommit to_log_commit(LogRead read) {
   LogCommit commit;
   commit.records = std::move(read.records);
   commit.checkpoints = std::move(read.checkpoints);
@@ -21,8 +20,6 @@ LogCommit to_commit(LogRead read) {
   commit.counts = std::move(read.counts);
   return commit;
 }
-
-}  // namespace
 
 LogCollectorOptions log_options(const AgentConfig& config) {
   LogCollectorOptions options;
@@ -109,7 +106,7 @@ bool LogsLoop::read_once() {
     ++rounds_;
     return true;
   }
-  LogCommit commit = to_commit(std::move(read));
+  LogCommit commit = to_log_commit(std::move(read));
   sample_logs(commit, sampler_, shedding_.keep_one_log_in);
   const auto committed = outbox_.commit_logs(std::move(commit));
   if (busy) collector_.reuse(std::move(commit.records));

@@ -20,6 +20,9 @@ namespace observeai::agent {
 // What of the configuration concerns logs.
 LogCollectorOptions log_options(const AgentConfig& config);
 
+// What is to be committed of a read.
+LogCommit to_log_commit(LogRead read);
+
 // Loop thread only. Everything given must outlive it.
 class LogsLoop {
  public:

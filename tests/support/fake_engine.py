@@ -35,21 +35,23 @@ class FakeEngine:
         self._listener.listen(64)
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def create(self, name: str) -> pathlib.Path:
-        """A running container; where its log is to be written. The file is there, empty."""
+    def create(self, name: str, folder=None, seen_in=None) -> pathlib.Path:
+        """A running container; where its log is to be written. The file is there, empty. `folder`: another one than
+        ours, which the agent sees as `seen_in`."""
         with self._lock:
             ident = f"{os.getpid():016x}{next(self._numbers):048x}"
             now = time.time_ns()
-            folder = self.folder / "containers" / ident
-            folder.mkdir(parents=True)
-            log = folder / f"{ident}-json.log"
+            base = folder or self.folder
+            log = base / "containers" / ident / f"{ident}-json.log"
+            log.parent.mkdir(parents=True)
             log.touch()
+            seen = (seen_in or base) / log.relative_to(base)
             self.ids[name] = ident
             self._containers[ident] = {
                 "Id": ident, "Name": "/" + name, "Created": _time(now), "Path": "writer", "Args": [],
                 "State": {"Status": "running", "OOMKilled": False, "Pid": 0, "ExitCode": 0, "StartedAt": _time(now),
                           "FinishedAt": "0001-01-01T00:00:00Z"},
-                "Image": "sha256:1", "LogPath": str(log), "RestartCount": 0,
+                "Image": "sha256:1", "LogPath": str(seen), "RestartCount": 0,
                 "HostConfig": {"LogConfig": {"Type": "json-file"}, "Memory": 0},
                 "Config": {"Image": "writer", "Labels": {}}, "NetworkSettings": {"Ports": {}}}
             for action in ("create", "start"):

@@ -1,0 +1,126 @@
+// Logs on mounts that may hang (NFS, FUSE, ...): each mount has a collector of its own, which runs on
+// workers only, and its reads are committed on the loop. A mount that is dead costs one thread and what
+// lies on it, which is told; when it answers again, reading goes on where it was.
+//
+//   the mount                                   its logs
+//   ------------------------------------------  ----------------------------------------------------
+//   answers                                     are read every kPollEvery
+//   does not within `deadline`                  logs.unreadable; the call is waited for, and what it
+//                                               read in the end is used
+//   goes from the table (unmounted)             wait for it, up to `absent_grace`, then they count as
+//                                               files of the folder below
+//   comes back                                  go on at their checkpoints
+//
+// Which log lies where is looked at again when the mount table changes.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "agent/app/outbox.h"
+#include "agent/app/remote_place.h"
+#include "agent/budget/log_sampler.h"
+#include "agent/budget/shedding.h"
+#include "agent/logs/log_collector.h"
+#include "agent/runtime/blocking_pool.h"
+#include "agent/runtime/co.h"
+#include "agent/spool/spool.h"
+
+namespace observeai::agent {
+
+// Loop thread only. Everything given must outlive it, but for what is shared with workers, which may
+// hang on after it.
+class RemoteLogs {
+ public:
+  // Each costs a collector and, while it hangs, a thread. Logs of mounts beyond are not read.
+  static constexpr std::size_t kMaxPlaces = 16;
+
+  struct Options {
+    LogCollectorOptions logs;
+    std::chrono::milliseconds deadline{10'000};
+    // A host that starts comes up before its mounts, and a server is exchanged within minutes.
+    std::chrono::milliseconds absent_grace{3'600'000};
+  };
+  // The table of now; the same object as long as it did not change.
+  using Mounts = std::function<std::shared_ptr<const RemoteMounts>()>;
+
+  RemoteLogs(Loop& loop, AsyncClock& clock, std::shared_ptr<const Clock> shared_clock, Spool& spool,
+             Outbox& outbox, LogCollector& local, Options options, Mounts mounts,
+             const Shedding& shedding);
+
+  // Gives the local collector its mounts and its checkpoints, and the others theirs.
+  Result<void> begin();
+  // The local collector has them already.
+  void set_containers(const std::vector<ObservedContainer>& containers);
+  // For ever; spawn once.
+  boost::asio::awaitable<void> run();
+
+  // Names of mounts whose call was given up on and has not returned.
+  std::vector<std::string> stuck() const { return pool_.stuck(); }
+
+ private:
+  static constexpr std::size_t kReadBytes = 1U << 20;  // As of local logs
+  // Changes on another host are not told by inotify.
+  static constexpr std::chrono::milliseconds kPollEvery{500};
+  static constexpr std::chrono::milliseconds kLookEvery{1'000};
+  static constexpr std::chrono::milliseconds kRetryPause{1'000};
+  static constexpr std::chrono::seconds kTellEvery{60};
+  static constexpr std::size_t kThreads = kMaxPlaces + 8;  // Some hang on mounts that are gone
+
+  struct Served {
+    std::string point;
+    std::string resource;  // Of the pool; another one for each time the mount comes
+    std::shared_ptr<RemotePlace> place;
+    std::vector<PatternElsewhere> patterns;
+    PatternsByPlace elsewhere;
+    bool ended = false;
+    bool told = false;
+    std::optional<SteadyTime> told_at;
+  };
+
+  void look();
+  Result<void> reroute();
+  void want_places_of_containers();
+  std::vector<std::string> absent_now() const;
+  void note_absent(const std::vector<SourceCheckpoint>& checkpoints);
+  void tell_absent(const std::set<std::string>& with_logs);
+  std::shared_ptr<Served> want(const std::string& point);
+  boost::asio::awaitable<void> serve(std::shared_ptr<Served> served);
+  boost::asio::awaitable<bool> read_once(std::shared_ptr<Served> served);
+  boost::asio::awaitable<bool> close(std::shared_ptr<Served> served);
+  bool commit(LogRead read);
+  void tell_unanswered(Served& served, const Error& error);
+  void add_event(const std::string& point, const std::string& message);
+
+  Loop& loop_;
+  AsyncClock& clock_;
+  const std::shared_ptr<const Clock> shared_clock_;
+  Spool& spool_;
+  Outbox& outbox_;
+  LogCollector& local_;
+  const Options options_;
+  const Mounts mounts_;
+  const Shedding& shedding_;
+  BlockingPool pool_;
+  LogSampler sampler_;
+  std::string problem_;  // Last one told
+
+  bool running_ = false;
+  std::vector<ObservedContainer> containers_;
+  std::shared_ptr<const RemoteMounts> mounted_ = std::make_shared<RemoteMounts>();
+  std::shared_ptr<const RemoteMounts> left_alone_ = mounted_;  // Absent ones too
+  std::map<std::string, std::shared_ptr<Served>> places_;      // By mount point
+  std::map<std::string, SteadyTime> absent_;                   // Since when
+  std::set<std::string> absent_told_;
+  std::set<std::string> beyond_told_;
+  std::uint64_t times_served_ = 0;
+};
+
+}  // namespace observeai::agent
