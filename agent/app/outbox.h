@@ -5,12 +5,11 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "agent/app/outbox_ledger.h"
 #include "agent/core/observed.h"
 #include "agent/spool/spool.h"
 #include "protocol/base/clock.h"
@@ -97,11 +96,6 @@ class Outbox {
   Outbox(Spool& spool, const Clock& clock, std::function<void()> on_grew)
       : spool_(&spool), clock_(&clock), on_grew_(std::move(on_grew)) {}
 
-  struct LedgerRow {
-    wire::LedgerEntry entry;
-    std::uint64_t reported_in = 0;  // Batch of lane 0 with these counts; 0 = none yet
-  };
-
   Result<std::vector<std::uint64_t>> commit(const CommitUnit& unit, FullPause& pause);
   Result<void> store_scrape(wire::Scrape scrape,
                             const std::vector<wire::SeriesDefinition>& definitions,
@@ -110,9 +104,6 @@ class Outbox {
   void logs_committed(CommitUnit unit, std::vector<wire::Event> events);
   void control_committed(std::uint64_t last_seq, const std::vector<LedgerKey>& forgotten,
                          const std::vector<std::string>& refused);
-  wire::LedgerEntry ledger_entry(const std::string& source, wire::Lane lane) const;
-  void keep(wire::LedgerEntry entry);
-  std::vector<LedgerKey> finished_rows() const;
   void note_full();
   void report_notices();
   Result<void> load_ledger();
@@ -123,9 +114,7 @@ class Outbox {
   wire::ControlBatch waiting_;  // Series and ledger only while they are being committed
   bool series_wanted_ = false;
   bool ledger_wanted_ = false;
-  std::map<LedgerKey, LedgerRow> ledger_;
-  std::set<LedgerKey> changed_;
-  std::set<LedgerKey> gone_;  // Their sources were forgotten
+  OutboxLedger ledger_;
   FullPause logs_pause_;
   FullPause metrics_pause_;
   FullPause control_pause_;

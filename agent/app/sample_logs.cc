@@ -1,5 +1,9 @@
 #include "agent/app/sample_logs.h"
 
+#include <map>
+#include <string>
+#include <utility>
+
 namespace observeai::agent {
 
 void sample_logs(LogCommit& commit, LogSampler& sampler, std::uint32_t keep_one_in) {
