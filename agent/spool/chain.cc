@@ -50,6 +50,7 @@ Result<void> Chain::write(const ChainWrite& unit) {
     if (why == Errc::kInvalid || why == Errc::kInternal) return written;
     // What of it is on the disk is seen when it is opened again.
     writer_.reset();
+    if (in_doubt && !unit.carried.empty()) carried_in_doubt_ = true;
     if (why != Errc::kCorrupt || attempt > 0) return written;
     end_newest("is damaged", written.error());
   }
@@ -61,8 +62,9 @@ Result<void> Chain::try_write(const ChainWrite& unit, bool& in_doubt) {
   for (const auto& batch : unit.batches) {
     TRY_VOID(segment.add_batch(batch.seq, batch.head, batch.body));
   }
+  const std::uint64_t beside = unit.batches.empty() ? next_ - 1 : unit.batches.front().seq;
   for (const auto& batch : unit.carried) {
-    TRY_VOID(segment.add_carried(batch.seq, unit.batches.front().seq, batch.head, batch.body));
+    TRY_VOID(segment.add_carried(batch.seq, beside, batch.head, batch.body));
   }
   for (const auto& change : unit.changes) {
     TRY_VOID(change.value ? segment.set_state(change.key, *change.value)
@@ -117,6 +119,25 @@ Result<void> Chain::ready_writer() {
   return {};
 }
 
+Result<void> Chain::settle_carried() {
+  if (!carried_in_doubt_) return {};
+  TRY_VOID(ready_writer());
+  carried_in_doubt_ = false;
+  return {};
+}
+
+// Those beside a batch are known by its number; those beside state alone would be taken for others.
+Result<void> Chain::drop_failed_carried() {
+  if (!has_failed_unit_) return {};
+  const auto& newest = segments_.back();
+  auto segment = handle(newest);
+  const auto dropped =
+      segment ? (*segment)->drop_carried_above(newest.carried) : Result<void>(segment.error());
+  if (!dropped && dropped.error().code() != Errc::kCorrupt) return dropped;
+  has_failed_unit_ = false;
+  return {};
+}
+
 // After a failure: what is found decides whether the transaction in doubt took place. If it did, its
 // caller was told otherwise, so this segment ends where the caller thinks that it ends.
 Result<void> Chain::open_writer() {
@@ -136,6 +157,7 @@ Result<void> Chain::open_writer() {
   if (!progress) {
     end_newest("is damaged", progress.error());
   } else if (progress->revision != revision_) {
+    has_failed_unit_ = true;
     end_newest("holds a unit that was reported as failed",
                Error(Errc::kUnavailable, newest.path + ": ended before it"));
   }

@@ -38,7 +38,7 @@ struct ChainWrite {
     std::optional<std::string> value;  // Empty: to delete
   };
   std::vector<NewBatch> batches;  // Numbers ascend; next_seq() is the first unless lane 0 has a gap
-  std::vector<NewBatch> carried;
+  std::vector<NewBatch> carried;  // Of lane 0
   std::vector<StateChange> changes;
   std::vector<std::pair<std::uint64_t, std::string>> evicted;  // Number and head
   std::uint32_t next_series_id = 0;                            // 0 = as before
@@ -58,6 +58,9 @@ class Chain {
   const StateRows& state() const { return state_; }  // Without series
 
   Result<void> write(const ChainWrite& unit);
+  // When a unit with carried batches is in doubt: ends the segment before it should it be on the disk.
+  // Before that no number of lane 0 is given, or a crash might bring the unit back without them.
+  Result<void> settle_carried();
   // Appends to `out` until count or bytes, at least one if any.
   Result<void> read(std::uint64_t after, std::size_t max_count, std::size_t max_bytes,
                     std::vector<wire::Batch>& out);
@@ -116,6 +119,7 @@ class Chain {
 
   Result<void> ready_writer();
   Result<void> open_writer();
+  Result<void> drop_failed_carried();
   Result<void> try_write(const ChainWrite& unit, bool& in_doubt);
   void remember(const ChainWrite& unit);
   void end_newest(const char* why, const Error& error);
@@ -147,6 +151,8 @@ class Chain {
   StateRows prepared_state_;
   std::uint64_t revision_ = 0;
   bool end_newest_ = false;          // Nothing more is to be written into it
+  bool has_failed_unit_ = false;     // It holds one that was reported as failed
+  bool carried_in_doubt_ = false;    // It may hold one, with carried batches
   std::set<std::uint64_t> damaged_;  // Counted
   std::string told_damaged_;         // The segment last told of
   std::uint64_t stubborn_seq_ = 0;

@@ -22,6 +22,7 @@ Chain::Plan Chain::plan_next() const {
 
 Result<void> Chain::begin_next() {
   TRY_VOID(context_.settle_manifest());
+  TRY_VOID(drop_failed_carried());
   const Plan plan = plan_next();
   TRY(auto segment, build_or_use_ballast(plan));
   auto content = context_.manifest->content();
@@ -126,7 +127,7 @@ void Chain::use(Segment segment, SegmentInfo info) {
   info.bytes = segment_bytes_on_disk(info.path);
   segments_.push_back(std::move(info));
   revision_ = 1;
-  end_newest_ = false;
+  end_newest_ = has_failed_unit_ = carried_in_doubt_ = false;
   first_series_.clear();
 }
 

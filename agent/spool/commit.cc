@@ -25,7 +25,7 @@ std::size_t index_of(wire::Lane lane) {
   return static_cast<std::size_t>(lane);
 }
 
-// Of the unit's data batches, else lane 0.
+// Of the unit's data batches or, when it has none, of its state; else lane 0.
 Result<std::size_t> lane_of(const CommitUnit& unit) {
   std::size_t lane = kControl;
   for (const auto& batch : unit.batches) {
@@ -35,6 +35,11 @@ Result<std::size_t> lane_of(const CommitUnit& unit) {
     if (lane != kControl && lane != own)
       return Error(Errc::kInvalid, "a unit has batches of two data lanes");
     lane = own;
+  }
+  if (lane == kControl) {
+    if (!unit.ledger.empty()) lane = index_of(unit.ledger.front().lane);
+    if (!unit.checkpoints.empty() || !unit.forgotten_sources.empty()) lane = kLogs;
+    if (!unit.new_series.empty()) lane = kMetrics;
   }
   const bool fits =
       (lane == kLogs || (unit.checkpoints.empty() && unit.forgotten_sources.empty())) &&
@@ -107,6 +112,12 @@ Result<std::vector<std::uint64_t>> SegmentedSpool::commit_batches(const CommitUn
   if (lane == kControl) {
     TRY_VOID(drain_carried());
   }
+  const auto is_control = [](const auto& batch) { return batch.lane == wire::Lane::kControl; };
+  if (std::any_of(unit.batches.begin(), unit.batches.end(), is_control)) {
+    for (auto& chain : chains_) {
+      TRY_VOID(chain.settle_carried());
+    }
+  }
   ChainWrite write = state_of(unit, lane);
   TRY_VOID(reserve_series(write.next_series_id));
   std::vector<std::uint64_t> given;
@@ -121,7 +132,7 @@ Result<std::vector<std::uint64_t>> SegmentedSpool::commit_batches(const CommitUn
     given.push_back(to.back().seq);
     bytes += batch.body.size();
   }
-  TRY_VOID(make_room(lane, bytes + kOverhead));
+  TRY_VOID(make_room(write.batches.empty() ? kControl : lane, bytes + kOverhead));
   TRY_VOID(write_unit(lane, write));
   if (!write.carried.empty()) {
     const auto segment = chains_[lane].segments().back().number;

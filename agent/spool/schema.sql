@@ -35,7 +35,7 @@ CREATE TABLE bodies (
 -- Batches of lane 0 that were committed with a unit of this lane, under their numbers in lane 0.
 CREATE TABLE carried (
   seq    INTEGER PRIMARY KEY,
-  beside INTEGER NOT NULL,  -- Number of the unit's first batch of this lane
+  beside INTEGER NOT NULL,  -- Number of the unit's first batch of this lane, or of the last before it
   head   BLOB NOT NULL,
   body   BLOB NOT NULL
 );

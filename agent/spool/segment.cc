@@ -144,6 +144,11 @@ Result<void> Segment::add_carried(std::uint64_t seq, std::uint64_t beside, std::
   return {};
 }
 
+Result<void> Segment::drop_carried_above(std::uint64_t seq) {
+  TRY_VOID(database_.run("DELETE FROM carried WHERE seq>?", seq));
+  return {};
+}
+
 Result<void> Segment::add_known(std::uint64_t seq, std::string_view head) {
   TRY_VOID(
       database_.run("INSERT OR REPLACE INTO known(seq, head) VALUES(?,?)", seq, sql::Blob(head)));

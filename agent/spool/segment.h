@@ -87,6 +87,7 @@ class Segment {
   Result<void> add_batch(std::uint64_t seq, std::string_view head, std::string_view body);
   Result<void> add_carried(std::uint64_t seq, std::uint64_t beside, std::string_view head,
                            std::string_view body);
+  Result<void> drop_carried_above(std::uint64_t seq);
   Result<void> add_known(std::uint64_t seq, std::string_view head);
   Result<void> add_lost(std::uint64_t seq, const std::string& reason, std::string_view head);
   Result<void> set_state(const StateKey& key, std::string_view value);
@@ -105,7 +106,7 @@ class Segment {
   Result<bool> each_head(const TakeHead& take);
   Result<bool> each_lost(
       const std::function<void(std::uint64_t, std::string_view, std::string_view)>& take);
-  // Those of units whose first batch is at most `last_beside`, as far as they can be read.
+  // Those of units whose first batch, or the last one before them, is at most `last_beside`, as far as they can be read.
   Result<std::vector<std::uint64_t>> carried_by(std::uint64_t last_beside);
 
   // Both copies taken together. `complete` is false when rows may be missing.

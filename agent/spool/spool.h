@@ -61,7 +61,8 @@ struct LedgerKey {
 
 // Everything that becomes durable together. Checkpoints are of lane 2, series of lane 1, ledger entries
 // of their lane: in a unit with batches they must be of the one data lane of these (batches of lane 0
-// may be with it), else kInvalid. A unit without batches is one transaction for each lane. Forgotten
+// may be with it, or be all there are), else kInvalid. A unit without batches is one transaction for
+// each lane. Forgotten
 // ledger entries of other lanes follow the unit and may come back after a crash.
 struct CommitUnit {
   std::vector<PendingBatch> batches;

@@ -102,6 +102,34 @@ TEST_CASE("a unit's batches are of one data lane, and so is its state") {
   CHECK(spool->commit(forgets));
 }
 
+TEST_CASE("a batch of lane 0 goes with checkpoints that no batch of logs goes with") {
+  test::TempDir dir;
+  auto spool = open_spool(dir.path());
+  CommitUnit unit = unit_of(Lane::kControl, "a gap");
+  unit.checkpoints = {{"file", "behind the gap"}};
+  SUBCASE("in a lane that is yet to begin") {}
+  SUBCASE("behind others") {
+    REQUIRE(spool->commit(unit_of(Lane::kLogs, "l")));
+    REQUIRE(spool->commit(unit_of(Lane::kControl, "c")));
+  }
+  const auto next = spool->state().next_seq;
+  const auto given = spool->commit(unit);
+  REQUIRE(given);
+  CHECK(*given == std::vector<std::uint64_t>{next[0]});
+  for (int restart = 0; restart < 2; ++restart) {
+    CHECK(all_batches(*spool, Lane::kControl).back().body == "a gap");
+    CHECK(spool->checkpoints().value().at(0).state == "behind the gap");
+    CHECK(spool->state().next_seq ==
+          std::array<std::uint64_t, 4>{next[0] + 1, next[1], next[2], 1});
+    spool.reset();
+    spool = open_spool(dir.path());
+  }
+  CommitUnit two = unit_of(Lane::kControl, "x");
+  two.checkpoints = unit.checkpoints;
+  two.new_series = {{1, "host", "name", {}, {}}};
+  CHECK(spool->commit(two).error().code() == Errc::kInvalid);
+}
+
 TEST_CASE("a series id is not given twice, also when the segment that knew it is gone") {
   test::TempDir dir;
   {

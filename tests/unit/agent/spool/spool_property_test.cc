@@ -111,6 +111,61 @@ TEST_CASE("writes, syncs and truncations fail, in each way: nothing lost, nothin
   }
 }
 
+namespace {
+
+// A unit of a batch of lane 0, a checkpoint and perhaps a batch, with a fault from the site on, then one
+// of `after`, and what a process leaves that is killed then. False: past the last site.
+bool run_into_doubt(std::uint64_t site, bool with_batch, wire::Lane after, int& doubts) {
+  CAPTURE(site);
+  CAPTURE(with_batch);
+  CAPTURE(static_cast<int>(after));
+  test::TempDir dir;
+  test::FaultVfs vfs;
+  auto spool = open_spool(dir / "spool", limits_of(kQuota));
+  REQUIRE(spool->commit(unit_of(wire::Lane::kLogs, "before")));
+  CommitUnit unit = unit_of(wire::Lane::kControl, "a gap");
+  if (with_batch) unit.batches.push_back(batch_of(wire::Lane::kLogs, "behind the gap"));
+  unit.checkpoints = {{"file", "behind the gap"}};
+  vfs.fail(IoFault::kDoneButError, site, true);  // Also while it closes the segment
+  const bool done = bool(spool->commit(unit));
+  const bool passed = vfs.faults() == 0;
+  vfs.heal();
+  if (passed) return false;
+  REQUIRE(spool->commit(unit_of(after, "after")));
+  copy_files(dir / "spool", dir / "copy");
+  const auto copy = open_spool(dir / "copy", limits_of(kQuota));
+  const auto bodies = [&copy](wire::Lane lane) {
+    std::vector<std::string> out;
+    const auto batches = all_batches(*copy, lane);
+    for (const auto& batch : batches) out.push_back(batch.body);
+    return out;
+  };
+  std::vector<std::string> control;
+  std::vector<std::string> logs{"before"};
+  if (done) control.push_back("a gap");
+  if (done && with_batch) logs.push_back("behind the gap");
+  (after == wire::Lane::kLogs ? logs : control).push_back("after");
+  CHECK(bodies(wire::Lane::kControl) == control);
+  CHECK(bodies(wire::Lane::kLogs) == logs);
+  CHECK(copy->checkpoints().value().empty() == !done);
+  if (!done) ++doubts;
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("a unit whose COMMIT failed, but is on the disk, does not come back in part") {
+  int doubts = 0;
+  for (const bool with_batch : {true, false}) {
+    for (const auto after : {wire::Lane::kControl, wire::Lane::kLogs}) {
+      std::uint64_t site = 0;
+      while (run_into_doubt(site, with_batch, after, doubts)) ++site;
+      CHECK(site > 5);
+    }
+  }
+  CHECK(doubts > 5);
+}
+
 TEST_CASE("a new epoch that failed half-way harms nothing that is written afterwards") {
   for (std::uint64_t site = 0; site < 400; site += 19) {
     CAPTURE(site);
