@@ -1,6 +1,7 @@
 #include "agent/app/outbox.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -107,6 +108,10 @@ void Outbox::control_committed(std::uint64_t last_seq, const std::vector<LedgerK
   series_wanted_ = false;
   if (std::exchange(ledger_wanted_, false)) ledger_.reported(last_seq);
   ledger_.erase(forgotten);
+  note_refused(refused);
+}
+
+void Outbox::note_refused(const std::vector<std::string>& refused) {
   for (const auto& what : refused) {
     ++control_dropped_;
     log::error("dropped, for no message can hold it: " + log::printable(what));
@@ -198,26 +203,28 @@ Result<void> Outbox::commit_logs(LogCommit&& logs) {
     entry.records_spooled += count.records;
     entry.as_of_seq = next_seq + unit.batches.size() - 1;
   }
+  wire::ControlBatch told;
+  told.events = std::move(logs.events);
+  ControlEncoder encoder(clock_->unix_ms());
+  TRY_VOID(encoder.add(told));
+  std::move(encoder.batches.begin(), encoder.batches.end(), std::back_inserter(unit.batches));
 
   for (const auto& [source, entry] : entries) unit.ledger.push_back(entry);
   unit.checkpoints = std::move(logs.checkpoints);
   unit.forgotten_sources = std::move(logs.forgotten_sources);
   TRY_VOID(commit(unit, logs_pause_));
-  logs_committed(std::move(unit), std::move(logs.events));
+  logs_committed(std::move(unit));
+  note_refused(encoder.refused);
   return {};
 }
 
-// Not before: on a failure the caller reads again and would report the events a second time.
-void Outbox::logs_committed(CommitUnit unit, std::vector<wire::Event> events) {
+void Outbox::logs_committed(CommitUnit unit) {
   for (auto& entry : unit.ledger) ledger_.keep(std::move(entry));
   for (const auto& source : unit.forgotten_sources) ledger_.forget_log(source);
   if (!unit.batches.empty()) {
     note_full();
     on_grew_();
   }
-  if (events.empty()) return;
-  for (auto& event : events) add_event(std::move(event));
-  ignore(flush(), "they wait for the next flush");
 }
 
 Result<std::vector<std::uint64_t>> Outbox::commit(const CommitUnit& unit, FullPause& pause) {

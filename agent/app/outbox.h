@@ -79,8 +79,8 @@ class Outbox {
   // again.
   Result<void> commit_scrape(wire::Scrape scrape,
                              const std::vector<wire::SeriesDefinition>& definitions);
-  // All or nothing: on an error the caller must roll its sources back. kLimit: the spool is full.
-  // Leaves records in `commit` for their memory's sake.
+  // All or nothing, events included: on an error the caller must roll its sources back. kLimit: the
+  // spool is full. Leaves records in `commit` for their memory's sake.
   Result<void> commit_logs(LogCommit&& commit);
   // After Spool::begin_epoch(): its ledger, and all definitions and entries again.
   Result<void> epoch_begun();
@@ -101,9 +101,10 @@ class Outbox {
                             const std::vector<wire::SeriesDefinition>& definitions,
                             const wire::LedgerEntry& before);
   Result<void> add_late_control();
-  void logs_committed(CommitUnit unit, std::vector<wire::Event> events);
+  void logs_committed(CommitUnit unit);
   void control_committed(std::uint64_t last_seq, const std::vector<LedgerKey>& forgotten,
                          const std::vector<std::string>& refused);
+  void note_refused(const std::vector<std::string>& refused);
   void note_full();
   void report_notices();
   Result<void> load_ledger();

@@ -29,7 +29,9 @@ class MemorySpool final : public agent::Spool {
   std::optional<Error> fail_acknowledges;
   int acknowledges = 0;  // That changed something
   std::vector<agent::SpoolNotice> notices;
-  std::set<wire::Lane> full_lanes;  // Refuse units with batches of these
+  std::set<wire::Lane>
+      full_lanes;  // Refuse units with batches of these; of lane 0 unless beside data
+  std::optional<Error> fail_commits;
   std::map<std::pair<wire::Lane, std::uint64_t>, std::vector<agent::SourceCount>>
       counts;  // As committed, by lane and number
   std::optional<Error> fail_epochs;
@@ -42,11 +44,16 @@ class MemorySpool final : public agent::Spool {
 
   Result<std::vector<std::uint64_t>> commit(const agent::CommitUnit& unit) override {
     ++commits;
+    if (fail_commits) return *fail_commits;
     std::uint64_t bytes = 0;
+    auto lane = unit.checkpoints.empty() && unit.forgotten_sources.empty() ? wire::Lane::kControl
+                                                                           : wire::Lane::kLogs;
     for (const auto& batch : unit.batches) {
       bytes += batch.body.size();
-      if (full_lanes.contains(batch.lane)) return Error(Errc::kLimit, "spool is full");
+      if (batch.lane != wire::Lane::kControl) lane = batch.lane;
     }
+    if (!unit.batches.empty() && full_lanes.contains(lane))
+      return Error(Errc::kLimit, "spool is full");
     if (bytes > 0 && state_.bytes + bytes > bound) return Error(Errc::kLimit, "spool is full");
     std::vector<std::uint64_t> given;
     for (const auto& pending : unit.batches) given.push_back(append(pending));

@@ -154,6 +154,57 @@ TEST_CASE("while the spool is full it is asked in intervals, and what waits does
   CHECK(control.ledger[0].records_dropped.at("spool_full") == 100);
 }
 
+TEST_CASE("what a read tells is durable with the offsets behind it, and is told once") {
+  Fixture f;
+  const auto gap = [] {
+    wire::Event event;
+    event.kind = "logs.gap";
+    return event;
+  };
+  LogCommit commit = log_commit(3);
+  SUBCASE("beside records") {}
+  SUBCASE("without any") {
+    commit.records.clear();
+  }
+  commit.events.push_back(gap());
+  const auto batches = commit.records.empty() ? 0U : 1U;
+
+  // Nothing is told of what was rolled back.
+  f.spool.fail_commits = Error(Errc::kUnavailable, "no disk");
+  REQUIRE_FALSE(f.outbox.commit_logs(LogCommit(commit)));
+  f.spool.fail_commits.reset();
+  REQUIRE(f.outbox.flush());
+  CHECK(f.event_kinds().empty());
+
+  // A lane 0 that takes nothing by itself, and a process that is killed.
+  f.spool.full_lanes = {wire::Lane::kControl};
+  f.outbox.add_event({});
+  CHECK_FALSE(f.outbox.flush());
+  REQUIRE(f.outbox.commit_logs(LogCommit(commit)));
+  CHECK(f.grew == 1);
+  CHECK(f.spool.checkpoints().value()[0].state == "at 3");
+  CHECK(f.batches(wire::Lane::kLogs).size() == batches);
+  CHECK(f.ledger("log/container/a").as_of_seq == batches);
+  Outbox again = Outbox::create(f.spool, f.clock, [] {}).value();
+  f.spool.full_lanes.clear();
+  REQUIRE(again.flush());
+  CHECK(f.event_kinds() == std::vector<std::string>{"logs.gap"});
+}
+
+TEST_CASE("an event of a read that no message can hold does not stop its records") {
+  Fixture f;
+  LogCommit commit = log_commit(2);
+  commit.events.resize(2);
+  commit.events[0].kind = "huge";
+  commit.events[0].message = noise(2 << 20);
+  commit.events[1].kind = "small";
+  REQUIRE(f.outbox.commit_logs(std::move(commit)));
+  CHECK(f.ledger("log/container/a").records_spooled == 2);
+  CHECK(f.outbox.control_dropped() == 1);
+  REQUIRE(f.outbox.flush());
+  CHECK(f.event_kinds() == std::vector<std::string>{"small", "control.dropped"});
+}
+
 TEST_CASE("one update of the inventory waits, and says so") {
   Fixture f(0);
   wire::InventoryUpdate update;
