@@ -115,7 +115,7 @@ class Chain {
   Result<void> fill(Segment& segment, const Plan& plan);
   Result<void> copy_from_newest(Segment& to, const Plan& plan);
   void use(Segment segment, SegmentInfo info);
-  Result<StateRows> ledger_of_pending();
+  Result<StateRows> ledger_to_come();
 
   Result<void> ready_writer();
   Result<void> open_writer();

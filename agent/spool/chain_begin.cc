@@ -139,7 +139,7 @@ Result<void> Chain::prepare_epoch(const Epoch& epoch, const std::vector<Fork>& f
   for (const auto& [key, value] : state_) {
     if (key.first != StateKind::kLedger) prepared_state_[key] = value;
   }
-  TRY(auto ledger, ledger_of_pending());
+  TRY(auto ledger, ledger_to_come());
   prepared_state_.merge(ledger);
   Plan plan = plan_next();
   plan.base = oldest_seq();
@@ -177,9 +177,21 @@ void Chain::enter_epoch() {
   prepared_info_ = {};
 }
 
-// In the epoch to come everything that is pending was read and spooled, and nothing else.
-Result<StateRows> Chain::ledger_of_pending() {
+// In the epoch to come what is pending was read and spooled, and what was dropped in the epochs before
+// it was read and dropped: the control plane shows the newest epoch alone.
+Result<StateRows> Chain::ledger_to_come() {
   std::map<std::string, wire::LedgerEntry> entries;
+  for (const auto& [key, value] : state_) {
+    if (key.first != StateKind::kLedger) continue;
+    TRY(auto before, unpack_ledger(key.second, value));
+    if (before.records_dropped.empty() && before.bytes_dropped.empty()) continue;
+    auto& entry = entries[key.second];
+    entry.source = key.second;
+    entry.lane = static_cast<wire::Lane>(lane_);
+    for (const auto& [reason, count] : before.records_dropped) entry.records_read += count;
+    entry.records_dropped = std::move(before.records_dropped);
+    entry.bytes_dropped = std::move(before.bytes_dropped);
+  }
   for (std::uint64_t seq = oldest_seq(); seq < next_; ++seq) {
     const auto packed = head_of_lost(find(seq), seq);
     const auto head = packed ? unpack_head(*packed) : Error(Errc::kNotFound, "");

@@ -32,13 +32,30 @@ Result<std::pair<Epoch, std::uint64_t>> unpack_position(std::string_view bytes) 
   return position;
 }
 
+bool has_dropped(const StateKey& key, const std::string& value) {
+  const auto entry = unpack_ledger(key.second, value);
+  return entry && !(entry->records_dropped.empty() && entry->bytes_dropped.empty());
+}
+
+// Where a row of lane 2 is kept in lane 0, and the other way round.
+StateKey key_of_copy(const StateKey& key) {
+  return {key.first == StateKind::kLedger ? StateKind::kLedgerCopy : StateKind::kCheckpointCopy,
+          key.second};
+}
+std::optional<StateKey> key_of_original(const StateKey& key) {
+  if (key.first == StateKind::kCheckpointCopy) return checkpoint_key(key.second);
+  if (key.first == StateKind::kLedgerCopy) return ledger_key(key.second);
+  return std::nullopt;
+}
+
 }  // namespace
 
 CheckpointCopy CheckpointCopy::of(const StateRows& log_state, std::uint64_t last_seq) {
   CheckpointCopy copy;
   copy.seq = static_cast<std::int64_t>(last_seq);
   for (const auto& [key, value] : log_state) {
-    if (key.first == StateKind::kCheckpoint) copy.rows[key] = value;
+    const bool is_dropped = key.first == StateKind::kLedger && has_dropped(key, value);
+    if (key.first == StateKind::kCheckpoint || is_dropped) copy.rows[key] = value;
   }
   return copy;
 }
@@ -54,7 +71,7 @@ std::optional<CheckpointCopy> CheckpointCopy::found_in(const StateRows& control_
   CheckpointCopy copy;
   copy.seq = static_cast<std::int64_t>(position->second) - static_cast<std::int64_t>(*shift);
   for (const auto& [key, value] : control_state) {
-    if (key.first == StateKind::kCheckpointCopy) copy.rows[checkpoint_key(key.second)] = value;
+    if (const auto original = key_of_original(key)) copy.rows[*original] = value;
   }
   return copy;
 }
@@ -66,19 +83,19 @@ ChainWrite CheckpointCopy::changes_to(const StateRows& control_state, const Epoc
     if (there == control_state.end() || there->second != value)
       write.changes.push_back({key, value});
   };
-  for (const auto& [key, value] : rows) set({StateKind::kCheckpointCopy, key.second}, value);
+  for (const auto& [key, value] : rows) set(key_of_copy(key), value);
   for (const auto& [key, value] : control_state) {
-    if (key.first == StateKind::kCheckpointCopy && !rows.contains(checkpoint_key(key.second)))
-      write.changes.push_back({key, std::nullopt});
+    const auto original = key_of_original(key);
+    if (original && !rows.contains(*original)) write.changes.push_back({key, std::nullopt});
   }
   set(position_key(), pack_position(epoch, seq));
   return write;
 }
 
-void CheckpointCopy::replace_checkpoints(StateRows& log_state) const {
+void CheckpointCopy::put_into(StateRows& log_state) const {
   std::erase_if(log_state,
                 [](const auto& row) { return row.first.first == StateKind::kCheckpoint; });
-  log_state.insert(rows.begin(), rows.end());
+  for (const auto& [key, value] : rows) log_state[key] = value;
 }
 
 }  // namespace observeai::agent

@@ -1,7 +1,7 @@
-// The checkpoints of lane 2 as they were after one batch, in the state of lane 0: so that the newest
-// segment of lane 2 does not take them with it. Written when that batch is acknowledged, so whoever
-// reads on from them repeats nothing that came before and misses nothing that came after. Internal to
-// agent/spool.
+// The checkpoints of lane 2 as they were after one batch, and what had been dropped by then, in the state
+// of lane 0: so that the newest segment of lane 2 does not take them with it. Written when that batch is
+// acknowledged, so whoever reads on from them repeats nothing that came before and misses nothing that
+// came after. Internal to agent/spool.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace observeai::agent {
 struct CheckpointCopy {
   std::int64_t seq =
       0;           // Today's number of the last batch before them; negative: of an epoch before
-  StateRows rows;  // Checkpoints
+  StateRows rows;  // Checkpoints, and ledger entries with something dropped
 
   static CheckpointCopy of(const StateRows& log_state, std::uint64_t last_seq);
   // Empty: there is none, or not one of this spool.
@@ -24,7 +24,8 @@ struct CheckpointCopy {
                                                 const SpoolContext& context);
   // What lane 0 has to write to hold this copy instead of the one that it has.
   ChainWrite changes_to(const StateRows& control_state, const Epoch& epoch) const;
-  void replace_checkpoints(StateRows& log_state) const;
+  // Instead of the older ones that are there.
+  void put_into(StateRows& log_state) const;
 };
 
 }  // namespace observeai::agent

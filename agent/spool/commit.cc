@@ -41,6 +41,7 @@ Result<std::size_t> lane_of(const CommitUnit& unit) {
     if (!unit.checkpoints.empty() || !unit.forgotten_sources.empty()) lane = kLogs;
     if (!unit.new_series.empty()) lane = kMetrics;
   }
+  if (lane >= wire::kLaneCount) return Error(Errc::kInternal, "no such lane");
   const bool fits =
       (lane == kLogs || (unit.checkpoints.empty() && unit.forgotten_sources.empty())) &&
       (lane == kMetrics || unit.new_series.empty()) &&

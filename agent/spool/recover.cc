@@ -189,7 +189,7 @@ Result<bool> SegmentedSpool::load_lane(std::size_t lane) {
   if (lane == kLogs && !loader.newest_is_there()) {
     const auto copy = CheckpointCopy::found_in(chains_[kControl].state(), *context_);
     if (copy && copy->seq >= static_cast<std::int64_t>(loaded.state_seq))
-      copy->replace_checkpoints(loaded.state);
+      copy->put_into(loaded.state);
   }
   chains_[lane].take(std::move(loaded));
   return loader.newest_is_there();

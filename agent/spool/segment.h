@@ -53,6 +53,7 @@ enum class StateKind {
   kForks = 5,
   kCheckpointCopy = 6,  // In lane 0: the checkpoints of lane 2 at one moment
   kCopyPosition = 7,    // That moment
+  kLedgerCopy = 8,      // In lane 0: entries of lane 2 with something dropped, at that moment
 };
 using StateKey = std::pair<StateKind, std::string>;
 using StateRows = std::map<StateKey, std::string>;  // Values without their checksums
@@ -106,7 +107,8 @@ class Segment {
   Result<bool> each_head(const TakeHead& take);
   Result<bool> each_lost(
       const std::function<void(std::uint64_t, std::string_view, std::string_view)>& take);
-  // Those of units whose first batch, or the last one before them, is at most `last_beside`, as far as they can be read.
+  // Those of units whose first batch, or the last one before them, is at most `last_beside`, as far as
+  // they can be read.
   Result<std::vector<std::uint64_t>> carried_by(std::uint64_t last_beside);
 
   // Both copies taken together. `complete` is false when rows may be missing.

@@ -128,9 +128,10 @@ class Spool {
       const std::array<std::uint64_t, wire::kLaneCount>& contiguous) = 0;
 
   // This spool was found to be a copy: a new epoch, to which everything pending moves under new
-  // numbers from 1, each batch remembering its origin. The ledger begins anew with what is pending
-  // (bytes_read: as counted by SourceCount, line ends and the like left out);
-  // checkpoints, facts, series and their ids stay. Sequence numbers known to callers are void.
+  // numbers from 1, each batch remembering its origin. The ledger begins anew: read = pending +
+  // dropped, where dropped goes on counting (bytes_read: of what is pending, as counted by
+  // SourceCount, line ends and the like left out). Checkpoints, facts, series and their ids stay.
+  // Sequence numbers known to callers are void.
   virtual Result<void> begin_epoch() = 0;
 
   virtual const SpoolState& state() const = 0;

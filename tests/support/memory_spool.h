@@ -122,11 +122,18 @@ class MemorySpool final : public agent::Spool {
     facts_[name] = value;
     return {};
   }
-  // All batches move to the next epoch; their origins tell where from.
+  // All batches move to the next epoch; their origins tell where from. The ledger keeps what was
+  // dropped; what is pending is not counted here.
   Result<void> begin_epoch() override {
     if (fail_epochs) return *fail_epochs;
     const Epoch before = std::exchange(state_.epoch, next_epoch());
-    ledger_.clear();
+    std::erase_if(ledger_, [](const auto& row) {
+      return row.second.records_dropped.empty() && row.second.bytes_dropped.empty();
+    });
+    for (auto& [key, entry] : ledger_) {
+      entry.as_of_seq = entry.bytes_read = entry.records_spooled = entry.records_read = 0;
+      for (const auto& [reason, count] : entry.records_dropped) entry.records_read += count;
+    }
     for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
       std::map<std::uint64_t, wire::Batch> moved;
       for (auto& [seq, batch] : lanes_[lane]) {

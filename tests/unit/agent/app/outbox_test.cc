@@ -463,12 +463,23 @@ TEST_CASE("in a new epoch the ledger is the spool's, and definitions are sent ag
       {1, "host", "node_load1", {}, wire::MetricKind::kGauge}};
   REQUIRE(f.outbox.commit_scrape({1000, {1}, {0.5}}, definitions));
   REQUIRE(f.outbox.commit_logs(log_commit(3)));
+  LogCommit sampled = log_commit(2);
+  sampled.counts[0].source = "log/container/b";
+  sampled.counts[0].records_dropped = {{"sampled", 2}};
+  sampled.records.clear();
+  REQUIRE(f.outbox.commit_logs(std::move(sampled)));
   f.acknowledge_all();
   REQUIRE(f.spool.begin_epoch());
   REQUIRE(f.outbox.epoch_begun());
-  CHECK(f.outbox.ledger_size() == 0);
+  CHECK(f.outbox.ledger_size() == 1);
   REQUIRE(f.outbox.commit_logs(log_commit(2)));
   REQUIRE(f.outbox.flush());
   CHECK(f.ledger("log/container/a").records_read == 2);
-  CHECK(f.control().series == definitions);
+  const auto control = f.control();
+  CHECK(control.series == definitions);
+  // Told again, for what was told before was told of another epoch.
+  REQUIRE(control.ledger.size() == 2);
+  CHECK(control.ledger[1].source == "log/container/b");
+  CHECK(control.ledger[1].records_read == 2);
+  CHECK(control.ledger[1].records_dropped.at("sampled") == 2);
 }

@@ -3,6 +3,7 @@
 
 #include "agent/spool/manifest.h"
 #include "protocol/base/files.h"
+#include "protocol/base/text.h"
 #include "protocol/sql/database.h"
 #include "tests/support/fault_vfs.h"
 #include "tests/unit/agent/spool/spool_fixture.h"
@@ -21,7 +22,7 @@ std::string body_of(std::uint64_t number) {
   return std::to_string(number) + "|" + std::string(9'000, static_cast<char>('a' + number % 26));
 }
 
-// Batch i has i records; the checkpoint is the number of the last batch.
+// Batch i has i records; the checkpoint is the number of the last batch, and so much was dropped.
 void commit_logs(Spool& spool, std::uint64_t first, std::uint64_t last) {
   for (std::uint64_t i = first; i <= last; ++i) {
     CommitUnit unit;
@@ -31,6 +32,7 @@ void commit_logs(Spool& spool, std::uint64_t first, std::uint64_t last) {
     entry.source = "source";
     entry.as_of_seq = i;
     entry.records_read = entry.records_spooled = i * (i + 1) / 2;
+    entry.records_dropped = {{"sampled", i}};
     unit.ledger = {entry};
     const auto given = spool.commit(unit);
     if (!given) FAIL(given.error().message());
@@ -216,19 +218,35 @@ TEST_CASE("the newest segment gone: a new epoch, in which what is left is told w
   }
 }
 
-TEST_CASE("the newest segment of logs gone: reading goes on behind what was acknowledged") {
-  test::FaultVfs without_syncs;
+namespace {
+
+// A spool whose newest segment of logs is taken away.
+struct LosesLogs {
   test::TempDir dir;
   ManualClock clock;
   std::unique_ptr<Spool> spool;
-  const auto open = [&] {
+
+  // Batches 1 to 10, of which 4 are acknowledged: a copy of after 10 is taken, and not yet written.
+  LosesLogs() {
+    open();
+    commit_logs(*spool, 1, 10);
+    REQUIRE(spool->acknowledge({0, 0, 4, 0}));
+  }
+  void open() {
     spool.reset();
     auto opened = Spool::open(dir.path(), limits_of(kQuota), clock);
     if (!opened) FAIL(opened.error().message());
     spool = std::move(*opened);
-  };
-  // As after kill -9: what is only done when the spool is closed was not done.
-  const auto lose_newest = [&](std::uint64_t checkpoint) {
+  }
+  void copy_after_10() { REQUIRE(spool->acknowledge({0, 0, 10, 0})); }
+  void copy_after_15() {
+    commit_logs(*spool, 11, 15);
+    clock.advance(std::chrono::seconds(10));
+    REQUIRE(spool->acknowledge({0, 0, 15, 0}));
+  }
+  // As after kill -9: what is only done when the spool is closed was not done. Returns the checkpoint; what
+  // was dropped is known as of it.
+  std::uint64_t lose_newest() {
     const std::string image = dir.path() + "-image";
     std::filesystem::copy(dir.path(), image);
     spool.reset();
@@ -239,57 +257,71 @@ TEST_CASE("the newest segment of logs gone: reading goes on behind what was ackn
     open();
     CHECK(contains(notice_kinds(*spool), "spool.epoch"));
     const auto found = spool->checkpoints().value();
-    CHECK(found.size() == (checkpoint == 0 ? 0 : 1));
-    if (!found.empty()) CHECK(found.at(0).state == std::to_string(checkpoint));
-  };
-  open();
-  commit_logs(*spool, 1, 10);
-  REQUIRE(spool->acknowledge({0, 0, 4, 0}));  // A copy of after 10 is taken, and not yet written.
+    const auto checkpoint = found.empty() ? 0 : text::parse_u64(found.at(0).state).value();
+    std::uint64_t dropped = 0;
+    const auto ledger = spool->ledger().value();
+    for (const auto& entry : ledger) dropped += entry.records_dropped.at("sampled");
+    CHECK(dropped == checkpoint);
+    return checkpoint;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the newest segment of logs gone: reading goes on behind what was acknowledged") {
+  test::FaultVfs without_syncs;
+  LosesLogs world;
   SUBCASE("before any copy") {
-    lose_newest(0);
-    return;
+    CHECK(world.lose_newest() == 0);
   }
-  REQUIRE(spool->acknowledge({0, 0, 10, 0}));
   SUBCASE("all acknowledged") {
-    lose_newest(10);
-    return;
+    world.copy_after_10();
+    CHECK(world.lose_newest() == 10);
   }
-  commit_logs(*spool, 11, 15);
-  clock.advance(std::chrono::seconds(9));
-  REQUIRE(spool->acknowledge({0, 0, 14, 0}));
   SUBCASE("between two copies the older one counts") {
-    lose_newest(10);
-    return;
+    world.copy_after_10();
+    commit_logs(*world.spool, 11, 15);
+    world.clock.advance(std::chrono::seconds(9));
+    REQUIRE(world.spool->acknowledge({0, 0, 14, 0}));
+    CHECK(world.lose_newest() == 10);
   }
-  clock.advance(std::chrono::seconds(1));
-  REQUIRE(spool->acknowledge({0, 0, 15, 0}));
-  CommitUnit other;
-  other.checkpoints = {{"source", "16"}};
-  REQUIRE(spool->commit(other));
   SUBCASE("a newer copy") {
-    lose_newest(15);
-    return;
+    world.copy_after_10();
+    world.copy_after_15();
+    CHECK(world.lose_newest() == 15);
   }
   SUBCASE("closed in order the copy is of the end") {
-    spool.reset();
-    open();
-    lose_newest(16);
-    return;
+    world.copy_after_10();
+    world.copy_after_15();
+    CommitUnit other;
+    other.checkpoints = {{"source", "16"}};
+    other.ledger.emplace_back().source = "source";
+    other.ledger[0].records_dropped = {{"sampled", 16}};
+    REQUIRE(world.spool->commit(other));
+    world.open();
+    CHECK(world.lose_newest() == 16);
   }
   SUBCASE("what the segment before it knows is newer") {
-    commit_logs(*spool, 16, kBatches);
-    REQUIRE(spool->acknowledge({0, 0, 16, 0}));
-    lose_newest(15 + all_batches(*spool, Lane::kLogs).size());
+    world.copy_after_10();
+    world.copy_after_15();
+    commit_logs(*world.spool, 16, kBatches);
+    REQUIRE(world.spool->acknowledge({0, 0, 16, 0}));
+    const auto checkpoint = world.lose_newest();
+    CHECK(checkpoint > kBatches / 2);
+    // That 16 was acknowledged is not on the disk yet.
+    CHECK(checkpoint == 15 + all_batches(*world.spool, Lane::kLogs).size());
   }
   SUBCASE("in a later epoch, after one that was lost in the same way") {
-    REQUIRE(spool->begin_epoch());
-    lose_newest(15);
-    commit_logs(*spool, 1, 3);
-    lose_newest(15);
-    commit_logs(*spool, 1, 3);
-    clock.advance(std::chrono::seconds(10));
-    REQUIRE(spool->acknowledge({0, 0, 3, 0}));
-    lose_newest(3);
+    world.copy_after_10();
+    world.copy_after_15();
+    REQUIRE(world.spool->begin_epoch());
+    CHECK(world.lose_newest() == 15);
+    commit_logs(*world.spool, 1, 3);
+    CHECK(world.lose_newest() == 15);
+    commit_logs(*world.spool, 1, 3);
+    world.clock.advance(std::chrono::seconds(10));
+    REQUIRE(world.spool->acknowledge({0, 0, 3, 0}));
+    CHECK(world.lose_newest() == 3);
   }
 }
 

@@ -87,6 +87,55 @@ TEST_CASE("a new epoch: numbers from 1, origins, series stay, the ledger is what
   CHECK_FALSE(all_batches(*spool, Lane::kMetrics).at(0).header.origin);
 }
 
+TEST_CASE("a new epoch forgets nothing that was dropped: read = pending + dropped") {
+  test::TempDir dir;
+  auto spool = open_spool(dir.path());
+  wire::LedgerEntry metrics;
+  metrics.source = "source";
+  metrics.lane = Lane::kMetrics;
+  wire::LedgerEntry dropped = metrics;  // Nothing of it is pending
+  dropped.source = "dropped";
+  dropped.lane = Lane::kLogs;
+  dropped.records_read = 3;
+  dropped.records_dropped = {{"sampled", 2}, {"unreadable", 1}};
+  wire::LedgerEntry lost = dropped;
+  lost.source = "lost";
+  lost.records_read = 0;
+  lost.records_dropped.clear();
+  lost.bytes_dropped = {{"late_write", 9}};
+  wire::LedgerEntry sent = dropped;  // Nothing of it is left
+  sent.source = "sent";
+  sent.records_dropped.clear();
+  CommitUnit unit;
+  unit.ledger = {dropped, lost, sent};
+  REQUIRE(spool->commit(unit));
+  unit.batches = {counted_batch(Lane::kMetrics, "m", 4)};
+  unit.ledger = {metrics};
+  unit.ledger[0].records_read = 4 + 7;
+  unit.ledger[0].records_spooled = 4;
+  unit.ledger[0].records_dropped = {{"spool_full", 7}};
+  REQUIRE(spool->commit(unit));
+  const auto check = [&](std::uint64_t pending) {
+    const auto ledger = spool->ledger().value();
+    REQUIRE(ledger.size() == 3);
+    CHECK(ledger[0] == dropped);
+    CHECK(ledger[1] == lost);
+    CHECK(ledger[2].source == "source");
+    CHECK(ledger[2].records_read == pending + 7);
+    CHECK(ledger[2].records_spooled == pending);
+    CHECK(ledger[2].records_dropped == unit.ledger[0].records_dropped);
+    CHECK(ledger[2].as_of_seq == (pending == 0 ? 0 : 1));
+  };
+  REQUIRE(spool->begin_epoch());
+  check(4);
+  REQUIRE(spool->acknowledge({0, 1, 0, 0}));
+  REQUIRE(spool->begin_epoch());
+  check(0);
+  spool.reset();
+  spool = open_spool(dir.path());
+  check(0);
+}
+
 TEST_CASE("a unit's batches are of one data lane, and so is its state") {
   test::TempDir dir;
   auto spool = open_spool(dir.path());
