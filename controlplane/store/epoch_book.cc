@@ -1,6 +1,7 @@
 #include "controlplane/store/epoch_book.h"
 
 #include "controlplane/store/ids.h"
+#include "controlplane/store/partition_counts.h"
 #include "protocol/base/check.h"
 #include "protocol/sql/packed.h"
 
@@ -49,6 +50,12 @@ void LostCount::add(std::uint64_t seq, const std::string& reason,
 LostCount& StoredSource::lost_count() {
   if (!lost) lost = std::make_unique<LostCount>();
   return *lost;
+}
+
+void StoredSource::add_stored(std::uint64_t seq, std::uint64_t records) {
+  count.add(seq, records);
+  in_open += records;
+  unsealed = true;
 }
 
 Result<void> write_lost(sql::Database& db, std::int64_t epoch_no, const SourceKey& key,
@@ -252,6 +259,7 @@ Result<void> EpochBook::load_moved(sql::Database& db) {
 Result<void> EpochBook::write_unsealed(sql::Database& db, std::int64_t sealed_through,
                                        std::int64_t now_ms) {
   MutexLock lock(mutex);
+  PartitionCounts held;
   for (const auto& [no, state] : by_no_) {
     if (!state->unsealed) continue;
     for (std::size_t lane = 1; lane < wire::kLaneCount; ++lane) {
@@ -259,6 +267,7 @@ Result<void> EpochBook::write_unsealed(sql::Database& db, std::int64_t sealed_th
     }
     for (const auto& [key, stored] : state->stored) {
       if (!stored.unsealed) continue;
+      held.add(no, key, stored.in_open);
       TRY_VOID(db.run(kWriteStored, no, key.source, static_cast<int>(key.lane),
                       stored.count.total(), stored.count.merged_through(),
                       sql::Blob(stored.count.pack_recent()), now_ms, stored.expired));
@@ -267,6 +276,7 @@ Result<void> EpochBook::write_unsealed(sql::Database& db, std::int64_t sealed_th
       }
     }
   }
+  TRY_VOID(held.write(db, sealed_through));
   TRY_VOID(db.run(kWriteSealing, sealed_through));
   return {};
 }
@@ -279,6 +289,17 @@ void EpochBook::mark_sealed(std::int64_t now_ms) {
     for (auto& [key, stored] : state->stored) {
       if (stored.unsealed) stored.updated_ms = now_ms;
       stored.unsealed = false;
+      stored.in_open = 0;
+    }
+  }
+}
+
+void EpochBook::lose_open() {
+  MutexLock lock(mutex);
+  for (const auto& [no, state] : by_no_) {
+    for (auto& [key, stored] : state->stored) {
+      if (stored.in_open == 0) continue;
+      stored.lost_count().records[kCorruptPartition] += std::exchange(stored.in_open, 0);
     }
   }
 }

@@ -38,11 +38,14 @@ struct LostCount {
 struct StoredSource {
   StoredCount count;
   std::uint64_t expired = 0;        // Of the count, gone by retention
+  std::uint64_t in_open = 0;        // Of the count, in the partition that is not sealed yet
   std::unique_ptr<LostCount> lost;  // Few sources have any
   std::int64_t updated_ms = 0;      // Last ledger entry, or last sealing that changed the count
   bool unsealed = false;            // Changed since
 
   LostCount& lost_count();
+  // Stored in the partition that is open.
+  void add_stored(std::uint64_t seq, std::uint64_t records);
 };
 
 // The two newest samples of one series, in whatever order they come. Small: there are millions.
@@ -116,6 +119,8 @@ class EpochBook {
   Result<void> write_unsealed(sql::Database& db, std::int64_t sealed_through, std::int64_t now_ms)
       EXCLUDES(mutex);
   void mark_sealed(std::int64_t now_ms) EXCLUDES(mutex);
+  // What was counted of the partition that is not sealed is lost with it.
+  void lose_open() EXCLUDES(mutex);
   // Sources that neither grew nor were reported since: their containers are long gone. Not during a
   // commit.
   Result<void> forget_sources(StateDb& state, std::int64_t before_ms) EXCLUDES(mutex);

@@ -6,6 +6,7 @@
 
 #include "controlplane/store/alerts.h"
 #include "controlplane/store/partition.h"
+#include "controlplane/store/partition_counts.h"
 #include "protocol/sql/packed.h"
 
 namespace observeai::controlplane::store {
@@ -42,6 +43,9 @@ void take_losses(model::LedgerRow& row, const StoredSource& source) {
   row.records_stored -= std::min(row.records_stored, row.records_expired);
   if (!source.lost) return;
   row.records_lost = source.lost->records;
+  const auto corrupt = row.records_lost.find(kCorruptPartition);
+  if (corrupt != row.records_lost.end())
+    row.records_stored -= std::min(row.records_stored, corrupt->second);
   row.bytes_lost = source.lost->bytes;
 }
 

@@ -8,6 +8,7 @@
 
 #include "controlplane/store/alerts.h"
 #include "controlplane/store/ledger.h"
+#include "controlplane/store/partition_counts.h"
 #include "protocol/base/files.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
@@ -25,6 +26,8 @@ constexpr std::uint64_t kMinPartitionBytes = 1U << 20;
 // Closed partitions are rarely read, and there may be hundreds; the newest of them by most queries.
 constexpr std::size_t kReadersOfNewestClosed = 1;
 
+constexpr const char* kAside = ".corrupt-";
+constexpr const char* kForgetCounts = "DELETE FROM partition_counts WHERE start_ms=?";
 constexpr const char* kAddExpired =
     "UPDATE stored SET expired=expired+? WHERE epoch_no=? AND source=? AND lane=?";
 
@@ -72,6 +75,7 @@ Result<void> Partitions::load() {
   for (const auto start : starts_in(directory_)) {
     TRY_VOID(open_one(start));
   }
+  TRY_VOID(count_missing());
   newest_since_ = clock_.steady_now();
   const auto all = snapshot();
   for (const auto& partition : all) {
@@ -98,7 +102,19 @@ Result<void> Partitions::open_one(std::int64_t start_ms) {
   }
   if (usable.error().code() != Errc::kCorrupt) return usable;
   opened = Error(Errc::kCorrupt, "closed");
-  put_aside(path_of(start_ms), usable.error());
+  book_.lose_open();  // As far as it could be read; what could not is a gap
+  put_aside(start_ms, usable.error());
+  return {};
+}
+
+Result<void> Partitions::count_missing() {
+  TRY(const auto counted, counted_partitions(state_));
+  const auto there = starts_in(directory_);
+  for (const auto start : counted) {
+    if (std::binary_search(there.begin(), there.end(), start)) continue;
+    const bool aside = files::exists(path_of(start) + kAside + "1");
+    TRY_VOID(count_gone(state_, book_, start, aside ? Gone::kCorrupt : Gone::kExpired));
+  }
   return {};
 }
 
@@ -123,9 +139,7 @@ Result<void> Partitions::replay_into_book(Partition& partition) {
   };
   const auto count = [](EpochState& state, const BatchRow& row, std::string source,
                         std::uint64_t n) {
-    StoredSource& stored = state.stored[SourceKey{row.lane, std::move(source)}];
-    stored.count.add(row.seq, n);
-    stored.unsealed = true;
+    state.stored[SourceKey{row.lane, std::move(source)}].add_stored(row.seq, n);
   };
   Replay into;
   into.on_batch = [&](const BatchRow& row) REQUIRES(book_.mutex) {
@@ -180,7 +194,7 @@ Result<std::shared_ptr<Partition>> Partitions::current() {
   }
   if (newest->is_damaged()) {
     remove(newest);
-    put_aside(newest->path(), Error(Errc::kCorrupt, "damage was found while it was in use"));
+    put_aside(newest->start_ms(), Error(Errc::kCorrupt, "damage was found while it was in use"));
   }
   make_room();
   TRY_VOID(create_next(newest->start_ms()));
@@ -294,7 +308,9 @@ void Partitions::count_expired(Partition& partition) {
   into.on_account = [](const BatchRow&, const wire::LossNotice&) {};
   const auto read = partition.read([&](sql::Database& db) { return replay(db, into); });
   if (!read) {
-    log::warning(partition.path() + ": what expires is not counted: " + read.error().message());
+    log::warning(partition.path() + ": " + read.error().message());
+    ignore(count_gone(state_, book_, partition.start_ms(), Gone::kExpired),
+           "the disk may be full, and room is made here");
     return;
   }
   {
@@ -309,6 +325,7 @@ void Partitions::count_expired(Partition& partition) {
       TRY_VOID(
           db.run(kAddExpired, n, key.first, key.second.source, static_cast<int>(key.second.lane)));
     }
+    TRY_VOID(db.run(kForgetCounts, partition.start_ms()));
     return {};
   }),
          "the disk may be full, and room is made here");
@@ -339,7 +356,7 @@ void Partitions::quarantine(const std::shared_ptr<Partition>& partition, const E
     }
     all_.erase(found);
   }
-  put_aside(partition->path(), why);
+  put_aside(partition->start_ms(), why);
 }
 
 void Partitions::remove(const std::shared_ptr<Partition>& partition) {
@@ -347,10 +364,22 @@ void Partitions::remove(const std::shared_ptr<Partition>& partition) {
   std::erase(all_, partition);
 }
 
-void Partitions::put_aside(const std::string& path, const Error& why) {
+// Counted before it is moved: a crash in between finds the damage again, but no counts.
+void Partitions::put_aside(std::int64_t start_ms, const Error& why) {
+  const std::string path = path_of(start_ms);
   std::string aside;
   for (int n = 1; aside.empty() || files::exists(aside); ++n)
-    aside = path + ".corrupt-" + std::to_string(n);
+    aside = path + kAside + std::to_string(n);
+  model::Alert alert;
+  alert.kind = "store.corrupt_partition";
+  alert.object = std::filesystem::path(aside).filename().string();
+  alert.message = why.message() + "; `observeai ledger` shows what is lost with it";
+  alert.first_ms = alert.last_ms = clock_.unix_ms();
+  alert.count = 1;
+  const auto counted = count_gone(state_, book_, start_ms, Gone::kCorrupt,
+                                  [&](sql::Database& db) { return raise_alert(db, alert); });
+  if (!counted)
+    log::error("what is lost with " + path + " is not written: " + counted.error().message());
   for (const auto* suffix : {"-wal", "-shm", ""}) {
     if (std::rename((path + suffix).c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT) {
       log::error("cannot move " + path + suffix + ": " + std::strerror(errno));
@@ -358,14 +387,6 @@ void Partitions::put_aside(const std::string& path, const Error& why) {
   }
   log::error("a telemetry partition is damaged and is put aside as " + aside + ": " +
              why.message());
-  model::Alert alert;
-  alert.kind = "store.corrupt_partition";
-  alert.object = std::filesystem::path(aside).filename().string();
-  alert.message = why.message();
-  alert.first_ms = alert.last_ms = clock_.unix_ms();
-  alert.count = 1;
-  ignore(state_.write([&](sql::Database& db) { return raise_alert(db, alert); }),
-         "it is in the log");
   MutexLock lock(mutex_);
   ++counters_.quarantined_partitions;
 }

@@ -64,7 +64,9 @@ class Partitions {
 
  private:
   Result<void> open_one(std::int64_t start_ms);
-  void put_aside(const std::string& path, const Error& why);
+  void put_aside(std::int64_t start_ms, const Error& why);
+  // What vanished without being counted: dropped before state.db was open, or put aside by a crash.
+  Result<void> count_missing();
   bool is_due(const Partition& partition) const;
   Result<void> seal(Partition& partition);
   Result<void> create_next(std::int64_t newest_start_ms);

@@ -216,6 +216,12 @@ CREATE TABLE stored (
   PRIMARY KEY (epoch_no, source, lane)
 ) WITHOUT ROWID;
 
+-- What each sealed partition holds of each source: known also when it is damaged. Removed with it.
+CREATE TABLE partition_counts (
+  start_ms INTEGER PRIMARY KEY,
+  counts   BLOB NOT NULL  -- Packed numbers: epoch_no, lane, source_mark() of partition_counts.h, records ...
+);
+
 -- What was declared lost of each source: lane 0 exact, the others as of the last sealing.
 CREATE TABLE lost (
   epoch_no       INTEGER NOT NULL,

@@ -187,9 +187,7 @@ void Writer::publish_data(const std::vector<Prepared>& slice) {
       continue;
     }
     const auto count = [&](std::string source, std::uint64_t n) {
-      StoredSource& stored = state.stored[SourceKey{header.lane, std::move(source)}];
-      stored.count.add(header.seq, n);
-      stored.unsealed = true;
+      state.stored[SourceKey{header.lane, std::move(source)}].add_stored(header.seq, n);
     };
     if (prepared.samples) {
       count(kMetricsSource, prepared.n);

@@ -32,9 +32,9 @@ void overwrite(const std::string& path, std::streamoff at, std::size_t bytes) {
 // One line in each of three partitions.
 void fill_three(StoreFixture& f) {
   for (std::uint64_t seq = 1; seq <= 3; ++seq) {
-    REQUIRE(f.commit(logs_batch({}, seq,
-                                {record_of("t", static_cast<std::int64_t>(seq),
-                                           std::to_string(seq) + std::string(20'000, 'x'))})) ==
+    std::string text(20'001, 'x');
+    text[0] = static_cast<char>('0' + seq);
+    REQUIRE(f.commit(logs_batch({}, seq, {record_of("t", static_cast<std::int64_t>(seq), text)})) ==
             CommitOutcome::kStored);
     f.clock.advance(std::chrono::hours(1));
   }
@@ -166,6 +166,79 @@ TEST_CASE("damage in the partition being written: put aside, a new one takes ove
   f.reopen();
   CHECK(f.store->writer().contiguous(Origin().agent, Origin().epoch).value()[2] == 4);
   CHECK(first_letters(f) == "124");
+}
+
+namespace {
+
+// The ledger of fill_three(), which says that all three lines were sent.
+model::LedgerRow ledger_of_three(StoreFixture& f) {
+  const auto contiguous = f.store->writer().contiguous(Origin().agent, Origin().epoch).value()[0];
+  wire::ControlBatch control;
+  control.ledger.push_back({"log/t", Lane::kLogs, 3, 3, 0, 3, {}, {}});
+  REQUIRE(f.commit(control_batch({}, contiguous + 1, control)) == CommitOutcome::kStored);
+  const auto rows = f.store->reader().ledger(Origin().agent).value();
+  REQUIRE(rows.size() == 1);
+  return rows[0];
+}
+
+void check_one_is_lost(const model::LedgerRow& row) {
+  CHECK(row.records_stored == 2);
+  CHECK(row.records_lost == std::map<std::string, std::uint64_t>{{"corrupt_partition", 1}});
+  CHECK(row.verdict == model::LedgerVerdict::kBalanced);
+}
+
+}  // namespace
+
+TEST_CASE("what was in a damaged partition counts as lost, not as stored, and stays so") {
+  StoreFixture f;
+  fill_three(f);
+  f.reopen();
+  const auto spoil = [&](std::size_t which, std::streamoff from) {
+    const auto path = partition_files(f)[which];
+    overwrite(path, from,
+              static_cast<std::size_t>(std::filesystem::file_size(path)) -
+                  static_cast<std::size_t>(from));
+  };
+  SUBCASE("a sealed one, found by a query") {
+    spoil(0, 4096);
+    CHECK(first_letters(f) == "23");
+  }
+  SUBCASE("a sealed one, found at the start") {
+    f.store.reset();
+    spoil(1, 0);
+    f.reopen();
+  }
+  SUBCASE("the one in use, found by a query and put aside by the next commit") {
+    f.clock.jump_wall(-std::chrono::hours(1));
+    spoil(2, 4096);
+    CHECK(first_letters(f) == "12");
+    const auto next = logs_batch({}, 4, {record_of("other", 4, "4")});
+    if (!f.store->writer().commit(next)) REQUIRE(f.store->writer().commit(next));
+  }
+  SUBCASE("a sealed one, and the program was killed before it was counted") {
+    f.store.reset();
+    std::filesystem::rename(partition_files(f)[0], partition_files(f)[0] + ".corrupt-1");
+    f.reopen();
+  }
+  check_one_is_lost(ledger_of_three(f));
+  f.reopen();
+  check_one_is_lost(ledger_of_three(f));
+  f.clock.advance(std::chrono::hours(2));
+  REQUIRE(f.commit(logs_batch({}, 5, {record_of("t", 5, "5")})) == CommitOutcome::kStored);
+  f.reopen();
+  check_one_is_lost(ledger_of_three(f));
+}
+
+TEST_CASE("partitions that went at the start for want of room are expired in the ledger") {
+  StoreFixture f;
+  fill_three(f);
+  f.store.reset();
+  std::filesystem::remove(partition_files(f)[0]);
+  f.reopen();
+  const auto row = ledger_of_three(f);
+  CHECK(row.records_stored == 2);
+  CHECK(row.records_expired == 1);
+  CHECK(row.verdict == model::LedgerVerdict::kBalanced);
 }
 
 TEST_CASE("a chunk that does not decode is left out, counted and alerted") {
