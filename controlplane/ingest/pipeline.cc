@@ -215,6 +215,9 @@ void IngestPipeline::settle(const wire::Batch& batch, const Result<model::Commit
   if (!outcome) {
     if (outcome.error().code() == Errc::kCorrupt) {
       settle_corrupt(batch, outcome.error());
+    } else if (outcome.error().code() == Errc::kInvalid) {  // What others send is stored
+      refuse("over_limit");
+      alert("batch.refused", agent, "a batch is not taken: " + outcome.error().message());
     } else {
       refuse("store_error");
       note_store(Result<void>(outcome.error()));

@@ -36,8 +36,8 @@ struct IngestCounters {
       signals_stored{};  // By lane: samples, log records ...
   std::uint64_t bytes_received = 0;
   // Refused, by reason: bad_topic, unknown_agent, revoked, topic_mismatch, forged, corrupt, replayed,
-  // conflict, forked, other_session, need_series, store_error. A refused batch stays on the agent's
-  // disk unless it was not the agent's.
+  // conflict, forked, other_session, need_series, over_limit, store_error. A refused batch stays on the
+  // agent's disk unless it was not the agent's.
   std::map<std::string, std::uint64_t> refused;
   std::uint64_t batches_given_up = 0;  // Sealed, but never decoded: see kRefusalsUntilGivenUp
 };

@@ -64,9 +64,7 @@ void IngestPipeline::judge(Known& known, const wire::Hello& hello,
   }
 }
 
-// A batch that does not say its session (an older agent) is of the newest.
 bool IngestPipeline::is_of_session(Known& known, const wire::BatchHeader& header) {
-  if (header.session == wire::SessionTag{}) return true;
   const auto* session = known.session_of(header.epoch);
   if (session == nullptr || wire::session_tag(session->nonce) != header.session) {
     refuse("other_session");
@@ -81,7 +79,7 @@ bool IngestPipeline::is_of_session(Known& known, const wire::BatchHeader& header
 
 void IngestPipeline::note_settled(const wire::BatchHeader& header) {
   const auto known = known_.find(header.agent);
-  if (known == known_.end() || header.session == wire::SessionTag{}) return;
+  if (known == known_.end()) return;
   auto* session = known->second.session_of(header.epoch);
   if (session == nullptr) return;
   auto& highest = session->highest[static_cast<std::size_t>(header.lane)];

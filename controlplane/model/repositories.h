@@ -135,7 +135,8 @@ class TelemetryWriter {
   // A batch with an origin is stored unless its content is stored under the origin already (kDuplicate);
   // its own number counts as committed in both cases.
   // kNeedSeries: a sample refers to a series not defined yet, nothing stored. kCorrupt when the body
-  // does not decode.
+  // does not decode; kInvalid when the agent passes a limit of the store or sends what it does not take:
+  // its own trouble alone.
   virtual Result<CommitOutcome> commit(const wire::Batch& batch) = 0;
   // Group commit: outcomes in the same order, one transaction where possible.
   virtual Result<std::vector<Result<CommitOutcome>>> commit_all(

@@ -15,7 +15,6 @@ constexpr const char* kAllStored =
     "SELECT epoch_no, source, lane, total, merged_through, recent, updated_ms, expired FROM stored";
 constexpr const char* kAllLost =
     "SELECT epoch_no, source, lane, total, merged_through, recent, records, bytes FROM lost";
-constexpr const char* kAllMoved = "SELECT epoch, seq, hash FROM control_origins";
 constexpr const char* kAllSettled =
     "SELECT epoch_no, source, lane, as_of_seq, updated_ms FROM ledger";
 constexpr const char* kWriteCursor =
@@ -140,6 +139,15 @@ std::vector<EpochState*> EpochBook::of_agent(const AgentId& agent) {
   return out;
 }
 
+std::size_t EpochBook::epochs_of(const AgentId& agent) {
+  std::size_t count = 0;
+  for (auto at = by_key_.lower_bound({agent, Epoch{}});
+       at != by_key_.end() && at->first.first == agent; ++at) {
+    ++count;
+  }
+  return count;
+}
+
 Result<std::int64_t> EpochBook::insert(sql::Database& db, const AgentId& agent, const Epoch& epoch,
                                        std::int64_t now_ms) {
   TRY_VOID(db.run(kInsertEpoch, agent.value(), sql::Blob(epoch.bytes), now_ms));
@@ -168,7 +176,6 @@ Result<void> EpochBook::load(StateDb& state) {
     TRY_VOID(load_epochs(db));
     TRY_VOID(load_cursors(db));
     TRY_VOID(load_lost(db));
-    TRY_VOID(load_moved(db));
     return load_stored(db);
   });
 }
@@ -239,20 +246,6 @@ Result<void> EpochBook::load_lost(sql::Database& db) {
         StoredCount::unpack(row.unsigned_integer(3), row.unsigned_integer(4), row.blob(5)));
     TRY(lost.records, sql::unpack_counts(row.blob(6)));
     TRY(lost.bytes, sql::unpack_counts(row.blob(7)));
-  }
-}
-
-Result<void> EpochBook::load_moved(sql::Database& db) {
-  TRY(auto row, db.query(kAllMoved));
-  for (;;) {
-    TRY(const bool more, row.step());
-    if (!more) return {};
-    MovedContent moved;
-    moved.lane = wire::Lane::kControl;
-    TRY(moved.epoch, epoch_from(row.blob(0)));
-    moved.seq = row.unsigned_integer(1);
-    TRY(moved.hash, hash_from(row.blob(2)));
-    add_moved(moved);
   }
 }
 

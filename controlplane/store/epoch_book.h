@@ -92,6 +92,13 @@ struct EpochState {
 // anew each time they take `mutex`. All reading and writing of members is under `mutex`.
 class EpochBook {
  public:
+  struct Limits {  // See StoreOptions
+    std::size_t epochs_of_agent = 0;
+    std::size_t moved_of_agent = 0;
+  };
+  explicit EpochBook(Limits its_limits) : limits(its_limits) {}
+
+  const Limits limits;
   Mutex mutex;
 
   EpochState* find(const AgentId& agent, const Epoch& epoch) REQUIRES(mutex);
@@ -109,9 +116,16 @@ class EpochBook {
                                      std::int64_t now_ms);
   void adopt(std::int64_t no, const AgentId& agent, const Epoch& epoch) REQUIRES(mutex);
   void forget(std::int64_t no) REQUIRES(mutex);
+  std::size_t epochs_of(const AgentId& agent) REQUIRES(mutex);
   // So that the same content is not stored again when it comes under its origin. Kept until the next
   // start after its partition is gone.
   void add_moved(const MovedContent& moved) REQUIRES(mutex) { moved_.insert(moved); }
+  // Counts them, since the start; lane 0 remembers them in state.db.
+  void count_moved(const AgentId& agent) REQUIRES(mutex) { ++moved_of_[agent]; }
+  bool may_move(const AgentId& agent) REQUIRES(mutex) {
+    const auto found = moved_of_.find(agent);
+    return found == moved_of_.end() || found->second < limits.moved_of_agent;
+  }
   bool has_moved(const MovedContent& moved) REQUIRES(mutex) { return moved_.contains(moved); }
 
   // Inside the caller's transaction: writes what changed and names the newest partition counted in it.
@@ -131,9 +145,9 @@ class EpochBook {
   Result<void> load_stored(sql::Database& db) REQUIRES(mutex);
 
   Result<void> load_lost(sql::Database& db) REQUIRES(mutex);
-  Result<void> load_moved(sql::Database& db) REQUIRES(mutex);
 
-  std::set<MovedContent> moved_ GUARDED_BY(mutex);
+  std::set<MovedContent> moved_ GUARDED_BY(mutex);  // Of lanes 1 to 3
+  std::map<AgentId, std::size_t> moved_of_ GUARDED_BY(mutex);
   std::map<std::int64_t, std::unique_ptr<EpochState>> by_no_ GUARDED_BY(mutex);
   std::map<std::pair<AgentId, Epoch>, EpochState*> by_key_ GUARDED_BY(mutex);
 };

@@ -1,69 +1,42 @@
 #include "controlplane/store/partitions.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstdio>
 #include <filesystem>
 
 #include "controlplane/store/alerts.h"
 #include "controlplane/store/ledger.h"
 #include "controlplane/store/partition_counts.h"
-#include "protocol/base/files.h"
+#include "controlplane/store/partition_files.h"
 #include "protocol/base/log.h"
-#include "protocol/base/text.h"
 
 namespace observeai::controlplane::store {
 namespace {
 
 constexpr const char* kLowDisk = "store.low_disk";
 constexpr const char* kLowDiskOpen = "SELECT count(*) FROM alerts WHERE kind='store.low_disk'";
-constexpr std::string_view kPrefix = "p-";
-constexpr std::string_view kSuffix = ".db";
 // A partition is closed early at this part of the whole quota, so that dropping one frees a small part.
 constexpr std::uint64_t kShareOfQuota = 16;
 constexpr std::uint64_t kMinPartitionBytes = 1U << 20;
 // Closed partitions are rarely read, and there may be hundreds; the newest of them by most queries.
 constexpr std::size_t kReadersOfNewestClosed = 1;
 
-constexpr const char* kAside = ".corrupt-";
 constexpr const char* kForgetCounts = "DELETE FROM partition_counts WHERE start_ms=?";
 constexpr const char* kAddExpired =
     "UPDATE stored SET expired=expired+? WHERE epoch_no=? AND source=? AND lane=?";
 
-std::vector<std::int64_t> starts_in(const std::string& directory) {
-  std::vector<std::int64_t> starts;
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
-    const std::string file_name = entry.path().filename().string();
-    std::string_view name = file_name;
-    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
-    name.remove_prefix(kPrefix.size());
-    name.remove_suffix(kSuffix.size());
-    if (const auto start = text::parse_i64(name)) starts.push_back(*start);
-  }
-  std::sort(starts.begin(), starts.end());
-  return starts;
-}
-
-std::string path_in(const std::string& directory, std::int64_t start_ms) {
-  return directory + "/" + std::string(kPrefix) + std::to_string(start_ms) + std::string(kSuffix);
-}
-
 }  // namespace
 
 std::string Partitions::path_of(std::int64_t start_ms) const {
-  return path_in(directory_, start_ms);
+  return partition_path(directory_, start_ms);
 }
 
 void Partitions::make_room_on_disk(const std::string& directory, const PartitionLimits& limits) {
-  const auto starts = starts_in(directory);
+  const auto starts = partition_starts(directory);
   for (std::size_t i = 0; i + 1 < starts.size(); ++i) {
     std::error_code unknown;
     const auto disk = std::filesystem::space(directory, unknown);
     if (unknown || disk.available >= limits.min_free_bytes) return;
-    const std::string path = path_in(directory, starts[i]);
-    for (const auto* suffix : {"", "-wal", "-shm"}) ::unlink((path + suffix).c_str());
+    const std::string path = partition_path(directory, starts[i]);
+    unlink_with_logs(path);
     log::warning("the disk is nearly full: telemetry partition " + path + " is dropped");
   }
 }
@@ -72,7 +45,7 @@ Result<void> Partitions::load() {
   TRY(sealed_through_, state_.read([](sql::Database& db) {
     return db.scalar(-1, "SELECT sealed_through FROM sealing");
   }));
-  for (const auto start : starts_in(directory_)) {
+  for (const auto start : partition_starts(directory_)) {
     TRY_VOID(open_one(start));
   }
   TRY_VOID(count_missing());
@@ -109,11 +82,11 @@ Result<void> Partitions::open_one(std::int64_t start_ms) {
 
 Result<void> Partitions::count_missing() {
   TRY(const auto counted, counted_partitions(state_));
-  const auto there = starts_in(directory_);
+  const auto there = partition_starts(directory_);
   for (const auto start : counted) {
     if (std::binary_search(there.begin(), there.end(), start)) continue;
-    const bool aside = files::exists(path_of(start) + kAside + "1");
-    TRY_VOID(count_gone(state_, book_, start, aside ? Gone::kCorrupt : Gone::kExpired));
+    TRY_VOID(count_gone(state_, book_, start,
+                        is_aside(path_of(start)) ? Gone::kCorrupt : Gone::kExpired));
   }
   return {};
 }
@@ -238,7 +211,7 @@ void Partitions::tend_closed() {
 
 Result<void> Partitions::retain(std::int64_t oldest_ms) {
   const auto all = snapshot();
-  std::uint64_t bytes = 0;
+  std::uint64_t bytes = aside_bytes(directory_);
   for (const auto& partition : all) bytes += partition->bytes_on_disk();
   std::error_code unknown;
   const auto disk = std::filesystem::space(directory_, unknown);
@@ -265,7 +238,7 @@ Result<void> Partitions::retain(std::int64_t oldest_ms) {
 // may grow to is freed before it begins.
 void Partitions::make_room() {
   const auto all = snapshot();
-  std::uint64_t bytes = most_of_partition();
+  std::uint64_t bytes = most_of_partition() + aside_bytes(directory_);
   for (const auto& partition : all) bytes += partition->bytes_on_disk();
   for (std::size_t i = 0; i + 1 < all.size() && bytes > limits_.max_bytes; ++i) {
     bytes -= std::min(bytes, all[i]->bytes_on_disk());
@@ -341,7 +314,7 @@ void Partitions::drop(const std::shared_ptr<Partition>& partition) {
     ++counters_.dropped_partitions;
     counters_.dropped_bytes += partition->bytes_on_disk();
   }
-  for (const auto* suffix : {"", "-wal", "-shm"}) ::unlink((partition->path() + suffix).c_str());
+  unlink_with_logs(partition->path());
   log::info("telemetry partition " + partition->path() + " dropped by retention");
 }
 
@@ -367,9 +340,7 @@ void Partitions::remove(const std::shared_ptr<Partition>& partition) {
 // Counted before it is moved: a crash in between finds the damage again, but no counts.
 void Partitions::put_aside(std::int64_t start_ms, const Error& why) {
   const std::string path = path_of(start_ms);
-  std::string aside;
-  for (int n = 1; aside.empty() || files::exists(aside); ++n)
-    aside = path + kAside + std::to_string(n);
+  const std::string aside = aside_path(path);
   model::Alert alert;
   alert.kind = "store.corrupt_partition";
   alert.object = std::filesystem::path(aside).filename().string();
@@ -380,11 +351,8 @@ void Partitions::put_aside(std::int64_t start_ms, const Error& why) {
                                   [&](sql::Database& db) { return raise_alert(db, alert); });
   if (!counted)
     log::error("what is lost with " + path + " is not written: " + counted.error().message());
-  for (const auto* suffix : {"-wal", "-shm", ""}) {
-    if (std::rename((path + suffix).c_str(), (aside + suffix).c_str()) != 0 && errno != ENOENT) {
-      log::error("cannot move " + path + suffix + ": " + std::strerror(errno));
-    }
-  }
+  move_aside(path, aside);
+  forget_aside(directory_);
   log::error("a telemetry partition is damaged and is put aside as " + aside + ": " +
              why.message());
   MutexLock lock(mutex_);

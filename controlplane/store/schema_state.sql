@@ -237,8 +237,10 @@ CREATE TABLE lost (
 
 -- Lane 0: content that is stored under another number than the one a copied spool gave it first.
 CREATE TABLE control_origins (
-  epoch BLOB NOT NULL CHECK (length(epoch) = 16),
-  seq   INTEGER NOT NULL,
-  hash  BLOB NOT NULL,
+  epoch    BLOB NOT NULL CHECK (length(epoch) = 16),
+  seq      INTEGER NOT NULL,
+  hash     BLOB NOT NULL,
+  epoch_no INTEGER NOT NULL DEFAULT 0,  -- To which it was moved, and with which the row goes
   PRIMARY KEY (epoch, seq, hash)
 ) WITHOUT ROWID;
+CREATE INDEX control_origins_by_epoch ON control_origins(epoch_no);

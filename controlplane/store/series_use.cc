@@ -26,6 +26,7 @@ constexpr const char* kDropEpoch[] = {
     "DELETE FROM cursors WHERE epoch_no=?",
     "DELETE FROM control_batches WHERE epoch_no=?",
     "DELETE FROM control_waiting WHERE epoch_no=?",
+    "DELETE FROM control_origins WHERE epoch_no=?",
     "DELETE FROM ledger WHERE epoch_no=?",
     "DELETE FROM stored WHERE epoch_no=?",
     "DELETE FROM lost WHERE epoch_no=?",

@@ -55,6 +55,7 @@ struct Store::Parts {
         clock(store_clock),
         lock(std::move(directory_lock)),
         state(std::move(state_db)),
+        book({store_options.max_epochs_of_agent, store_options.max_moved_of_agent}),
         partitions(telemetry_of(options), limits_of(options), *state, book, clock),
         writer(*state, book, partitions, inventories, clock),
         reader(*state, book, partitions, inventories, clock),

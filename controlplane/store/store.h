@@ -20,6 +20,12 @@ struct StoreOptions {
   std::int64_t partition_length_ms = 3'600'000;
   // Below this, the oldest partitions go early: state.db and the newest one need room to go on.
   std::uint64_t min_free_bytes = 256ULL << 20;
+  // What one agent may make grow; beyond it its batches are refused (kInvalid).
+  // A spool that is made anew, or copied, begins an epoch, which is forgotten when nothing of it is left:
+  // hundreds within the age of telemetry are no host at work. Each costs a row, and its series anew.
+  std::size_t max_epochs_of_agent = 256;
+  // Moved batches that are remembered, about 100 bytes each, since the start: more than a spool holds.
+  std::size_t max_moved_of_agent = 250'000;
 };
 
 struct StoreCounters {

@@ -12,6 +12,13 @@ namespace {
 // Batches are decoded at most this far ahead of their commit: a group may hold hundreds of megabytes.
 constexpr std::size_t kMaxSliceBytes = 32U << 20;
 
+Error too_many_epochs(const AgentId& agent, std::size_t most) {
+  return Error(Errc::kInvalid, "agent " + agent.value() + " has begun more than " +
+                                   std::to_string(most) +
+                                   " spools of which something is left: find out why, or enroll it "
+                                   "anew; it keeps what it has until the oldest are forgotten");
+}
+
 }  // namespace
 
 Result<model::CommitOutcome> Writer::commit(const wire::Batch& batch) {
@@ -82,9 +89,18 @@ Result<void> Writer::name_epochs(std::vector<Prepared>& slice) {
       if (prepared.outcome) continue;
       if (const auto* state = book_.find(header.agent, header.epoch)) {
         prepared.epoch_no = state->no;
-      } else {
-        made.emplace(Key(header.agent, header.epoch), 0);
+        continue;
       }
+      const Key key(header.agent, header.epoch);
+      const auto more =
+          static_cast<std::size_t>(std::count_if(made.begin(), made.end(), [&](const auto& one) {
+            return one.first.first == key.first && one.first != key;
+          }));
+      if (book_.epochs_of(key.first) + more < book_.limits.epochs_of_agent)
+        made.emplace(key, 0);
+      else
+        prepared.outcome =
+            Result<model::CommitOutcome>(too_many_epochs(key.first, book_.limits.epochs_of_agent));
     }
   };
   name_known();
@@ -101,6 +117,20 @@ Result<void> Writer::name_epochs(std::vector<Prepared>& slice) {
     for (const auto& [key, no] : made) book_.adopt(no, key.first, key.second);
   }
   name_known();
+  return {};
+}
+
+// What one agent may make grow here.
+Result<void> Writer::check_room(const Prepared& prepared, const LaneCursor& cursor) {
+  const auto& header = prepared.batch->header;
+  const std::string whose = " of agent " + header.agent.value();
+  if (!cursor.has_room_for(header.seq)) {
+    return Error(Errc::kInvalid,
+                 "too many gaps in lane " + std::to_string(static_cast<int>(header.lane)) + whose);
+  }
+  MutexLock lock(book_.mutex);
+  if (prepared.moved() && !book_.may_move(header.agent))
+    return Error(Errc::kInvalid, "too many moved batches" + whose);
   return {};
 }
 
@@ -145,6 +175,8 @@ Result<void> Writer::pass_over_lost(const AgentId& agent, const wire::Hello& hel
     if (state != nullptr) {
       no = state->no;
       lanes = state->lanes;
+    } else if (book_.epochs_of(agent) >= book_.limits.epochs_of_agent) {
+      return too_many_epochs(agent, book_.limits.epochs_of_agent);
     }
   }
   std::uint64_t lost = 0;

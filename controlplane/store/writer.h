@@ -56,6 +56,7 @@ class Writer final : public model::TelemetryWriter {
 
   void commit_slice(std::vector<Prepared>& slice) EXCLUDES(commit_mutex_);
   Result<void> name_epochs(std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
+  Result<void> check_room(const Prepared& prepared, const LaneCursor& cursor);
 
   // writer_compare.cc
   Result<std::optional<ContentHash>> find_any_hash(std::int64_t epoch_no, wire::Lane lane,
@@ -88,7 +89,6 @@ class Writer final : public model::TelemetryWriter {
   Result<model::CommitOutcome> store_data(Partition& partition, Prepared& prepared,
                                           std::set<MovedContent>& moved_now)
       REQUIRES(commit_mutex_);
-  bool has_room(const Prepared& prepared);
   // Of a number of lanes 1 to 3 in any partition; nullopt: gone by retention, or never there.
   Result<std::optional<ContentHash>> find_sealed_hash(std::int64_t epoch_no, wire::Lane lane,
                                                       std::uint64_t seq);

@@ -21,7 +21,7 @@ constexpr const char* kInsertHash =
 constexpr const char* kHasOrigin =
     "SELECT count(*) FROM control_origins WHERE epoch=? AND seq=? AND hash=?";
 constexpr const char* kInsertOrigin =
-    "INSERT OR IGNORE INTO control_origins(epoch, seq, hash) VALUES(?,?,?)";
+    "INSERT OR IGNORE INTO control_origins(epoch, seq, hash, epoch_no) VALUES(?,?,?,?)";
 constexpr const char* kForgetHashes = "DELETE FROM control_batches WHERE epoch_no=? AND seq<=?";
 constexpr const char* kInsertWaiting =
     "INSERT INTO control_waiting(epoch_no, seq, codec, body) VALUES(?,?,?,?)";
@@ -74,10 +74,8 @@ Result<void> Writer::store_control_group(sql::Database& db, std::vector<Prepared
   for (auto& prepared : slice) {
     if (!prepared.is_undecided_control()) continue;
     LaneCursor cursor = cursors.at(prepared.epoch_no);
-    if (!cursor.has_room_for(prepared.batch->header.seq)) {
-      prepared.outcome = Result<model::CommitOutcome>(
-          Error(Errc::kLimit,
-                "too many gaps in lane 0 of agent " + prepared.batch->header.agent.value()));
+    if (auto room = check_room(prepared, cursor); !room) {
+      prepared.outcome = Result<model::CommitOutcome>(std::move(room).error());
       continue;
     }
     TRY_VOID(db.run("SAVEPOINT batch"));
@@ -116,8 +114,8 @@ Result<model::CommitOutcome> Writer::store_control(sql::Database& db, Prepared& 
     TRY_VOID(db.run(kInsertHash, prepared.epoch_no, header.seq, sql::Blob(prepared.hash)));
   }
   if (const auto moved = prepared.moved()) {
-    TRY_VOID(
-        db.run(kInsertOrigin, sql::Blob(moved->epoch.bytes), moved->seq, sql::Blob(moved->hash)));
+    TRY_VOID(db.run(kInsertOrigin, sql::Blob(moved->epoch.bytes), moved->seq,
+                    sql::Blob(moved->hash), prepared.epoch_no));
   }
   if (header.seq % kForgetEvery == 0 && cursor.contiguous() > kKeptHashes) {
     TRY_VOID(db.run(kForgetHashes, prepared.epoch_no, cursor.contiguous() - kKeptHashes));
@@ -240,6 +238,7 @@ void Writer::publish_control(const std::vector<Prepared>& slice, const Cursors& 
   for (const auto& prepared : slice) {
     if (!prepared.settles || prepared.lane() != wire::Lane::kControl) continue;
     EpochState& state = book_.at(prepared.epoch_no);
+    if (prepared.moved()) book_.count_moved(prepared.batch->header.agent);
     if (prepared.loss) {
       count_account(state, wire::Lane::kControl, prepared.batch->header.seq, *prepared.loss);
       continue;

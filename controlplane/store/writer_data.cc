@@ -45,10 +45,12 @@ Result<void> Writer::store_data_group(Partition& partition, std::vector<Prepared
   std::set<MovedContent> moved_now;
   for (auto& prepared : slice) {
     if (!prepared.is_undecided_data()) continue;
-    if (!has_room(prepared)) {
-      prepared.outcome = Result<model::CommitOutcome>(
-          Error(Errc::kLimit,
-                "too many gaps in a lane of agent " + prepared.batch->header.agent.value()));
+    const auto cursor = [&] {
+      MutexLock lock(book_.mutex);
+      return book_.at(prepared.epoch_no).lanes[static_cast<std::size_t>(prepared.lane())];
+    }();
+    if (auto room = check_room(prepared, cursor); !room) {
+      prepared.outcome = Result<model::CommitOutcome>(std::move(room).error());
       continue;
     }
     TRY(const auto outcome, store_data(partition, prepared, moved_now));
@@ -59,14 +61,6 @@ Result<void> Writer::store_data_group(Partition& partition, std::vector<Prepared
   }
   TRY_VOID(partition.widen_bounds(bounds));
   return transaction.commit();
-}
-
-bool Writer::has_room(const Prepared& prepared) {
-  const auto& header = prepared.batch->header;
-  MutexLock lock(book_.mutex);
-  return book_.at(prepared.epoch_no)
-      .lanes[static_cast<std::size_t>(header.lane)]
-      .has_room_for(header.seq);
 }
 
 Result<model::CommitOutcome> Writer::store_data(Partition& partition, Prepared& prepared,
@@ -180,7 +174,10 @@ void Writer::publish_data(const std::vector<Prepared>& slice) {
     EpochState& state = book_.at(prepared.epoch_no);
     state.unsealed = true;
     state.lanes[static_cast<std::size_t>(header.lane)].add(header.seq);
-    if (const auto moved = prepared.moved()) book_.add_moved(*moved);
+    if (const auto moved = prepared.moved()) {
+      book_.add_moved(*moved);
+      book_.count_moved(header.agent);
+    }
     if (prepared.loss || prepared.is_moved_duplicate) {
       count_account(state, header.lane, header.seq,
                     prepared.loss ? *prepared.loss : prepared.account(kMovedReason));

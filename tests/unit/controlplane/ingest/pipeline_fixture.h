@@ -15,6 +15,7 @@ namespace observeai::ingest_test {
 using controlplane::IngestPipeline;
 
 inline constexpr const char* kPoison = "poison";
+inline constexpr const char* kTooMuch = "beyond a limit";
 
 // Commits into memory with the contract's outcomes; can refuse, as a full disk does.
 class MemoryWriter final : public model::TelemetryWriter {
@@ -34,6 +35,7 @@ class MemoryWriter final : public model::TelemetryWriter {
                                          : model::CommitOutcome::kConflict;
     }
     if (batch.body == kPoison) return Error(Errc::kCorrupt, "not a body");
+    if (batch.body == kTooMuch) return Error(Errc::kInvalid, "too many gaps");
     if (h.lane == wire::Lane::kMetrics && need_series_for.contains(h.seq))
       return model::CommitOutcome::kNeedSeries;
     stored[key] = batch.body;
@@ -120,6 +122,8 @@ struct Fixture {
     registry.insert(record);
     if (state == model::AgentState::kActive) learn_challenge();
   }
+  // The process of hello() is the one whose batches are taken.
+  void greet() { process({message(hello())}); }
 
   // By a hello that does not know it.
   void learn_challenge() {
@@ -133,6 +137,7 @@ struct Fixture {
     b.header.lane = lane;
     b.header.seq = seq;
     b.header.n = 1;
+    b.header.session = wire::session_tag(hello_nonce());
     b.body = std::move(body);
     return b;
   }
@@ -140,11 +145,16 @@ struct Fixture {
     return {topics::build(address, topics::lane_channel(b.header.lane)),
             wire::seal_batch(b, keys.up)};
   }
+  static wire::Nonce16 hello_nonce() {
+    wire::Nonce16 nonce;
+    nonce.fill(3);
+    return nonce;
+  }
   wire::Hello hello() {
     wire::Hello h;
     h.agent = address.agent;
     h.epoch = epoch;
-    h.session_nonce.fill(3);
+    h.session_nonce = hello_nonce();
     h.challenge = challenge;
     h.number = ++last_hello;
     h.next_seq = {1, 1, 1, 1};

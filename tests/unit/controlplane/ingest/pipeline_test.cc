@@ -7,6 +7,7 @@ using namespace observeai::ingest_test;
 
 TEST_CASE("what is committed is acknowledged, in one ack for a group, contiguous only") {
   Fixture f;
+  f.greet();
   const auto out = f.process(
       {f.message(f.batch(wire::Lane::kLogs, 1)), f.message(f.batch(wire::Lane::kLogs, 2)),
        f.message(f.batch(wire::Lane::kLogs, 4)), f.message(f.batch(wire::Lane::kMetrics, 1))});
@@ -19,6 +20,7 @@ TEST_CASE("what is committed is acknowledged, in one ack for a group, contiguous
 
 TEST_CASE("a duplicate is acknowledged and stored once") {
   Fixture f;
+  f.greet();
   const auto message = f.message(f.batch(wire::Lane::kLogs, 1));
   CHECK(f.ack(f.process({message, message})).contiguous[2] == 1);
   CHECK(f.ack(f.process({message})).contiguous[2] == 1);
@@ -28,6 +30,7 @@ TEST_CASE("a duplicate is acknowledged and stored once") {
 
 TEST_CASE("nothing is acknowledged while the store refuses") {
   Fixture f;
+  f.greet();
   f.writer.broken = true;
   CHECK(f.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
   CHECK(f.refused("store_error") == 1);
@@ -37,6 +40,7 @@ TEST_CASE("nothing is acknowledged while the store refuses") {
 
 TEST_CASE("other content under the same number is a clone: alert, nothing overwritten") {
   Fixture f;
+  f.greet();
   f.process({f.message(f.batch(wire::Lane::kLogs, 1, "a"))});
   const auto ack = f.ack(f.process({f.message(f.batch(wire::Lane::kLogs, 1, "b"))}));
   CHECK(ack.contiguous[2] == 1);
@@ -47,6 +51,7 @@ TEST_CASE("other content under the same number is a clone: alert, nothing overwr
 
 TEST_CASE("a batch that is forged, cut, or sealed by another agent is refused and seen") {
   Fixture f;
+  f.greet();
   auto message = f.message(f.batch(wire::Lane::kLogs, 1));
   SUBCASE("flipped bit") {
     message.payload[message.payload.size() / 2] ^= 1;
@@ -75,6 +80,7 @@ TEST_CASE("a batch that is forged, cut, or sealed by another agent is refused an
 
 TEST_CASE("tenant and shard come from the registry, not from the topic") {
   Fixture f;
+  f.greet();
   auto wrong = f.address;
   SUBCASE("tenant") {
     wrong.tenant = TenantId::parse("other").value();
@@ -92,6 +98,7 @@ TEST_CASE("tenant and shard come from the registry, not from the topic") {
 TEST_CASE("unknown, pending and revoked agents are refused; revocation holds on a live session") {
   SUBCASE("unknown") {
     Fixture f;
+    f.greet();
     f.address.agent = AgentId::parse("nobody").value();
     CHECK(f.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
     CHECK(f.refused("unknown_agent") == 1);
@@ -103,6 +110,7 @@ TEST_CASE("unknown, pending and revoked agents are refused; revocation holds on 
   }
   SUBCASE("revoked while connected") {
     Fixture f;
+    f.greet();
     CHECK(f.process({f.message(f.batch(wire::Lane::kLogs, 1))}).size() == 1);
     REQUIRE(f.registry.revoke(f.address.agent, "stolen", 1));
     f.pipeline.forget(f.address.agent);
@@ -122,6 +130,7 @@ TEST_CASE("topics outside the grammar and downward channels are refused") {
 
 TEST_CASE("a hello is answered with what is committed and what is missing") {
   Fixture f;
+  f.greet();
   SUBCASE("all is well") {
     const auto ack = f.ack(f.process({f.message(f.hello())}));
     CHECK(ack.session_nonce == f.hello().session_nonce);
@@ -166,6 +175,7 @@ TEST_CASE("a forged hello changes nothing") {
 
 TEST_CASE("samples without their definitions are not acknowledged; the agent is asked for them") {
   Fixture f;
+  f.greet();
   f.writer.need_series_for = {1};
   const auto ack = f.ack(f.process({f.message(f.batch(wire::Lane::kMetrics, 1))}));
   CHECK(ack.need_series);
@@ -174,6 +184,7 @@ TEST_CASE("samples without their definitions are not acknowledged; the agent is 
 
 TEST_CASE("what an ack asks for is not lost while it waits to be sent") {
   Fixture f;
+  f.greet();
   f.writer.need_series_for = {1};
   f.writer.digest = "other";
   f.pipeline.process({f.message(f.hello())});
@@ -193,6 +204,7 @@ TEST_CASE("what an ack asks for is not lost while it waits to be sent") {
 
 TEST_CASE("an ack that waits is not sent to an agent that was revoked meanwhile") {
   Fixture f;
+  f.greet();
   f.pipeline.process({f.message(f.batch(wire::Lane::kLogs, 1))});
   f.pipeline.forget(f.address.agent);
   CHECK(f.pipeline.take_acks(100).empty());
@@ -200,6 +212,7 @@ TEST_CASE("an ack that waits is not sent to an agent that was revoked meanwhile"
 
 TEST_CASE("a sealed batch that never decodes is given up after some refusals, its lane goes on") {
   Fixture f;
+  f.greet();
   const auto poison = f.message(f.batch(wire::Lane::kLogs, 1, kPoison));
   f.process({f.message(f.batch(wire::Lane::kLogs, 2))});
   for (std::uint32_t i = 1; i < IngestPipeline::kRefusalsUntilGivenUp; ++i) {
@@ -281,6 +294,7 @@ TEST_CASE(
 
 TEST_CASE("alerts of other kinds and other agents do not wait for each other") {
   Fixture f;
+  f.greet();
   auto hello = f.message(f.hello());
   hello.payload.back() ^= 1;
   auto batch = f.message(f.batch(wire::Lane::kLogs, 1));
@@ -336,20 +350,26 @@ TEST_CASE("more alerts than are told apart are counted by kind: memory is bounde
 
 TEST_CASE("a batch published again does not make its host seen") {
   Fixture f;
+  f.greet();
   const auto seen = [&] { return f.registry.find(f.address.agent)->value().last_seen_ms; };
   const auto recorded = f.message(f.batch(wire::Lane::kLogs, 1));
   f.process({recorded});
   const auto then = f.clock.unix_ms();
   CHECK(seen() == then);
   f.clock.advance(std::chrono::hours(1));
-  f.process({recorded, f.message(f.batch(wire::Lane::kLogs, 1, "other"))});
+  f.process({recorded});
   CHECK(seen() == then);
   f.process({f.message(f.batch(wire::Lane::kLogs, 2))});
-  CHECK(seen() == f.clock.unix_ms());
+  const auto later = f.clock.unix_ms();
+  CHECK(seen() == later);
+  f.clock.advance(std::chrono::hours(1));
+  f.process({f.message(f.batch(wire::Lane::kLogs, 1, "other"))});
+  CHECK(seen() == later);
 }
 
 TEST_CASE("a store that refuses is one alert, which ends with the first batch that is stored") {
   Fixture f;
+  f.greet();
   f.writer.broken = true;
   CHECK(f.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
   CHECK(f.process({f.message(f.batch(wire::Lane::kLogs, 1))}).empty());
@@ -365,6 +385,7 @@ TEST_CASE("a store that refuses is one alert, which ends with the first batch th
 
 TEST_CASE("an alert of a store that refused before a restart ends as well") {
   Fixture f;
+  f.greet();
   model::Alert old;
   old.kind = "store.refuses";
   old.count = 1;
@@ -375,6 +396,7 @@ TEST_CASE("an alert of a store that refused before a restart ends as well") {
 
 TEST_CASE("credit of all agents together is bounded, and comes with each ack") {
   Fixture f;
+  f.greet();
   const auto before = f.ack(f.process({f.message(f.hello())}));
   CHECK(before.credit_bytes > 0);
   f.process({f.message(f.batch(wire::Lane::kLogs, 1))});
@@ -404,4 +426,16 @@ TEST_CASE("acks are taken in turn: with more of them than can be sent, every age
     for (const auto& ack : f.pipeline.take_acks(3)) answered.insert(ack.topic);
   }
   CHECK(answered.size() == kAgents);
+}
+
+TEST_CASE("what the store does not take of one agent is its own alert, and stops nobody else") {
+  Fixture f;
+  f.greet();
+  f.process({f.message(f.batch(wire::Lane::kLogs, 1, kTooMuch)),
+             f.message(f.batch(wire::Lane::kLogs, 2))});
+  CHECK(f.refused("over_limit") == 1);
+  CHECK(f.refused("store_error") == 0);
+  CHECK(f.writer.stored.size() == 1);
+  CHECK(f.alerted("batch.refused"));
+  CHECK_FALSE(f.alerted("store.refuses"));
 }

@@ -48,8 +48,11 @@ TEST_CASE("a batch of a process that never said hello is not taken; the answer a
   CHECK(ack.session_nonce == wire::Nonce16{});
   CHECK(ack.contiguous[2] == 0);
   CHECK(f.writer.stored.empty());
-  // An older agent does not say its session: its batches are taken as ever.
-  CHECK(f.ack(f.process({f.message(f.batch(Lane::kLogs, 1))})).contiguous[2] == 1);
+  auto unsaid = f.batch(Lane::kLogs, 1);  // Nor one that does not say its process
+  unsaid.header.session = {};
+  f.process({f.message(hello_of(f, 1))});
+  CHECK(f.ack(f.process({f.message(unsaid)})).contiguous[2] == 0);
+  CHECK(f.refused("other_session") == 2);
 }
 
 TEST_CASE("an ack carries runs above contiguous and what was newest at the hello") {
