@@ -255,14 +255,19 @@ void IngestPipeline::alert_loss(const wire::Batch& batch) {
   ++counters_.batches_lost;
   const auto notice = wire::decode_loss(batch.body);
   if (!notice) return;  // It was committed: it decodes
+  const std::string where = " records of lane " +
+                            std::to_string(static_cast<int>(batch.header.lane)) +
+                            " were lost on the host before they could be sent (" + notice->reason;
   std::uint64_t records = 0;
   for (const auto& source : notice->sources) records += source.records;
-  if (records == 0) return;
-  alert("records.lost", batch.header.agent,
-        std::to_string(records) + " records of lane " +
-            std::to_string(static_cast<int>(batch.header.lane)) +
-            " were lost on the host before they could be sent (" + notice->reason + "), first of " +
-            notice->sources.front().name + "; `observeai ledger` lists every source");
+  if (notice->sources.empty()) {  // Of lane 0, or nothing could be read of it but its number
+    alert("records.lost", batch.header.agent,
+          "an unknown number of" + where + "): batch " + std::to_string(batch.header.seq));
+  } else if (records > 0) {
+    alert("records.lost", batch.header.agent,
+          std::to_string(records) + where + "), first of " + notice->sources.front().name +
+              "; `observeai ledger` lists every source");
+  }
 }
 
 void IngestPipeline::settle_corrupt(const wire::Batch& batch, const Error& why) {

@@ -64,7 +64,7 @@ struct LossNotice {
     bool operator==(const Source&) const = default;
   };
   std::string reason;           // One of loss_reasons, or a later one: [a-z0-9_.-]{1,32}
-  std::vector<Source> sources;  // Names ascend strictly; none: counted under another number
+  std::vector<Source> sources;  // Names ascend strictly; none: not known, or lane 0
   bool operator==(const LossNotice&) const = default;
 };
 namespace loss_reasons {

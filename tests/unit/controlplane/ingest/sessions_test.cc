@@ -272,6 +272,22 @@ TEST_CASE("a loss notice settles its number and is an alert with count, source a
   CHECK(alerts[0].message.find("log/a") != std::string::npos);
 }
 
+TEST_CASE("a loss notice that names no source is an alert all the same") {
+  Fixture f;
+  f.process({f.message(hello_of(f, 1))});
+  auto lost = batch_of(f, 3, 1);
+  lost.header.lane = Lane::kControl;
+  lost.header.codec = wire::Codec::kLost;
+  lost.header.n = 0;
+  lost.body = wire::encode_loss({"damaged", {}}).value();
+  f.process({f.message(lost)});
+  const auto alerts = f.alerts.open().value();
+  REQUIRE(alerts.size() == 1);
+  CHECK(alerts[0].kind == "records.lost");
+  CHECK(alerts[0].message.find("an unknown number of records of lane 0") == 0);
+  CHECK(alerts[0].message.find("batch 3") != std::string::npos);
+}
+
 TEST_CASE("the registry keeps a hello without what was only to be compared") {
   Fixture f;
   auto hello = hello_of(f, 1);
