@@ -91,6 +91,9 @@ Result<void> SpoolContext::settle_manifest() {
 
 Result<void> SpoolContext::write_manifest(const ManifestContent& content) {
   auto written = manifest->write(content);
+  // Where a file is not overwritten in its place (btrfs, ZFS) this needs space, also to free some.
+  if (!written && written.error().code() == Errc::kLimit && release_ballast())
+    written = manifest->write(content);
   manifest_in_doubt_ = !written;
   return written;
 }

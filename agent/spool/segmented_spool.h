@@ -56,6 +56,7 @@ class SegmentedSpool final : public Spool {
   Result<void> drain_carried();
   std::uint64_t next_control_seq() const;
   Result<void> start_epoch();
+  Result<void> try_epoch();
   void release();
   void release_old_layout();
   void copy_checkpoints();

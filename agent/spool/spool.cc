@@ -20,6 +20,8 @@ constexpr std::uint64_t kWorthShare = 4;
 constexpr std::uint64_t kWorthWhenFull = 64U << 10;
 // Bounds what is stored twice when the newest segment of lane 2 is lost: one small transaction.
 constexpr std::chrono::seconds kCopyEvery{10};
+// A segment that is given up has room for those of a new epoch; a second one for what others took of it.
+constexpr int kEvictionsForEpoch = 2;
 
 }  // namespace
 
@@ -148,15 +150,26 @@ void SegmentedSpool::release_old_layout() {
 
 Result<void> SegmentedSpool::begin_epoch() {
   auto begun = start_epoch();
-  // Closed at once: their names are given to other segments next.
-  for (auto& chain : chains_) chain.drop_prepared();
   refresh();
   if (!begun) return translated(std::move(begun).error());
   return {};
 }
 
-// Every chain makes its segment for the new epoch; the manifest takes them all into use at once.
+// A full disk may have no room for the new segments: what may be given up makes some.
 Result<void> SegmentedSpool::start_epoch() {
+  for (int evictions = 0;; ++evictions) {
+    auto begun = try_epoch();
+    // Closed at once: their names are given to other segments next.
+    for (auto& chain : chains_) chain.drop_prepared();
+    if (begun || begun.error().code() != Errc::kLimit || evictions == kEvictionsForEpoch)
+      return begun;
+    const auto evicted = evict_for(kControl);
+    if (!evicted || !*evicted) return begun;
+  }
+}
+
+// Every chain makes its segment for the new epoch; the manifest takes them all into use at once.
+Result<void> SegmentedSpool::try_epoch() {
   TRY_VOID(context_->settle_manifest());
   TRY_VOID(drain_carried());
   TRY(const Epoch epoch, random_epoch());

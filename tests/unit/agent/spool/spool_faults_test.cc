@@ -1,11 +1,8 @@
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "protocol/sql/database.h"
 #include "tests/support/fault_vfs.h"
@@ -170,126 +167,6 @@ TEST_CASE("the floor on the file system refuses before anything is written") {
   CHECK(refused.error().code() == Errc::kLimit);
   CHECK(refused.error().message().find(dir.path()) != std::string::npos);
   CHECK(spool->state().next_seq[2] == 1);
-}
-
-TEST_CASE("a disk filled by others to the last byte: nothing breaks, acknowledging frees it") {
-  test::TempDir dir;
-  // A mount namespace of our own: the mount goes with this process.
-  if (::unshare(CLONE_NEWNS) != 0 ||
-      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      ::mount("tmpfs", dir.path().c_str(), "tmpfs", 0, "size=16m") != 0) {
-    MESSAGE("skipped: mounting a file system is not permitted here");
-    return;
-  }
-  {
-    constexpr std::uint64_t kFloor = 4U << 20;
-    auto spool = open_spool(dir / "spool", SpoolLimits{64U << 20, kFloor});
-    CHECK(fill(*spool, 20'000).code() == Errc::kLimit);
-    const auto batches = spool->state().next_seq[2] - 1;
-    CHECK(batches > 50);
-    // A restart begins with an empty log, whose space only the reservation holds.
-    spool.reset();
-    spool = open_spool(dir / "spool", SpoolLimits{64U << 20, 0});
-
-    {
-      std::ofstream filler(dir / "filler", std::ios::binary);
-      const std::string block(4096, 'f');
-      while (filler.write(block.data(), 4096).flush()) {
-      }
-    }
-    CHECK(std::filesystem::space(dir.path()).available == 0);
-    CHECK(spool->commit(unit_of(Lane::kLogs, "x")).error().code() == Errc::kLimit);
-    const auto still_there = spool->read(Lane::kLogs, 0, 1000, 1U << 30).value();
-    CHECK(still_there.size() == batches);
-
-    REQUIRE(spool->set_fact("fact", "written at zero bytes free"));
-    // Acknowledging needs no space and gives some back at once, which commits can use.
-    auto acknowledged = spool->acknowledge({0, 0, batches, 0});
-    if (!acknowledged) FAIL(acknowledged.error().message());
-    CHECK(std::filesystem::space(dir.path()).available > 0);
-    spool.reset();
-    spool = open_spool(dir / "spool", SpoolLimits{64U << 20, 0});
-    for (int i = 0; i < 11; ++i) {
-      const auto committed = spool->commit(unit_of(Lane::kLogs, "x"));
-      if (!committed) FAIL(committed.error().message());
-    }
-  }
-  {
-    auto spool = open_spool(dir / "spool");
-    CHECK(spool->take_notices().empty());
-    CHECK(spool->fact("fact").value() == std::optional<std::string>("written at zero bytes free"));
-    CHECK(spool->read(Lane::kLogs, 0, 1000, 1U << 30).value().size() == 11);
-  }
-  REQUIRE(::umount2(dir.path().c_str(), MNT_DETACH) == 0);
-}
-
-TEST_CASE("killed on a disk without a free byte: it opens, and small units find the log's space") {
-  test::TempDir dir;
-  if (::unshare(CLONE_NEWNS) != 0 ||
-      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-      ::mount("tmpfs", dir.path().c_str(), "tmpfs", 0, "size=16m") != 0) {
-    MESSAGE("skipped: mounting a file system is not permitted here");
-    return;
-  }
-  const SpoolLimits limits{16U << 20, 0};
-  const auto fill_disk = [&dir] {
-    std::ofstream filler(dir / "filler", std::ios::binary | std::ios::app);
-    const std::string block(4096, 'f');
-    while (filler.write(block.data(), 4096).flush()) {
-    }
-    return std::filesystem::space(dir.path()).available;
-  };
-  // A file system may give freed space to nobody for seconds: the log has to stay the same file.
-  const auto log_file = [&dir] {
-    struct stat info {};
-    const auto path = segments_of(dir / "spool", Lane::kControl).back() + "-wal";
-    return ::stat(path.c_str(), &info) == 0 ? info.st_ino : 0;
-  };
-  const auto in_process_that_is_killed = [](const auto& act) {
-    const pid_t child = ::fork();
-    if (child == 0) ::_exit(act() ? 0 : 1);
-    int status = 0;
-    return child > 0 && ::waitpid(child, &status, 0) == child && status == 0;
-  };
-  {
-    auto spool = open_spool(dir / "spool", limits);
-    REQUIRE(spool->commit(unit_of(Lane::kLogs, std::string(20'000, 'x'))));
-    REQUIRE(spool->commit(unit_of(Lane::kMetrics, "m")));
-    REQUIRE(spool->set_fact("kill", "none"));
-  }
-  REQUIRE(in_process_that_is_killed([&] {
-    auto spool = open_spool(dir / "spool", limits);
-    return spool->set_fact("kill", "first") && fill_disk() == 0;
-  }));
-  const auto log = log_file();
-  for (int kill = 0; kill < 3; ++kill) {
-    CAPTURE(kill);
-    CHECK(in_process_that_is_killed([&] {
-      auto spool = Spool::open(dir / "spool", limits, kClock);
-      return spool && (*spool)->set_fact("kill", std::to_string(kill)) && fill_disk() == 0;
-    }));
-    CHECK(log_file() == log);
-  }
-  // Ended in order the log is gone, and others take its space: it opens nevertheless.
-  open_spool(dir / "spool", limits).reset();
-  CHECK(fill_disk() == 0);
-  {
-    auto spool = open_spool(dir / "spool", limits);
-    CHECK(spool->fact("kill").value() == std::optional<std::string>("2"));
-    CHECK(all_batches(*spool, Lane::kLogs).size() == 1);
-    CHECK(spool->acknowledge(all_of(spool->state())));
-  }
-  // Without its manifest too.
-  CHECK(fill_disk() == 0);
-  REQUIRE(std::filesystem::remove(dir / "spool/manifest"));
-  CHECK(fill_disk() == 0);
-  open_spool(dir / "spool", limits).reset();
-  REQUIRE(std::filesystem::remove(dir / "filler"));
-  {
-    auto spool = open_spool(dir / "spool", limits);
-    CHECK(spool->commit(unit_of(Lane::kLogs, "x")).value() == std::vector<std::uint64_t>{2});
-  }
-  REQUIRE(::umount2(dir.path().c_str(), MNT_DETACH) == 0);
 }
 
 TEST_CASE("a folder that cannot be written is kDenied and says so") {
