@@ -15,7 +15,7 @@ constexpr std::size_t kLogs = 2;
 constexpr std::size_t kTraces = 3;
 // How much of the quota all files together may have before a lane is refused, in 64ths.
 constexpr std::array<std::uint64_t, wire::kLaneCount> kShares{63, 58, 48, 48};
-// A commit gives up at most so many segments: what others write on the disk is no reason for more.
+// A commit gives up at most so many segments.
 constexpr int kEvictionsAtOnce = 2;
 // Rows, pages and their log around a body.
 constexpr std::uint64_t kOverhead = 16U << 10;
@@ -155,7 +155,7 @@ Result<std::vector<std::uint64_t>> SegmentedSpool::commit_batches(const CommitUn
 Result<void> SegmentedSpool::write_unit(std::size_t lane, const ChainWrite& unit) {
   auto written = chains_[lane].write(unit);
   if (written || written.error().code() != Errc::kLimit) return written;
-  const auto evicted = evict_for(lane);
+  const auto evicted = evict_for_disk(lane);
   if (!evicted || !*evicted) return written;
   return chains_[lane].write(unit);
 }
@@ -193,27 +193,51 @@ Result<void> SegmentedSpool::drain_carried() {
 
 Result<void> SegmentedSpool::make_room(std::size_t lane, std::uint64_t bytes) {
   for (int evictions = 0;; ++evictions) {
-    auto room = check_room(lane, bytes);
+    auto room = check_quota(lane, bytes);
+    const bool within_quota = bool(room);
+    if (within_quota) room = check_free_space(lane, bytes);
     if (room || room.error().code() != Errc::kLimit || evictions == kEvictionsAtOnce) return room;
-    TRY(const bool evicted, evict_for(lane));
+    TRY(const bool evicted, within_quota ? evict_for_disk(lane) : evict_for(lane));
     if (!evicted) return room;
   }
 }
 
-Result<void> SegmentedSpool::check_room(std::size_t lane, std::uint64_t bytes) const {
+std::uint64_t SegmentedSpool::bytes_of_files() const {
   std::uint64_t used = context_->ballast_bytes() + old_bytes_;
   for (const auto& chain : chains_) used += chain.disk_bytes();
+  return used;
+}
+
+Result<void> SegmentedSpool::check_quota(std::size_t lane, std::uint64_t bytes) const {
+  const std::uint64_t used = bytes_of_files();
   const std::uint64_t allowed = context_->limits.max_bytes / 64 * kShares[lane];
-  if (used + bytes > allowed) {
-    return Error(Errc::kLimit, "the files have " + text::format_bytes(static_cast<double>(used)) +
-                                   " of the " + text::format_bytes(static_cast<double>(allowed)) +
-                                   " that lane " + std::to_string(lane) + " may fill");
-  }
+  if (used + bytes <= allowed) return {};
+  return Error(Errc::kLimit, "the files have " + text::format_bytes(static_cast<double>(used)) +
+                                 " of the " + text::format_bytes(static_cast<double>(allowed)) +
+                                 " that lane " + std::to_string(lane) + " may fill");
+}
+
+Result<void> SegmentedSpool::check_free_space(std::size_t lane, std::uint64_t bytes) {
   TRY(const std::uint64_t free, free_bytes_under(context_->directory));
   const std::uint64_t floor = context_->limits.min_free_bytes / (lane == kControl ? 2 : 1);
-  if (free >= floor && free - floor >= bytes) return {};
+  if (free >= floor && free - floor >= bytes) {
+    if (free - floor - bytes >= context_->segment_bytes) evict_again_at_.reset();
+    return {};
+  }
   return Error(Errc::kLimit, "only " + text::format_bytes(static_cast<double>(free)) +
                                  " are free under " + context_->directory);
+}
+
+// Not again before these files have taken half of what that freed: on a disk that others fill nothing
+// is gained, and what is here is worth as much as what is new.
+Result<bool> SegmentedSpool::evict_for_disk(std::size_t lane) {
+  const std::uint64_t before = bytes_of_files();
+  if (evict_again_at_ && before < *evict_again_at_) return false;
+  TRY(const bool evicted, evict_for(lane));
+  const std::uint64_t after = bytes_of_files();
+  const std::uint64_t freed = before > after ? before - after : 0;
+  if (evicted) evict_again_at_ = after + std::max(freed, context_->segment_bytes / 2) / 2;
+  return evicted;
 }
 
 // Traces before metrics; logs and control never.

@@ -49,8 +49,11 @@ class SegmentedSpool final : public Spool {
   Result<std::vector<std::uint64_t>> commit_batches(const CommitUnit& unit);
   Result<void> commit_state(const CommitUnit& unit);
   Result<void> make_room(std::size_t lane, std::uint64_t bytes);
-  Result<void> check_room(std::size_t lane, std::uint64_t bytes) const;
+  std::uint64_t bytes_of_files() const;
+  Result<void> check_quota(std::size_t lane, std::uint64_t bytes) const;
+  Result<void> check_free_space(std::size_t lane, std::uint64_t bytes);
   Result<bool> evict_for(std::size_t lane);
+  Result<bool> evict_for_disk(std::size_t lane);
   Result<void> write_unit(std::size_t lane, const ChainWrite& unit);
   Result<void> reserve_series(std::uint32_t next_series_id);
   Result<void> drain_carried();
@@ -82,6 +85,8 @@ class SegmentedSpool final : public Spool {
   std::optional<CheckpointCopy> next_copy_;  // Not written before its batch is acknowledged
   std::optional<SteadyTime> copied_at_;      // When the last one was taken
   bool manifest_rebuilt_ = false;
+  // Bytes of the files: something was given up for want of disk. Until there is enough again.
+  std::optional<std::uint64_t> evict_again_at_;
   bool full_ = false;  // Since the last commit that was refused
 };
 

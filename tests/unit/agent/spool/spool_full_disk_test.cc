@@ -203,3 +203,44 @@ TEST_CASE("a new epoch on a disk without a free byte or a ballast: metrics make 
   CHECK(static_cast<std::uint64_t>(lost) == spool->counters().batches_evicted);
   CHECK(all_batches(*spool, Lane::kLogs).at(0).body == "log");
 }
+
+TEST_CASE(
+    "on a disk that others fill to the floor one segment is given up in vain, not all of them") {
+  SmallDisk dir(32);
+  if (!dir.mounted()) return;
+  constexpr std::uint64_t kFloor = 8U << 20;
+  const SpoolLimits limits{16U << 20, kFloor};
+  auto spool = open_spool(dir / "spool", limits);
+  for (int i = 0; i < 300; ++i)
+    REQUIRE(spool->commit(unit_of(Lane::kMetrics, std::string(20'000, 'm'))));
+  const auto segments = segments_of(dir / "spool", Lane::kMetrics).size();
+  REQUIRE(segments > 8);
+  for (int scrape = 0; scrape < 40; ++scrape) {
+    dir.fill(kFloor - (1U << 20));  // What is given up is the neighbour's at once
+    const auto refused = spool->commit(unit_of(Lane::kMetrics, std::string(20'000, 'm')));
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code() == Errc::kLimit);
+    dir.fill(kFloor / 2 - (1U << 20));
+    CHECK(spool->commit(unit_of(Lane::kControl, "c")).error().code() == Errc::kLimit);
+  }
+  CHECK(segments_of(dir / "spool", Lane::kMetrics).size() + 2 >= segments);
+  // What there is stays in order, and with space everything goes on, restarted or not.
+  CHECK(all_batches(*spool, Lane::kMetrics).size() == 300);
+  dir.free();
+  for (int i = 0; i < 50; ++i)
+    REQUIRE(spool->commit(unit_of(Lane::kMetrics, std::string(20'000, 'm'))));
+  CHECK(spool->counters().batches_evicted < 60);
+}
+
+TEST_CASE(
+    "at the floor that it reached itself, the newest metrics replace the oldest all the time") {
+  SmallDisk dir(16);
+  if (!dir.mounted()) return;
+  auto spool = open_spool(dir / "spool", SpoolLimits{64U << 20, 8U << 20});
+  int refused = 0;
+  for (int i = 0; i < 1'500; ++i)
+    refused += spool->commit(unit_of(Lane::kMetrics, std::string(20'000, 'm'))) ? 0 : 1;
+  CHECK(refused == 0);
+  CHECK(spool->counters().batches_evicted > 500);
+  CHECK(dir.available() > (7U << 20));
+}
