@@ -180,6 +180,7 @@ void Chain::acknowledge(std::uint64_t seq) {
     pending_bytes_ -= sizes_.front();
     sizes_.pop_front();
   }
+  damaged_.erase(damaged_.begin(), damaged_.lower_bound(oldest_seq()));
 }
 
 Result<void> Chain::release(std::uint64_t control_next, std::uint64_t worth_bytes) {

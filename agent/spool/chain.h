@@ -153,7 +153,7 @@ class Chain {
   bool end_newest_ = false;          // Nothing more is to be written into it
   bool has_failed_unit_ = false;     // It holds one that was reported as failed
   bool carried_in_doubt_ = false;    // It may hold one, with carried batches
-  std::set<std::uint64_t> damaged_;  // Counted
+  std::set<std::uint64_t> damaged_;  // Pending and counted
   std::string told_damaged_;         // The segment last told of
   std::uint64_t stubborn_seq_ = 0;
   int stubborn_tries_ = 0;

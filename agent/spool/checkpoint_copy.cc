@@ -76,6 +76,13 @@ std::optional<CheckpointCopy> CheckpointCopy::found_in(const StateRows& control_
   return copy;
 }
 
+bool CheckpointCopy::is_of(const Epoch& epoch, const StateRows& control_state) {
+  const auto row = control_state.find(position_key());
+  if (row == control_state.end()) return false;
+  const auto position = unpack_position(row->second);
+  return position && position->first == epoch;
+}
+
 ChainWrite CheckpointCopy::changes_to(const StateRows& control_state, const Epoch& epoch) const {
   ChainWrite write;
   const auto set = [&](const StateKey& key, const std::string& value) {

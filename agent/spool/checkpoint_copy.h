@@ -22,6 +22,7 @@ struct CheckpointCopy {
   // Empty: there is none, or not one of this spool.
   static std::optional<CheckpointCopy> found_in(const StateRows& control_state,
                                                 const SpoolContext& context);
+  static bool is_of(const Epoch& epoch, const StateRows& control_state);
   // What lane 0 has to write to hold this copy instead of the one that it has.
   ChainWrite changes_to(const StateRows& control_state, const Epoch& epoch) const;
   // Instead of the older ones that are there.

@@ -57,6 +57,7 @@ class SpoolContext {
   // Removed when possible: now, or at a later call.
   void remove_later(const std::string& path);
   void remove_pending();
+  bool has_pending_removals() const { return !to_remove_.empty(); }
   void remove_no_more(const std::string& path);  // Its name is given to another segment
 
   // Space set aside on the disk for beginning a segment when there is none left.

@@ -60,6 +60,7 @@ class SegmentedSpool final : public Spool {
   std::uint64_t next_control_seq() const;
   Result<void> start_epoch();
   Result<void> try_epoch();
+  std::vector<Fork> forks_in_use() const;
   void release();
   void release_old_layout();
   void copy_checkpoints();

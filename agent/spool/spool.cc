@@ -168,6 +168,22 @@ Result<void> SegmentedSpool::start_epoch() {
   }
 }
 
+// Those by which the numbers of a segment, or of the copied checkpoints, are found.
+std::vector<Fork> SegmentedSpool::forks_in_use() const {
+  const auto is_used = [&](const Fork& fork) {
+    if (CheckpointCopy::is_of(fork.parent, chains_[kControl].state())) return true;
+    return std::any_of(chains_.begin(), chains_.end(), [&](const Chain& chain) {
+      const auto& segments = chain.segments();
+      return std::any_of(segments.begin(), segments.end(),
+                         [&](const SegmentInfo& info) { return info.epoch == fork.parent; });
+    });
+  };
+  const auto& forks = context_->forks;
+  // A file that is still to be removed is found once more after a crash.
+  if (context_->has_pending_removals()) return forks;
+  return {std::find_if(forks.begin(), forks.end(), is_used), forks.end()};
+}
+
 // Every chain makes its segment for the new epoch; the manifest takes them all into use at once.
 Result<void> SegmentedSpool::try_epoch() {
   TRY_VOID(context_->settle_manifest());
@@ -177,7 +193,7 @@ Result<void> SegmentedSpool::try_epoch() {
   fork.parent = context_->epoch();
   for (std::size_t lane = 0; lane < chains_.size(); ++lane)
     fork.base[lane] = chains_[lane].oldest_seq();
-  auto forks = context_->forks;
+  auto forks = forks_in_use();
   forks.push_back(fork);
   auto content = context_->manifest->content();
   content.epoch = epoch;

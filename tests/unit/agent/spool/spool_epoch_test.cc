@@ -1,7 +1,10 @@
 // New epochs, batches carried for lane 0, and the layout before segments.
 #include "agent/spool/aside.h"
+#include "agent/spool/context.h"
+#include "agent/spool/state_values.h"
 #include "protocol/base/files.h"
 #include "protocol/base/text.h"
+#include "tests/support/fault_vfs.h"
 #include "tests/unit/agent/spool/spool_fixture.h"
 
 using namespace observeai;
@@ -134,6 +137,40 @@ TEST_CASE("a new epoch forgets nothing that was dropped: read = pending + droppe
   spool.reset();
   spool = open_spool(dir.path());
   check(0);
+}
+
+TEST_CASE("many epochs: an origin is known as long as its batch is pending, and not longer") {
+  test::FaultVfs without_syncs;
+  test::TempDir dir;
+  ManualClock clock;
+  auto spool = Spool::open(dir.path(), limits_of(64U << 20), clock).value();
+  const Epoch first = spool->state().epoch;
+  const auto forks_kept = [&] {
+    spool.reset();
+    auto newest =
+        Segment::open(segments_of(dir.path(), Lane::kControl).back(), SegmentOptions()).value();
+    const auto state = newest.state().value();
+    return unpack_forks(state.rows.at(forks_key())).value().size();
+  };
+  REQUIRE(spool->commit(unit_of(Lane::kLogs, "from the first epoch")));
+  for (int epoch = 1; epoch <= 20; ++epoch) {
+    REQUIRE(spool->commit(unit_of(Lane::kMetrics, "m")));
+    REQUIRE(spool->acknowledge({0, 1, 0, 0}));
+    REQUIRE(spool->begin_epoch());
+  }
+  CHECK(forks_kept() == 20);
+  spool = Spool::open(dir.path(), limits_of(64U << 20), clock).value();
+  CHECK(all_batches(*spool, Lane::kLogs).at(0).header.origin == wire::BatchOrigin{first, 1});
+  REQUIRE(spool->acknowledge(all_of(spool->state())));
+  for (int epoch = 1; epoch <= 20; ++epoch) {
+    clock.advance(std::chrono::minutes(1));
+    REQUIRE(spool->commit(unit_of(Lane::kLogs, "l")));
+    REQUIRE(spool->acknowledge(all_of(spool->state())));
+    REQUIRE(spool->begin_epoch());
+  }
+  CHECK(forks_kept() <= 3);
+  spool = Spool::open(dir.path(), limits_of(64U << 20), clock).value();
+  CHECK(spool->take_notices().empty());
 }
 
 TEST_CASE("a unit's batches are of one data lane, and so is its state") {
