@@ -20,12 +20,16 @@ constexpr seconds kTick{1};
 LoopWatch::Verdict LoopWatch::tick(std::uint64_t turns, nanoseconds passed) {
   if (turns != turns_) {
     turns_ = turns;
+    hopeless_at_ = kHopelessAfter;
     const bool was_stalled = std::exchange(stalled_, false);
     if (!was_stalled) silent_ = nanoseconds::zero();
     return was_stalled ? Verdict::kTurnsAgain : Verdict::kTurns;
   }
   silent_ += std::min<nanoseconds>(passed, kLongestTick);
-  if (silent_ >= kHopelessAfter) return Verdict::kHopeless;
+  if (silent_ >= hopeless_at_) {
+    hopeless_at_ = silent_ + kHopelessAgain;
+    return Verdict::kHopeless;
+  }
   if (silent_ < kStalledAfter) return Verdict::kTurns;
   return std::exchange(stalled_, true) ? Verdict::kStillStalled : Verdict::kStalled;
 }
@@ -73,8 +77,9 @@ void LoopWatchdog::watch() {
         log::warning("the agent's loop turns again");
         break;
       case LoopWatch::Verdict::kHopeless:
+        stall_seconds_ = silent.count();
         on_hopeless_(silent);
-        return;
+        break;
     }
   }
 }

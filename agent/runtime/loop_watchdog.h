@@ -20,6 +20,7 @@ class LoopWatch {
   static constexpr std::chrono::seconds kLongestTick{2};
   static constexpr std::chrono::seconds kStalledAfter{20};
   static constexpr std::chrono::seconds kHopelessAfter{120};
+  static constexpr std::chrono::seconds kHopelessAgain{30};  // As long as nobody could act on it
 
   enum class Verdict { kTurns, kStalled, kStillStalled, kHopeless, kTurnsAgain };
 
@@ -30,10 +31,12 @@ class LoopWatch {
  private:
   std::uint64_t turns_ = 0;
   std::chrono::nanoseconds silent_{0};
+  std::chrono::nanoseconds hopeless_at_{kHopelessAfter};
   bool stalled_ = false;
 };
 
-// turned() belongs to the loop's thread; `on_hopeless` runs on the watchdog's and need not return.
+// turned() belongs to the loop's thread; `on_hopeless` runs on the watchdog's and need not return. If it
+// does, the loop is still watched, and it is called again.
 class LoopWatchdog {
  public:
   explicit LoopWatchdog(std::function<void(std::chrono::seconds silent)> on_hopeless);

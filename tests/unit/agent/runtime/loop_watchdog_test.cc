@@ -41,6 +41,15 @@ TEST_CASE("one that does not turn is noticed after 20 s, and given up after two 
   SUBCASE("it does not") {
     for (int i = 21; i < 120; ++i) CHECK(watch.tick(1, 1s) == Verdict::kStillStalled);
     CHECK(watch.tick(1, 1s) == Verdict::kHopeless);
+    // Nobody could end it: once more, until somebody can.
+    for (int again = 0; again < 3; ++again) {
+      for (int i = 1; i < 30; ++i) CHECK(watch.tick(1, 1s) == Verdict::kStillStalled);
+      CHECK(watch.tick(1, 1s) == Verdict::kHopeless);
+    }
+    CHECK(watch.tick(2, 1s) == Verdict::kTurnsAgain);
+    CHECK(watch.tick(3, 1s) == Verdict::kTurns);
+    for (int i = 1; i < 120; ++i) CHECK(watch.tick(3, 1s) != Verdict::kHopeless);
+    CHECK(watch.tick(3, 1s) == Verdict::kHopeless);
   }
 }
 
