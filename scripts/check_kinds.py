@@ -1,0 +1,46 @@
+#!/usr/bin/env python3
+"""Fails when docs/events.md does not name the kinds of events, of alerts and of stalled parts that the code has."""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# A kind is a string of this form behind one of these, or one that begins as known kinds do.
+KIND = r'"([a-z]+\.[a-z_]+)"'
+TOLD = re.compile(r'(?:\bkind = (?:\w+ \? )?|add_event\(|\btell\(|\balert\(|\bnote\(|event_about\([^"]*, )\s*' + KIND)
+ANY = re.compile(KIND)
+PREFIXES = {"agent", "batch", "broker", "container", "control", "docker", "hello", "ingest", "ledger", "logs", "metrics",
+            "oom", "records", "series", "spool", "store"}
+# What the audit log calls what a person or a host did.
+AUDIT = {"agent.approve", "agent.confirm", "agent.enroll", "agent.renew", "agent.revoke"}
+FILES = {"spool.db"}  # Of an earlier version
+PART = re.compile(r'watched\.push_back\(\{"(\w+)"')
+
+
+def kinds_in(text: str) -> set:
+    text = re.sub(r"//[^\n]*", "", text)
+    return set(TOLD.findall(text)) | {kind for kind in ANY.findall(text) if kind.split(".")[0] in PREFIXES}
+
+
+def documented(text: str) -> set:
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("|")]
+    return set(re.findall(r"`([a-z_.]+)`", " ".join(cells)))
+
+
+def main() -> int:
+    code, parts = set(), set()
+    for folder in ("agent", "controlplane"):
+        for path in (ROOT / folder).rglob("*.[ch]*"):
+            text = path.read_text()
+            code |= kinds_in(text)
+            parts |= set(PART.findall(text))
+    code -= AUDIT | FILES
+    told = documented((ROOT / "docs/events.md").read_text())
+    problems = [f"docs/events.md does not name {kind}" for kind in sorted((code | parts) - told)]
+    problems += [f"docs/events.md names {kind}, which the code does not have" for kind in sorted(told - code - parts)]
+    print("\n".join([*problems, f"kinds: {len(code)} and {len(parts)} parts, {len(problems)} problems"]))
+    return 1 if problems or not code or not parts else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
