@@ -6,253 +6,23 @@
 #include <string>
 
 #include "agent/logs/secret_entropy.h"
+#include "agent/logs/secret_fields.h"
 #include "agent/logs/secret_names.h"
+#include "agent/logs/secret_tokens.h"
+#include "agent/logs/secret_values.h"
 
 namespace observeai::agent {
 namespace {
 
-constexpr std::size_t kMaxKeyReach = 64;    // To each side of the anchor
-constexpr std::size_t kMaxBlanks = 4;       // Around the separator
-constexpr std::size_t kMaxBackslashes = 8;  // Nested JSON in strings doubles them
-constexpr std::size_t kMaxJudged = 512;     // A longer value is a secret, whatever it looks like
-constexpr std::size_t kMaxKeyAhead = 40;    // After ',' when asking whether another key follows
-
-// What stands after the separator when no secret does.
-constexpr auto kPlaceholders = std::to_array<std::string_view>(
-    {"null",      "nil",     "none",    "true",   "false",  "undefined", "empty",   "unset",
-     "set",       "not",     "is",      "was",    "must",   "required",  "missing", "invalid",
-     "incorrect", "wrong",   "expired", "hidden", "masked", "redacted",  "removed", "filtered",
-     "changed",   "updated", "reset",   "ok",     "yes",    "no",        "and",     "or",
-     "to",        "for",     "with",    "from",   "in",     "on",        "the",     "a",
-     "an",        "of",      "by",      "please", "cannot", "can",       "could",   "should",
-     "has",       "have",    "failed",  "denied", "string", "str",       "unknown", "disabled",
-     "enabled",   "option",  "flag",    "n/a",    "file",   "stdin",     "prompt",  "if",
-     "when",      "too",     "does",    "all"});
+constexpr std::size_t kMaxKeyReach = 64;  // To each side of the anchor
 
 bool is_key_char(char c) {
   return chars::is(c, chars::kUrlSafe | chars::kDot);
 }
 
-struct Quote {
-  char mark = 0;                // 0 = none
-  std::size_t backslashes = 0;  // Before it: JSON inside a JSON string
-};
-
-// A quote at `at`, escaped or not; moves `at` behind it.
-Quote take_quote(std::string_view text, std::size_t& at) {
-  std::size_t i = at;
-  while (i < text.size() && text[i] == '\\' && i - at < kMaxBackslashes) ++i;
-  if (i >= text.size() || (text[i] != '"' && text[i] != '\'' && text[i] != '`')) return {};
-  const Quote quote{text[i], i - at};
-  at = i + 1;
-  return quote;
-}
-
-std::size_t skip_blanks(std::string_view text, std::size_t at) {
-  const auto limit = std::min(text.size(), at + kMaxBlanks);
-  while (at < limit && (text[at] == ' ' || text[at] == '\t')) ++at;
-  return at;
-}
-
-// kEncoded is %3D, the '=' of form data; kWeak stands between a key and a value only now and then
-// ("password is x", "password->x", "password|x"): the value itself must look like a password.
-enum class Separator { kNone, kEquals, kColon, kBlank, kTag, kEncoded, kWeak };
-
-Separator take_weak_separator(std::string_view text, std::size_t& at) {
-  // A key takes the '-' of "->" with it.
-  if (at > 0 && text[at - 1] == '-' && text.substr(at).starts_with('>')) {
-    ++at;
-    return Separator::kWeak;
-  }
-  for (const std::string_view separator : {" is ", " to ", " -> ", "|", "\t"}) {
-    if (text.substr(at).starts_with(separator)) {
-      at += separator.size();
-      return Separator::kWeak;
-    }
-  }
-  return Separator::kNone;
-}
-
-// What stands between key and value; moves `at` to the value's first byte (or opening quote).
-Separator take_separator(std::string_view text, std::size_t& at, bool is_flag, bool is_tag) {
-  if (is_tag && at < text.size() && text[at] == '>') {
-    ++at;
-    return Separator::kTag;
-  }
-  const auto after_key = at;
-  if (chars::equals_ignoring_case(text.substr(at, 3), "%3d")) {
-    at += 3;
-    return Separator::kEncoded;
-  }
-  take_quote(text, at);
-  const auto before_blanks = at;
-  at = skip_blanks(text, at);
-  const auto next = [&](std::size_t ahead) {
-    return at + ahead < text.size() ? text[at + ahead] : '\0';
-  };
-  if (next(0) == '=') {
-    if (next(1) == '=' || next(1) == '~') return Separator::kNone;
-    at = skip_blanks(text, at + (next(1) == '>' ? 2 : 1));
-    return Separator::kEquals;
-  }
-  if (next(0) == ':') {
-    if (next(1) == ':' || next(1) == '/') return Separator::kNone;
-    at = skip_blanks(text, at + (next(1) == '=' ? 2 : 1));
-    return Separator::kColon;
-  }
-  const bool blank_follows = at > before_blanks && before_blanks == after_key;
-  if (is_flag && blank_follows) return Separator::kBlank;
-  at = after_key;
-  return take_weak_separator(text, at);
-}
-
-std::size_t quoted_end(std::string_view text, std::size_t at, const Quote& quote) {
-  std::size_t backslashes = 0;
-  for (; at < text.size(); ++at) {
-    if (text[at] == '\\') {
-      ++backslashes;
-      continue;
-    }
-    // An escaped quote inside the value has more backslashes than the quotes around it; an even
-    // number before a plain quote is backslashes that belong to the value.
-    if (text[at] == quote.mark && backslashes <= quote.backslashes) return at - backslashes;
-    if (text[at] == quote.mark && quote.backslashes == 0 && backslashes % 2 == 0) return at;
-    backslashes = 0;
-  }
-  return text.size();
-}
-
-// After ',', ';' or '&': does the value end here because another field follows?
-bool field_follows(std::string_view text, std::size_t at) {
-  if (at >= text.size() || text[at] == ' ' || text[at] == '"' || text[at] == '\'' ||
-      text[at] == '\\') {
-    return true;
-  }
-  const auto limit = std::min(text.size(), at + kMaxKeyAhead);
-  const auto begin = at;
-  while (at < limit && (is_key_char(text[at]) || text[at] == ' ')) ++at;
-  return at > begin && at < text.size() && (text[at] == '=' || text[at] == ':');
-}
-
-// A phrase of plain words goes on to its last one: "passphrase=correct horse battery".
-std::size_t phrase_end(std::string_view text, std::size_t end) {
-  constexpr int kMaxWords = 16;
-  for (int words = 0; words < kMaxWords; ++words) {
-    if (end >= text.size() || text[end] != ' ') return end;
-    const auto next = chars::run_end(text, end + 1, chars::kLower);
-    const bool is_word = next > end + 1 && (next >= text.size() || text[next] == ' ');
-    if (!is_word) return end;
-    end = next;
-  }
-  return end;
-}
-
-std::size_t unquoted_end(std::string_view text, std::size_t at) {
-  for (; at < text.size(); ++at) {
-    const char c = text[at];
-    if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '"' || c == '\'' || c == '`' ||
-        c == '<' ||
-        (c == '\\' && at + 1 < text.size() && (text[at + 1] == '"' || text[at + 1] == 'n'))) {
-      return at;
-    }
-    if ((c == ',' || c == ';' || c == '&') && field_follows(text, at + 1)) return at;
-    if ((c == ')' || c == '}' || c == ']') &&
-        (at + 1 >= text.size() ||
-         std::string_view(" ,;)}]\"'\\.").find(text[at + 1]) != std::string_view::npos)) {
-      return at;
-    }
-  }
-  return at;
-}
-
-// "auth_token=Bearer abc": the scheme is no secret, what follows it is.
-std::size_t skip_scheme(std::string_view text, std::size_t at) {
-  for (const std::string_view scheme : {"bearer ", "basic ", "token "}) {
-    if (chars::equals_ignoring_case(text.substr(at, scheme.size()), scheme))
-      return at + scheme.size();
-  }
-  return at;
-}
-
-std::string_view without_punctuation(std::string_view value) {
-  while (!value.empty() &&
-         std::string_view(".,;:!?)]").find(value.back()) != std::string_view::npos) {
-    value.remove_suffix(1);
-  }
-  while (!value.empty() && std::string_view("(<[").find(value.front()) != std::string_view::npos) {
-    value.remove_prefix(1);
-  }
-  return value;
-}
-
-bool is_placeholder(std::string_view value) {
-  value = without_punctuation(value);
-  // The closing bracket may be cut off by where an unquoted value ends; what follows it is no name.
-  const auto is_reference = [&](std::string_view open, std::string_view close) {
-    if (!value.starts_with(open)) return false;
-    const auto closed = value.find(close, open.size());
-    return closed == std::string_view::npos || closed + close.size() == value.size();
-  };
-  if (value.empty() || value.starts_with("REDACTED") || is_reference("${", "}") ||
-      is_reference("{{", "}}") || is_reference("$(", ")") ||
-      (value[0] == '%' && value.size() == 2)) {
-    return true;
-  }
-  const auto is_variable_char = [](char c) {
-    return chars::is(c, chars::kUpper | chars::kDigit | chars::kUnderscore);
-  };
-  if (value[0] == '$' && std::all_of(value.begin() + 1, value.end(), is_variable_char)) return true;
-  if (value.find_first_not_of("*xX.-_#?") == std::string_view::npos) return true;
-  return std::any_of(kPlaceholders.begin(), kPlaceholders.end(), [&](std::string_view word) {
-    return chars::equals_ignoring_case(word, value);
-  });
-}
-
-// Words and dashed names, as prose and object names have them.
-bool looks_like_words(std::string_view value) {
-  value = without_punctuation(value);
-  if (value.size() > 40) return false;
-  return std::all_of(value.begin(), value.end(),
-                     [](char c) { return chars::is(c, chars::kLower | chars::kDash); }) ||
-         std::all_of(value.begin() + (value.empty() ? 0 : 1), value.end(),
-                     [](char c) { return chars::is(c, chars::kLower); });
-}
-
-bool has_word_byte(std::string_view value) {
-  return std::any_of(value.begin(), value.end(), [](char c) {
-    return chars::is(c, chars::kAlnum) || static_cast<unsigned char>(c) >= 0x80;
-  });
-}
-
-bool has_any(std::string_view value, std::uint16_t classes) {
-  return std::any_of(value.begin(), value.end(), [&](char c) { return chars::is(c, classes); });
-}
-
-// Letters and digits together and no call or type: "hunter2abc", not "required", "42", "char(255)".
-bool looks_like_password(std::string_view value) {
-  return value.size() >= 6 && has_any(value, chars::kUpper | chars::kLower) &&
-         has_any(value, chars::kDigit) && value.find_first_of("([{") == std::string_view::npos;
-}
-
-// A part of at least `bytes` that mixes letters and digits, or a longer one that changes between upper
-// and lower case as no words do: "9f8e7d6c5b4a", "dXNlcjpwYXNz"; not "scram-sha-256", "UserToken".
-bool has_random_part(std::string_view value, std::size_t bytes) {
-  constexpr std::size_t kMinMixedCase = 12;
-  for (std::size_t i = 0; i < value.size();) {
-    const auto end = chars::run_end(value, i, chars::kAlnum | chars::kBase64);
-    const auto part = value.substr(i, end - i);
-    i = end + 1;
-    if (part.size() >= bytes && has_any(part, chars::kDigit) &&
-        has_any(part, chars::kUpper | chars::kLower)) {
-      return true;
-    }
-    std::size_t changes = 0;
-    for (std::size_t k = 1; k < part.size(); ++k) {
-      changes += chars::is(part[k], chars::kUpper) != chars::is(part[k - 1], chars::kUpper) ? 1 : 0;
-    }
-    if (part.size() >= kMinMixedCase && changes * 3 > part.size()) return true;
-  }
-  return false;
+bool is_digits(std::string_view value, std::size_t min, std::size_t max) {
+  return value.size() >= min && value.size() <= max &&
+         chars::run_end(value, 0, chars::kDigit) == value.size();
 }
 
 // Keys that more often name something else than a secret: "pass: 3 tests", "auth=none",
@@ -271,6 +41,8 @@ bool is_plausible(const KeyWord& word, std::string_view key_text, std::string_vi
     return !prose || !looks_like_words(content);
   }
   if (word.kind == kRandomKind) return is_random_value(content);
+  if (word.kind == "card_code") return is_digits(content, 3, 4);
+  if (word.kind == "one_time_code") return is_digits(content, 6, 8);
   if (word.kind == "auth") return has_random_part(content, 8);
   if (word.kind == "session_id") {
     return content.size() >= 16 && !content.starts_with("0x") && has_any(content, chars::kDigit) &&
@@ -279,139 +51,236 @@ bool is_plausible(const KeyWord& word, std::string_view key_text, std::string_vi
   return true;
 }
 
-// {"password": {"value": "x"}}, as configuration dumps have it: moves `at`, which is at '{', to the
-// value of the member.
-bool enter_value_member(std::string_view text, std::size_t& at) {
-  std::size_t i = skip_blanks(text, at + 1);
-  if (take_quote(text, i).mark == 0) return false;
-  constexpr std::string_view kMember = "value";
-  if (!chars::equals_ignoring_case(text.substr(i, kMember.size()), kMember)) return false;
-  i += kMember.size();
-  if (take_separator(text, i, false, false) != Separator::kColon) return false;
-  at = i;
-  return true;
+// A value that nothing but blanks separates from its name, or only an arrow, bar or "is".
+bool is_plausible_in_prose(const KeyWord& word, std::string_view content, Separator separator) {
+  const bool password = word.kind == "password";
+  if (separator == Separator::kWeak)
+    return password ? looks_like_password(content) : is_random_value(content);
+  if (word.kind == kRandomKind || word.kind == "auth") return false;
+  const bool is_random =
+      is_random_value(content) && content.find_first_of("-.") == std::string_view::npos;
+  return is_random || (password && looks_generated(content));
 }
 
-// setProperty("password", "x"): moves `at`, which is behind the key, to the second string's quote.
-bool enter_pair(std::string_view text, std::size_t key_begin, std::size_t& at) {
-  if (key_begin < 2 || text[key_begin - 2] != '(') return false;
-  std::size_t i = at;
-  if (take_quote(text, i).mark == 0 || i >= text.size() || text[i] != ',') return false;
-  i = skip_blanks(text, i + 1);
-  auto value = i;
-  const auto quote = take_quote(text, value);
-  if (quote.mark == 0) return false;
-  auto end = quoted_end(text.substr(0, value + kMaxJudged), value, quote);
-  if (looks_like_words(text.substr(value, end - value))) return false;
-  take_quote(text, end);
-  if (end >= text.size() || text[end] != ')') return false;
-  at = i;
-  return true;
+// ALTER ROLE app PASSWORD 'x'; create user app with password 'x'.
+bool is_clause(std::string_view text, const KeyPlace& key) {
+  const auto name = chars::from(text, key.begin, key.end - key.begin);
+  if (name == "PASSWORD") return true;
+  constexpr std::string_view kWith = "with ";
+  return key.begin >= kWith.size() &&
+         chars::equals_ignoring_case(chars::from(text, key.begin - kWith.size(), kWith.size()),
+                                     kWith);
 }
 
-// {"name":"DB_PASSWORD","value":"x"}: moves `at`, which is behind the key, to the value.
-bool enter_value_sibling(std::string_view text, std::size_t& at) {
-  std::size_t i = at;
-  if (take_quote(text, i).mark == 0 || i >= text.size() || text[i] != ',') return false;
-  i = skip_blanks(text, i + 1);
-  if (take_quote(text, i).mark == 0) return false;
-  constexpr std::string_view kMember = "value";
-  if (!chars::equals_ignoring_case(text.substr(i, kMember.size()), kMember)) return false;
-  i += kMember.size();
-  if (take_separator(text, i, false, false) != Separator::kColon) return false;
-  at = i;
-  return true;
-}
-
-}  // namespace
-
-void add_assignment_anchors(SecretPrefilter& filter, std::uint16_t tag) {
-  for (const std::string_view anchor :
-       {"assw",  "assp",  "assc", "pwd=",  "pwd:", "pwd\"", "pwd'", "pwd ",  "pwd\\", "pwd>",
-        "ecre",  "oken",  "pike", "i_ke",  "i-ke", "i.ke",  "sske", "s_ke",  "s-ke",  "ntke",
-        "t_ke",  "t-ke",  "teke", "e_ke",  "e-ke", "ngke",  "g_ke", "g-ke",  "onke",  "n_ke",
-        "n-ke",  "erke",  "r_ke", "r-ke",  "rede", "ass=",  "ass:", "ass\"", "ass'",  "ass ",
-        "ass>",  "ass\\", "ass|", "ass\t", "ass%", "uth=",  "uth:", "uth\"", "uth'",  "uth ",
-        "uth\\", "uth%",  "wtke", "wt_k",  "wt-k", "onid",  "on_i", "on-i",  "ssid",  "pwd%",
-        "pwd|",  "key=",  "key:", "key\"", "key'", "key ",  "key>", "key\\", "key%",  "hmac",
-        "salt",  "seed",  "ycod", "y_co",  "y-co", "pcod",  "p_co", "p-co"}) {
-    filter.add(anchor, tag);
+// "API key: x", "Unseal Key 1: x": "key" says something with the word before it only.
+std::string with_word_before(std::string_view text, KeyPlace& key) {
+  auto begin = key.begin - 1;
+  while (begin > 0 && key.begin - begin < 16 && chars::is(text[begin - 1], chars::kAlnum)) --begin;
+  auto name = normalized_key(chars::from(text, begin, key.begin - 1 - begin));
+  constexpr auto kWords =
+      std::to_array<std::string_view>({"api", "access", "encryption", "secret", "private",
+                                       "signing", "master", "account", "unseal", "recovery"});
+  if (std::find(kWords.begin(), kWords.end(), name) == kWords.end()) return {};
+  key.begin = begin;
+  if (name == "unseal" && key.end + 2 < text.size() && text[key.end] == ' ' &&
+      chars::is(text[key.end + 1], chars::kDigit)) {
+    key.end += 2;
   }
+  return (name == "unseal" || name == "recovery" ? "secret" : name) + "key";
 }
 
-SecretSpan match_assignment(std::string_view text, std::size_t at) {
-  std::size_t begin = at;
-  while (begin > 0 && at - begin < kMaxKeyReach && is_key_char(text[begin - 1])) --begin;
-  std::size_t end = at;
-  while (end < text.size() && end - at < kMaxKeyReach && is_key_char(text[end])) ++end;
-  const auto key_text = text.substr(begin, end - begin);
-  const auto key = normalized_key(key_text);
-  const KeyWord* word = find_key_word(key);
-  if (word == nullptr) return {};
-
-  // "requirepass x" and "masterauth x" of redis.conf are written without a separator.
-  const bool is_directive = key == "requirepass" || key == "masterauth";
-  const bool is_flag = key_text.starts_with('-') || is_directive;
-  const bool is_tag = begin > 0 && text[begin - 1] == '<';
-  const auto is_quote = [&](std::size_t i) {
-    return i < text.size() && (text[i] == '"' || text[i] == '\'');
-  };
-  // On both sides: a message that begins with the word is prose, {"msg":"token: unexpected"}.
-  const bool key_is_quoted =
-      begin > 0 && is_quote(begin - 1) && end < text.size() && (is_quote(end) || text[end] == '\\');
-  std::size_t value = end;
-  auto separator = take_separator(text, value, is_flag, is_tag);
-  if (separator == Separator::kNone) {
-    value = end;
-    if (key_is_quoted && (enter_pair(text, begin, value) || enter_value_sibling(text, value)))
-      separator = Separator::kEquals;
+// "A temporary password is generated for root@localhost: x": what ends the line behind a name.
+SecretSpan match_announced(std::string_view text, const KeyPlace& key) {
+  constexpr std::size_t kReach = 120;
+  // elasticsearch-setup-passwords: "PASSWORD elastic = x"
+  if (chars::from(text, key.begin, key.end - key.begin) == "PASSWORD" &&
+      chars::from(text, key.end).starts_with(' ')) {
+    const auto name_end = chars::run_end(text, key.end + 1, chars::kWord);
+    const auto at = name_end + 3;
+    if (name_end > key.end + 1 && chars::from(text, name_end, 3) == " = ") {
+      const auto end = unquoted_end(text, at);
+      if (looks_like_password(chars::from(text, at, end - at))) return {at, end, "password", false};
+    }
   }
+  const auto rest = chars::from(text, key.end, kReach);
+  const auto line = rest.substr(0, rest.find('\n'));
+  const auto colon = line.rfind(": ");
+  if (colon == std::string_view::npos) return {};
+  const auto value = key.end + colon + 2;
+  const auto end = std::min(text.find_first_of(" \t\r\n\"'", value), text.size());
+  const bool is_last = end == text.size() || text[end] != ' ';
+  const auto content = text.substr(value, end - value);
+  if (!is_last || content.size() < 8 || !looks_like_password(content)) return {};
+  const auto begin = key.begin - std::min<std::size_t>(key.begin, 24);
+  const auto said = text.substr(begin, value - begin);
+  const bool is_new = said.find("generated") != std::string_view::npos ||
+                      said.find("emporary") != std::string_view::npos ||
+                      said.find("reset") != std::string_view::npos;
+  return is_new ? SecretSpan{value, end, "password", false} : SecretSpan{};
+}
+
+// Where the value that begins at `value` ends.
+std::size_t value_end_of(std::string_view text, std::size_t value, Separator separator,
+                         const Quote& quote) {
+  if (separator == Separator::kTag) return std::min(text.find('<', value), text.size());
+  if (quote.mark != 0) return quoted_end(text, value, quote);
+  const auto end = unquoted_end(text, value);
+  return separator == Separator::kEncoded ? encoded_end(chars::from(text, 0, end), value) : end;
+}
+
+// "usage: login <token> [options]", "--token TOKEN", {"a-secret" : secret "b" missing}.
+bool is_description(std::string_view text, const KeyPlace& key, Separator separator,
+                    std::size_t value_end, std::string_view content, bool quoted) {
+  const bool is_punctuated =
+      std::string_view(" ,.;:)]\"'").find(content[0]) != std::string_view::npos;
+  if (separator == Separator::kTag && is_punctuated &&
+      !chars::from(text, value_end).starts_with("</"))
+    return true;
+  if (key.is_flag && separator == Separator::kBlank) {
+    const auto upper = chars::run_end(content, 0, chars::kUpper | chars::kUnderscore);
+    if (upper == content.size() || content[upper] == ']') return true;
+  }
+  auto behind = key.end;
+  take_quote(text, behind);
+  return key.is_quoted && !quoted && chars::from(text, behind).starts_with(' ') &&
+         looks_like_words(content);
+}
+
+// Lower case; upper case differs in the first letter, before the anchor.
+struct ForeignName {
+  std::string_view name;
+  std::size_t anchor;
+};
+constexpr auto kForeignNames = std::to_array<ForeignName>(
+    {{"\u0430\u0440\u043e\u043b\u044c", 1},  // парoль without its first letter
+     {"\u5bc6\u7801", 0},                    // Chinese, simplified
+     {"\u5bc6\u78bc", 0},                    // Chinese, traditional
+     {"\u30d1\u30b9\u30ef\u30fc\u30c9", 4},  // Japanese
+     {"\ube44\ubc00\ubc88\ud638", 0},        // Korean
+     {"contrase\u00f1a", 6},
+     {"has\u0142o", 0},
+     {"l\u00f6senord", 3}});
+
+bool is_directive_key(std::string_view key) {
+  return key == "requirepass" || key == "masterauth" || key == "secretaccesskey" ||
+         key == "awssecretaccesskey" || key == "npmauthtoken" || key == "authpass";
+}
+
+// The value of a name that says `word`.
+SecretSpan match_value(std::string_view text, const KeyPlace& place, const std::string& key,
+                       const KeyWord& word, bool is_directive) {
+  std::size_t value = place.end;
+  auto separator = take_separator(text, place, value);
   if (separator == Separator::kNone || value >= text.size()) return {};
   if (text[value] == '[') value = skip_blanks(text, value + 1);
   const bool is_object =
       separator == Separator::kColon && value < text.size() && text[value] == '{';
   if (is_object && !enter_value_member(text, value)) return {};  // Its members have their own keys
+  value = skip_wrapper(text, value);
   const Quote quote = take_quote(text, value);
-  if (text.substr(value).starts_with("-----BEGIN ")) return {};  // A detector of its own
+  const bool quoted = quote.mark != 0;
+  if (chars::from(text, value).starts_with("-----BEGIN ")) return {};  // A detector of its own
   value = skip_scheme(text, value);
-  auto value_end = separator == Separator::kTag ? std::min(text.find('<', value), text.size())
-                   : quote.mark != 0            ? quoted_end(text, value, quote)
-                                                : unquoted_end(text, value);
-  if (separator == Separator::kEncoded) value_end = std::min(value_end, text.find("%26", value));
-  const auto content = text.substr(value, value_end - value);
+  auto value_end = value_end_of(text, value, separator, quote);
+  const auto content = chars::from(text, value, value_end - value);
+  if (content.size() > kMaxJudgedValue) return {value, value_end, word.kind, false};
+  const auto key_text = chars::from(text, place.begin, place.end - place.begin);
   const bool is_working_directory = (key == "pwd" || key == "oldpwd") && content.starts_with('/');
-  if (is_working_directory) return {};
-  if (content.size() > kMaxJudged) return {value, value_end, word->kind, false};
-  if (is_placeholder(content)) return {};
-  // "usage: login <token> [options]" is no element.
-  const bool is_closed = text.substr(value_end).starts_with("</");
-  const bool is_punctuated =
-      std::string_view(" ,.;:)]\"'").find(content[0]) != std::string_view::npos;
-  if (separator == Separator::kTag && is_punctuated && !is_closed) return {};
-  const bool password = word->kind == "password";
-  if (separator == Separator::kWeak &&
-      !(password ? looks_like_password(content) : is_random_value(content))) {
+  if (is_working_directory || is_placeholder(content) || is_path(content)) return {};
+  if (!quoted && is_reference(content)) return {};
+  if (!has_word_byte(content) && content.size() < 4) return {};
+  if (is_description(text, place, separator, value_end, content, quoted)) return {};
+  const bool password = word.kind == "password";
+  const bool in_prose = separator == Separator::kWeak || separator == Separator::kProse;
+  if (in_prose && !(quoted && password && is_clause(text, place)) &&
+      !is_plausible_in_prose(word, content, separator)) {
     return {};
   }
   if (separator == Separator::kBlank && !is_directive &&
       (content.starts_with('-') || content.size() < 4)) {
     return {};
   }
-  const bool prose = separator == Separator::kColon && quote.mark == 0 && !key_is_quoted;
-  if (!is_plausible(*word, key_text, content, quote.mark != 0, prose)) return {};
-  if (prose && !password && key == word->ending &&
+  const bool prose = separator == Separator::kColon && !quoted && !place.is_quoted;
+  if (!is_plausible(word, key_text, content, quoted, prose)) return {};
+  const bool is_code = word.kind == "card_code" || word.kind == "one_time_code";
+  if (prose && !password && !is_code && key == word.ending &&
       (content.size() < 8 || looks_like_words(content)))
     return {};
   // "arn:…:secret:name"
-  const bool in_path =
-      prose && !password && begin > 0 && text[begin - 1] == ':' && value == end + 1;
+  const bool in_path = prose && !password && place.begin > 0 && text[place.begin - 1] == ':' &&
+                       value == place.end + 1;
   if (in_path && !is_random_value(content)) return {};
   if (prose && !has_word_byte(content)) return {};
   if (separator == Separator::kBlank && !password && looks_like_words(content)) return {};
-  const bool is_phrase = word->ending == "passphrase" && quote.mark == 0 &&
-                         separator != Separator::kBlank && looks_like_words(content);
+  if (separator == Separator::kProse) {
+    if (const auto token = token_at(text, value)) return token;
+  }
+  const bool is_phrase = word.ending == "passphrase" && !quoted && separator != Separator::kBlank &&
+                         looks_like_words(content);
   if (is_phrase) value_end = phrase_end(text, value_end);
-  return {value, value_end, word->kind, false};
+  return {value, value_end, word.kind, false};
+}
+
+}  // namespace
+
+void add_assignment_anchors(SecretPrefilter& filter, std::uint16_t tag) {
+  for (const std::string_view anchor :
+       {"assw",  "assp",  "assc",  "pwd=",  "pwd:",  "pwd\"", "pwd'",  "pwd ",  "pwd\\", "pwd>",
+        "ecre",  "oken",  "pike",  "i_ke",  "i-ke",  "i.ke",  "sske",  "s_ke",  "s-ke",  "ntke",
+        "t_ke",  "t-ke",  "teke",  "e_ke",  "e-ke",  "ngke",  "g_ke",  "g-ke",  "onke",  "n_ke",
+        "n-ke",  "erke",  "r_ke",  "r-ke",  "rede",  "ass=",  "ass:",  "ass\"", "ass'",  "ass ",
+        "ass>",  "ass\\", "ass|",  "ass\t", "ass%",  "uth=",  "uth:",  "uth\"", "uth'",  "uth ",
+        "uth\\", "uth%",  "wtke",  "wt_k",  "wt-k",  "onid",  "on_i",  "on-i",  "ssid",  "pwd%",
+        "pwd|",  "key=",  "key:",  "key\"", "key'",  "key ",  "key>",  "key\\", "key%",  "hmac",
+        "salt",  "seed",  "ycod",  "y_co",  "y-co",  "pcod",  "p_co",  "p-co",  "psk=",  "psk:",
+        "psk ",  "psk\\", "psk&",  "t-ap",  "cvv=",  "cvv:",  "cvv\"", "cvv'",  "cvv\\", "cvv2",
+        "cvc=",  "cvc:",  "cvc\"", "cvc'",  "cvc\\", "otp=",  "otp:",  "otp\"", "psk\"", "psk'",
+        "ndpw",  "otpw",  "inpw",  "serp",  "nwor",  "rase",  "epas",  "enha",  "twoo",  "th-p",
+        "e_pa",  "pinc",  "pin_",  "pwd&",  "pwd*"}) {
+    filter.add(anchor, tag);
+  }
+}
+
+void add_foreign_anchors(SecretPrefilter& filter, std::uint16_t tag) {
+  for (const auto& word : kForeignNames) filter.add(chars::from(word.name, word.anchor), tag);
+}
+
+SecretSpan match_foreign_name(std::string_view text, std::size_t at) {
+  for (const auto& word : kForeignNames) {
+    if (at < word.anchor || chars::from(text, at - word.anchor, word.name.size()) != word.name)
+      continue;
+    KeyPlace place{at - word.anchor, at - word.anchor + word.name.size()};
+    place.is_quoted = place.begin > 0 && place.end < text.size() &&
+                      (text[place.begin - 1] == '"' || text[place.begin - 1] == '\'');
+    const KeyWord password{"password", "password"};
+    return match_value(text, place, "password", password, false);
+  }
+  return {};
+}
+
+SecretSpan match_assignment(std::string_view text, std::size_t at) {
+  KeyPlace place{at, at};
+  while (place.begin > 0 && at - place.begin < kMaxKeyReach && is_key_char(text[place.begin - 1]))
+    --place.begin;
+  while (place.end < text.size() && place.end - at < kMaxKeyReach && is_key_char(text[place.end]))
+    ++place.end;
+  const auto key_text = chars::from(text, place.begin, place.end - place.begin);
+  auto key = normalized_key(key_text);
+  if (key == "key" && place.begin > 1 && text[place.begin - 1] == ' ')
+    key = with_word_before(text, place);
+  const KeyWord* word = find_key_word(key);
+  if (word == nullptr) return {};
+
+  // "requirepass x" and "masterauth x" of redis.conf are written without a separator.
+  const bool is_directive = is_directive_key(key);
+  place.is_flag = key_text.starts_with('-') || is_directive;
+  place.is_tag = place.begin > 0 && text[place.begin - 1] == '<';
+  std::size_t behind = place.end;
+  const bool begins_quoted =
+      place.begin > 0 && (text[place.begin - 1] == '"' || text[place.begin - 1] == '\'');
+  place.is_quoted = begins_quoted && take_quote(text, behind).mark != 0;
+  if (auto found = match_value(text, place, key, *word, is_directive)) return found;
+  return word->kind == "password" ? match_announced(text, place) : SecretSpan{};
 }
 
 }  // namespace observeai::agent

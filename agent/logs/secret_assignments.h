@@ -11,4 +11,8 @@ void add_assignment_anchors(SecretPrefilter& filter, std::uint16_t tag);
 // The value's span, when the identifier around text[at] names a secret and a value follows.
 SecretSpan match_assignment(std::string_view text, std::size_t at);
 
+// The word for "password" in languages that are not written in ASCII.
+void add_foreign_anchors(SecretPrefilter& filter, std::uint16_t tag);
+SecretSpan match_foreign_name(std::string_view text, std::size_t at);
+
 }  // namespace observeai::agent

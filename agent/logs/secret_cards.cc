@@ -21,6 +21,14 @@ bool passes_luhn(std::string_view digits) {
   return sum % 10 == 0;
 }
 
+// EAN-13, whose numbers of Germany begin as Visa's: weights 1 and 3.
+bool is_article_number(std::string_view digits) {
+  unsigned sum = 0;
+  for (std::size_t i = 0; i < digits.size(); ++i)
+    sum += static_cast<unsigned>(digits[i] - '0') * (i % 2 == 0 ? 1 : 3);
+  return sum % 10 == 0;
+}
+
 // Issuer ranges of ISO/IEC 7812 in use, with their lengths.
 bool has_issuer_prefix(std::string_view digits) {
   const auto n = digits.size();
@@ -32,7 +40,7 @@ bool has_issuer_prefix(std::string_view digits) {
   };
   const auto p2 = prefix(2);
   const auto p4 = prefix(4);
-  if (digits[0] == '4') return n == 13 || n == 16 || n == 19;
+  if (digits[0] == '4') return n == 16 || n == 19 || (n == 13 && !is_article_number(digits));
   if ((p2 >= 51 && p2 <= 55) || (p4 >= 2221 && p4 <= 2720)) return n == 16;
   if (p2 == 34 || p2 == 37) return n == 15;
   if (p4 == 6011 || p2 == 65 || (p4 >= 6440 && p4 <= 6499)) return n >= 16;
@@ -41,8 +49,14 @@ bool has_issuer_prefix(std::string_view digits) {
   return p2 == 62 && n >= 16;
 }
 
+// %20 and %3D end in a letter or digit that is none of the number.
+bool is_escape_before(std::string_view text, std::size_t at) {
+  return at >= 3 && text[at - 3] == '%' && is(text[at - 2], chars::kDigit) &&
+         is(chars::lower(text[at - 1]), chars::kHexLower);
+}
+
 bool is_card_char(char c) {
-  return is(c, chars::kDigit) || c == ' ' || c == '-';
+  return is(c, chars::kDigit) || c == ' ' || c == '-' || c == '+';
 }
 
 // Whether `at` can be inside of a card number: a digit, or a joint between two.
@@ -69,8 +83,9 @@ SecretSpan card_at(std::string_view text, std::size_t at) {
       if (count == kMaxCardDigits) return {};
       digits[count++] = text[i];
       ++group;
-    } else if ((text[i] == ' ' || text[i] == '-') && is_printed_group(group, count) &&
-               i + 1 < text.size() && is(text[i + 1], chars::kDigit) && count < kMaxCardDigits) {
+    } else if ((text[i] == ' ' || text[i] == '-' || text[i] == '+') &&
+               is_printed_group(group, count) && i + 1 < text.size() &&
+               is(text[i + 1], chars::kDigit) && count < kMaxCardDigits) {
       group = 0;
     } else {
       break;
@@ -81,6 +96,8 @@ SecretSpan card_at(std::string_view text, std::size_t at) {
   const std::string_view number(digits.data(), count);
   if (count < kMinCardDigits || !has_issuer_prefix(number) || !passes_luhn(number)) return {};
   if (i < text.size() && is(text[i], chars::kWord)) return {};
+  // 0.4905288596691994
+  if (at > 1 && text[at - 1] == '.' && is(text[at - 2], chars::kDigit)) return {};
   return {at, i, "credit_card", false};
 }
 
@@ -98,7 +115,8 @@ SecretSpan next_card_number(std::string_view text, std::size_t from) {
     auto i = begin;
     for (; i < text.size() && is_card_char(text[i]); ++i) {
       const bool starts =
-          is(text[i], chars::kDigit) && (i == 0 || !is(text[i - 1], chars::kUrlSafe));
+          is(text[i], chars::kDigit) &&
+          (i == 0 || !is(text[i - 1], chars::kUrlSafe) || is_escape_before(text, i));
       if (!starts) continue;
       if (const auto card = card_at(text, i)) return card;
     }

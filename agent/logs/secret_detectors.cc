@@ -5,7 +5,11 @@
 #include <string>
 
 #include "agent/logs/secret_assignments.h"
+#include "agent/logs/secret_commands.h"
+#include "agent/logs/secret_statements.h"
 #include "agent/logs/secret_tokens.h"
+#include "agent/logs/secret_urls.h"
+#include "agent/logs/secret_values.h"
 
 namespace observeai::agent {
 namespace chars {
@@ -66,20 +70,24 @@ SecretSpan match_login(std::string_view text, std::size_t at) {
 
 // Of PEM and of our key files: "RSA PRIVATE KEY", "OBSERVEAI ED25519 SECRET KEY".
 std::size_t find_key_title(std::string_view title) {
-  return std::min(title.find("PRIVATE KEY"), title.find("SECRET KEY"));
+  std::size_t found = std::string_view::npos;
+  for (const auto words : {"PRIVATE KEY"sv, "SECRET KEY"sv, "PRIVATE%20KEY"sv, "PRIVATE+KEY"sv})
+    found = std::min(found, title.find(words));
+  return found;
 }
 
 // -----BEGIN … PRIVATE KEY----- to its END, or to the end of the text.
 SecretSpan match_private_key(std::string_view text, std::size_t at) {
   constexpr std::size_t kMaxTitle = 64;
-  if (!text.substr(at).starts_with("-----BEGIN ")) return {};
-  const auto title = text.substr(at + 11, kMaxTitle);
+  constexpr auto kBegin = "-----BEGIN"sv;
+  if (!text.substr(at).starts_with(kBegin)) return {};
+  const auto title = chars::from(text, at + kBegin.size() + 1, kMaxTitle);
   const auto marker = find_key_title(title);
   if (marker == std::string_view::npos ||
       title.substr(0, marker).find("--") != std::string_view::npos)
     return {};
-  constexpr auto kEnd = "-----END "sv;
-  const auto end = text.find(kEnd, at + 11 + marker);
+  constexpr auto kEnd = "-----END"sv;
+  const auto end = text.find(kEnd, at + kBegin.size() + marker);
   if (end == std::string_view::npos) return {at, text.size(), "private_key", false};
   auto close = text.find("-----", end + kEnd.size());
   close = close == std::string_view::npos || close - end > kMaxTitle + 32 ? end + kEnd.size()
@@ -104,6 +112,18 @@ std::size_t header_value_end(std::string_view text, std::size_t at) {
   return at;
 }
 
+// Digest username="bob", nonce="x", response="y": its parts stand in quotes, escaped or not.
+SecretSpan digest_response(std::string_view text, std::size_t at) {
+  constexpr std::size_t kMaxBytes = 1024;
+  const auto fields = text.substr(at, kMaxBytes);
+  constexpr auto kName = "response="sv;
+  const auto name = fields.substr(0, fields.find_first_of("\r\n")).find(kName);
+  if (name == std::string_view::npos)
+    return {at, header_value_end(text, at), "authorization", false};
+  const auto value = skip_blanks_and_quotes(text, at + name + kName.size());
+  return {at, run_end(text, value, chars::kAlnum), "authorization", false};
+}
+
 // Authorization: <scheme> <credentials>, as a header line, a JSON member or key=value.
 SecretSpan match_authorization(std::string_view text, std::size_t at) {
   constexpr auto kName = "authorization"sv;
@@ -118,7 +138,7 @@ SecretSpan match_authorization(std::string_view text, std::size_t at) {
   const auto is_scheme = [&](std::string_view name) {
     return chars::equals_ignoring_case(scheme, name);
   };
-  if (word_end < text.size() && text[word_end] == ' ') {
+  if (!scheme.empty() && word_end < text.size() && text[word_end] == ' ') {
     const auto credentials = word_end + 1;
     for (const auto name :
          {"bearer"sv, "basic"sv, "token"sv, "apikey"sv, "negotiate"sv, "ntlm"sv, "key"sv}) {
@@ -128,9 +148,17 @@ SecretSpan match_authorization(std::string_view text, std::size_t at) {
         return {credentials, end, "authorization", false};
       }
     }
-    if (is_scheme("digest") || scheme.starts_with("AWS4-") || is_scheme("hmac") ||
-        is_scheme("signature")) {
+    if (is_scheme("digest")) return digest_response(text, credentials);
+    if (scheme.starts_with("AWS4-") || is_scheme("hmac") || is_scheme("signature")) {
       return {credentials, header_value_end(text, credentials), "authorization", false};
+    }
+    const auto end = credential_end(text, credentials);
+    const auto unknown = text.substr(credentials, end - credentials);  // GenieKey x, Splunk x
+    const auto padding = std::min(unknown.find('='), unknown.size());
+    const bool is_token = is(scheme[0], chars::kUpper) && unknown.size() >= 16 &&
+                          unknown.find_first_not_of('=', padding) == std::string_view::npos;
+    if (is_token && has_any(unknown, chars::kDigit)) {
+      return {credentials, end, "authorization", false};
     }
   }
   const auto end = credential_end(text, value);
@@ -155,6 +183,26 @@ SecretSpan match_bearer(std::string_view text, std::size_t at) {
   return {begin, end, "bearer_token", false};
 }
 
+// "theme=dark; Path=/" lets nobody in.
+bool has_long_value(std::string_view cookie) {
+  constexpr std::size_t kMin = 8;
+  while (!cookie.empty()) {
+    const auto end = std::min(cookie.find(';'), cookie.size());
+    const auto pair = cookie.substr(0, end);
+    const auto equals = pair.find('=');
+    const auto name = pair.substr(0, equals);
+    const bool is_attribute = chars::equals_ignoring_case(name, " expires") ||
+                              chars::equals_ignoring_case(name, " domain") ||
+                              chars::equals_ignoring_case(name, " path") ||
+                              chars::equals_ignoring_case(name, " max-age") ||
+                              chars::equals_ignoring_case(name, " samesite");
+    if (equals != std::string_view::npos && !is_attribute && pair.size() - equals - 1 >= kMin)
+      return true;
+    cookie.remove_prefix(std::min(end + 1, cookie.size()));
+  }
+  return false;
+}
+
 // Cookie: and Set-Cookie: headers, whole value.
 SecretSpan match_cookie(std::string_view text, std::size_t at) {
   constexpr auto kName = "cookie"sv;
@@ -165,98 +213,9 @@ SecretSpan match_cookie(std::string_view text, std::size_t at) {
   value = skip_blanks_and_quotes(text, value + 1);
   const auto name_end = std::min(text.find_first_of("= \t\r\n\"';,", value), text.size());
   if (name_end + 1 >= text.size() || text[name_end] != '=') return {};
-  return {value, header_value_end(text, value), "cookie", false};
-}
-
-// scheme://user:password@host, scheme://token@host.
-SecretSpan match_url_userinfo(std::string_view text, std::size_t at) {
-  constexpr std::size_t kMaxUserinfo = 512;
-  const auto begin = at + 4;  // Anchor: "x://"
-  if (text.substr(at + 1, 3) != "://" || text.substr(begin).starts_with("[REDACTED")) return {};
-  const auto limit = std::min(text.size(), begin + kMaxUserinfo);
-  std::size_t colon = std::string_view::npos;
-  std::size_t host_at = std::string_view::npos;  // The last '@'
-  bool in_path = false;
-  std::size_t i = begin;
-  for (; i < limit; ++i) {
-    const char c = text[i];
-    if (" \t\r\n\"'<>`\\"sv.find(c) != std::string_view::npos) break;
-    // A password may hold a comma; between hosts ("h1:9092,h2:9092") and in lists it ends the URL.
-    if (c == ',' && (host_at != std::string_view::npos || colon == std::string_view::npos ||
-                     run_end(text, colon + 1, chars::kDigit) == i)) {
-      break;
-    }
-    if (c == ':' && text.substr(i).starts_with("://")) break;  // The next URL of a list
-    if (c == ':' && colon == std::string_view::npos) colon = i;
-    if (c == '@' && !(in_path && text[i - 1] == '/')) {  // "/@scope" belongs to a path
-      host_at = i;
-      if (in_path) break;
-    }
-    if (c == '/' && !in_path && host_at != std::string_view::npos && colon < host_at) {
-      in_path = true;  // "user:p@ss/w0rd@host": the password ends at an '@' that follows
-      continue;
-    }
-    if ((c == '?' || c == '#') && host_at != std::string_view::npos) break;
-    if ((c == '/' || c == '?' || c == '#') && !in_path) {
-      // A password may hold these unescaped; but host:port/path@x is no userinfo.
-      const bool maybe_password = host_at == std::string_view::npos &&
-                                  colon != std::string_view::npos && text[begin] != '[' &&
-                                  run_end(text, colon + 1, chars::kDigit) < i;
-      if (!maybe_password) break;
-      in_path = true;
-    }
-  }
-  if (host_at == std::string_view::npos) {
-    const bool undecided =
-        i == limit && limit < text.size() && colon != std::string_view::npos && !in_path;
-    return undecided ? SecretSpan{begin, limit, "url_password", true} : SecretSpan{};
-  }
-  if (colon != std::string_view::npos && colon < host_at) {
-    const auto password = text.substr(colon + 1, host_at - colon - 1);
-    const bool hidden = password.empty() || password.starts_with("[REDACTED") ||
-                        password.find_first_not_of("*x") == std::string_view::npos;
-    return hidden ? SecretSpan{} : SecretSpan{colon + 1, host_at, "url_password", false};
-  }
-  const auto user = text.substr(begin, host_at - begin);
-  const bool has_digit =
-      std::any_of(user.begin(), user.end(), [](char c) { return is(c, chars::kDigit); });
-  if (user.size() < 20 || !has_digit) return {};
-  return {begin, host_at, "url_password", false};
-}
-
-// user:password@tcp(host:3306)/db, as Go's MySQL driver writes it.
-SecretSpan match_dsn(std::string_view text, std::size_t at) {
-  constexpr std::size_t kMaxReach = 256;
-  const auto rest = text.substr(at);
-  if (!rest.starts_with("@tcp(") && !rest.starts_with("@unix(")) return {};
-  std::size_t begin = at;
-  std::size_t colon = std::string_view::npos;
-  while (begin > 0 && at - begin < kMaxReach &&
-         " \t\"'=<>"sv.find(text[begin - 1]) == std::string_view::npos) {
-    --begin;
-    if (text[begin] == ':') colon = begin;
-  }
-  if (colon == std::string_view::npos || colon + 1 == at) return {};
-  return {colon + 1, at, "url_password", false};
-}
-
-// jdbc:oracle:thin:scott/tiger@host and jdbc:oracle:oci:…
-SecretSpan match_oracle(std::string_view text, std::size_t at) {
-  constexpr auto kScheme = "jdbc:oracle:"sv;
-  constexpr std::size_t kAnchor = 4;  // "jdbc:oracle"
-  constexpr std::size_t kMaxBytes = 128;
-  if (at < kAnchor || text.compare(at - kAnchor, kScheme.size(), kScheme) != 0) return {};
-  const auto driver_end = text.find(':', at - kAnchor + kScheme.size());
-  if (driver_end == std::string_view::npos) return {};
-  const auto rest = text.substr(driver_end + 1, kMaxBytes);
-  const auto slash = rest.find('/');
-  const auto host = rest.find('@');
-  if (host == std::string_view::npos || slash >= host || slash == 0 || slash + 1 == host ||
-      rest.substr(0, host).find_first_of(" \t\"'") != std::string_view::npos ||
-      rest.substr(slash + 1).starts_with("[REDACTED")) {
-    return {};
-  }
-  return {driver_end + 1 + slash + 1, driver_end + 1 + host, "url_password", false};
+  const auto end = header_value_end(text, value);
+  return has_long_value(text.substr(value, end - value)) ? SecretSpan{value, end, "cookie", false}
+                                                         : SecretSpan{};
 }
 
 // Password hashes as crypt(3) and htpasswd write them: $apr1$salt$hash, $2y$10$…, $6$salt$hash, $y$…,
@@ -290,6 +249,8 @@ SecretSpan match_user_argument(std::string_view text, std::size_t at) {
   std::size_t begin = 0;
   if (rest.starts_with(" -u ")) {
     begin = at + 4;
+  } else if (rest.starts_with(" -su ") || rest.starts_with(" -ku ")) {
+    begin = at + 5;
   } else if (rest.starts_with("--user ") || rest.starts_with("--user=")) {
     begin = at + 7;
   } else {
@@ -305,16 +266,6 @@ SecretSpan match_user_argument(std::string_view text, std::size_t at) {
     return {};
   }
   return {begin + colon + 1, end, "password", false};
-}
-
-// sig=… of an Azure shared access signature: base64 of 32 bytes, often percent-encoded.
-SecretSpan match_sas_signature(std::string_view text, std::size_t at) {
-  if (text.substr(at, 4) != "sig=" || (at > 0 && is(text[at - 1], chars::kUrlSafe))) return {};
-  std::size_t end = at + 4;
-  while (end < text.size() && (is(text[end], chars::kAlnum | chars::kBase64) || text[end] == '%'))
-    ++end;
-  if (end - at - 4 < 43) return {};
-  return {at + 4, end, "azure_signature", false};
 }
 
 // 123456789:AA… of the Telegram bot API.
@@ -355,9 +306,12 @@ SecretSpan match_teams(std::string_view text, std::size_t at) {
 
 using Matcher = SecretSpan (*)(std::string_view, std::size_t);
 constexpr auto kMatchers = std::to_array<Matcher>(
-    {match_assignment, match_jwt, match_private_key, match_authorization, match_bearer,
-     match_cookie, match_url_userinfo, match_dsn, match_user_argument, match_sas_signature,
-     match_telegram, match_discord, match_login, match_oracle, match_crypt, match_teams});
+    {match_assignment,    match_jwt,           match_private_key,  match_authorization,
+     match_bearer,        match_cookie,        match_url_userinfo, match_dsn,
+     match_user_argument, match_sas_signature, match_telegram,     match_discord,
+     match_login,         match_oracle,        match_crypt,        match_teams,
+     match_query,         match_escaped_url,   match_identified,   match_inserted,
+     match_call,          match_command,       match_foreign_name, match_auth_command});
 enum MatcherTag : std::uint16_t {
   kAssignment,
   kJwt,
@@ -374,10 +328,18 @@ enum MatcherTag : std::uint16_t {
   kLogin,
   kOracle,
   kCrypt,
-  kTeams
+  kTeams,
+  kQuery,
+  kEscapedUrl,
+  kIdentified,
+  kInserted,
+  kCall,
+  kCommand,
+  kForeignName,
+  kAuthCommand
 };
 constexpr std::uint16_t kFirstToken = 100;  // Tags from here on are those of secret_tokens.h
-static_assert(kMatchers.size() == kTeams + 1 && kMatchers.size() <= kFirstToken);
+static_assert(kMatchers.size() == kAuthCommand + 1 && kMatchers.size() <= kFirstToken);
 
 void add_with_any_alnum(SecretPrefilter& filter, std::string_view before, std::string_view after,
                         std::uint16_t tag, std::string_view alphabet) {
@@ -406,6 +368,8 @@ void add_secret_anchors(SecretPrefilter& filter) {
   filter.add("@tcp", kDsn);
   filter.add("@uni", kDsn);
   filter.add(" -u ", kUserArgument);
+  filter.add(" -su", kUserArgument);
+  filter.add(" -ku", kUserArgument);
   filter.add("--us", kUserArgument);
   filter.add("sig=", kSas);
   add_with_any_alnum(filter, ":aa", "", kTelegram, "abcdefghijklmnopqrstuvwxyz0123456789-_");
@@ -420,6 +384,17 @@ void add_secret_anchors(SecretPrefilter& filter) {
     add_with_any_alnum(filter, anchor, "", kCrypt, "abcdefghijklmnopqrstuvwxyz0123456789./$");
   }
   filter.add("/inc", kTeams);
+  add_query_anchors(filter, kQuery);
+  filter.add(":\\/\\", kEscapedUrl);
+  filter.add(":\\\\/", kEscapedUrl);
+  filter.add("3a%2", kEscapedUrl);
+  filter.add("ifie", kIdentified);
+  filter.add("valu", kInserted);
+  add_call_anchors(filter, kCall);
+  add_command_anchors(filter, kCommand);
+  add_foreign_anchors(filter, kForeignName);
+  filter.add("uth ", kAuthCommand);
+  filter.add("uth\"", kAuthCommand);
   add_token_anchors(filter, kFirstToken);
 }
 

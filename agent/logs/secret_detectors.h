@@ -26,7 +26,7 @@ inline constexpr std::string_view kRandomKind = "entropy";
 namespace chars {
 inline constexpr std::uint16_t kDigit = 1, kUpper = 2, kLower = 4, kUnderscore = 8, kDash = 16,
                                kDot = 32, kBase64 = 64, kHexLower = 128,  // kBase64: + / =
-    kTilde = 256, kDollar = 512;
+    kTilde = 256, kDollar = 512, kColon = 1024;
 inline constexpr std::uint16_t kAlnum = kDigit | kUpper | kLower;
 inline constexpr std::uint16_t kWord = kAlnum | kUnderscore;
 inline constexpr std::uint16_t kUrlSafe = kWord | kDash;
@@ -41,10 +41,16 @@ inline constexpr std::array<std::uint16_t, 256> kClasses = [] {
   out['+'] = out['/'] = out['='] = kBase64;
   out['~'] = kTilde;
   out['$'] = kDollar;
+  out[':'] = kColon;
   return out;
 }();
 inline bool is(char c, std::uint16_t classes) {
   return (kClasses[static_cast<unsigned char>(c)] & classes) != 0;
+}
+// text.substr(), but empty behind the end.
+inline std::string_view from(std::string_view text, std::size_t at,
+                             std::size_t count = std::string_view::npos) {
+  return at < text.size() ? text.substr(at, count) : std::string_view();
 }
 // End of the run of `classes` from `at`.
 std::size_t run_end(std::string_view text, std::size_t at, std::uint16_t classes);

@@ -15,6 +15,8 @@ using chars::run_end;
 constexpr std::uint16_t kRunClass = chars::kUrlSafe | chars::kDot | chars::kBase64;
 constexpr std::size_t kMinRandom = 40;
 constexpr std::size_t kMaxRandom = 128;  // Longer is data
+constexpr std::size_t kPemLine = 64;
+constexpr std::size_t kMimeLine = 76;
 
 struct Mixture {
   std::size_t upper = 0;
@@ -53,6 +55,30 @@ bool may_be_random(std::string_view value) {
   return (seen & kAll) == kAll;
 }
 
+// Platform-Update-Win7-SRV08-Package: at least three parts are capitalised words.
+bool is_dashed_words(std::string_view value) {
+  std::size_t words = 0;
+  for (std::size_t at = 0; at < value.size();) {
+    const auto end = run_end(value, at, chars::kAlnum);
+    const auto part = value.substr(at, end - at);
+    words += part.size() >= 4 && is(part[0], chars::kUpper) &&
+                     run_end(part, 1, chars::kLower) == part.size()
+                 ? 1
+                 : 0;
+    at = end + 1;
+  }
+  return words >= 3;
+}
+
+// GPU-c7e425ef-5d97-43f8-ad11-ba896a380f54 is an id as the UUID alone is.
+bool ends_with_uuid(std::string_view value) {
+  constexpr std::size_t kUuid = 36;
+  if (value.size() < kUuid) return false;
+  const auto uuid = value.substr(value.size() - kUuid);
+  return run_end(uuid, 0, chars::kHexLower | chars::kDash) == kUuid && uuid[8] == '-' &&
+         uuid[13] == '-' && uuid[18] == '-' && uuid[23] == '-';
+}
+
 // Of random characters from base64 62 of 100 neighbours differ in class, in words and names under 30.
 bool is_random_token(std::string_view value) {
   if (value.size() < kMinRandom || value.size() > kMaxRandom || !may_be_random(value)) return false;
@@ -60,18 +86,19 @@ bool is_random_token(std::string_view value) {
   if (m.upper < 3 || m.lower < 3 || m.digits < 2 || m.distinct < 20) return false;
   if (m.changes * 100 < 42 * (value.size() - 1)) return false;
   // Lines of PEM and MIME have these lengths.
-  const bool is_line = (value.size() == 64 || value.size() == 76) &&
+  const bool is_line = (value.size() == kPemLine || value.size() == kMimeLine) &&
                        value.find_first_of("-_") == std::string_view::npos;
-  return !is_line;
+  return !is_line && !is_dashed_words(value) && !ends_with_uuid(value);
 }
 
 // Beginnings of public data: digests, DER, SSH keys, images, archives.
-constexpr auto kPublicBeginnings =
-    std::to_array<std::string_view>({"sha1-", "sha256-", "sha384-", "sha512-", "MII", "AAAA",
-                                     "iVBOR", "/9j/", "PHN2", "R0lGOD", "UklGR", "H4sI", "JVBER"});
-// Names whose values are public, in lower case without '_', '-' and '.'; the first three as a whole.
+constexpr auto kPublicBeginnings = std::to_array<std::string_view>(
+    {"sha1-", "sha256-", "sha384-", "sha512-", "MII", "AAAA", "iVBOR", "/9j/", "PHN2", "R0lGOD",
+     "UklGR", "H4sI", "JVBER", "_Z"});
+// Names whose values are public, in lower case without '_', '-' and '.'; the first six as a whole.
 constexpr auto kPublicNames =
     std::to_array<std::string_view>({"x",         "y",           "n",
+                                     "h1",        "peer",        "ipfs",
                                      "sha1",      "sha",         "sha256",
                                      "sha384",    "sha512",      "md5",
                                      "digest",    "integrity",   "etag",
@@ -81,7 +108,7 @@ constexpr auto kPublicNames =
                                      "pubkey",    "cursor",      "continuation",
                                      "pagetoken", "nexttoken",   "continuationtoken",
                                      "synctoken", "resumetoken"});
-constexpr std::size_t kWholeNames = 3;
+constexpr std::size_t kWholeNames = 6;
 
 // The name that stands before a value at `at`: name=, "name":, name:
 std::string name_before(std::string_view text, std::size_t at) {
@@ -94,6 +121,12 @@ std::string name_before(std::string_view text, std::size_t at) {
   auto begin = end;
   while (begin > 0 && end - begin < kMaxName && is(text[begin - 1], chars::kUrlSafe | chars::kDot))
     --begin;
+  // "public key: x"
+  constexpr auto kPublic = "public "sv;
+  if (begin >= kPublic.size() &&
+      chars::equals_ignoring_case(text.substr(begin - kPublic.size(), kPublic.size()), kPublic)) {
+    begin -= kPublic.size();
+  }
   std::string name;
   for (const char c : text.substr(begin, end - begin)) {
     if (is(c, chars::kAlnum)) name.push_back(chars::lower(c));
@@ -209,6 +242,8 @@ SecretSpan judge_run(std::string_view text, std::size_t begin, std::size_t end) 
   if (equals != std::string_view::npos) begin += equals + 1;
   if (end - begin < kMinRun || is_public_data(text.substr(begin, end - begin))) return {};
   const bool is_path = text[begin] == '/';
+  // Of a certificate one line in 64 begins with '/'.
+  if (is_path && (end - begin == kPemLine || has_public_name(text, begin))) return {};
   if (const auto found = judge_parts(text, begin, end, is_path)) return found;
   return is_path ? SecretSpan{} : random_piece(text, begin, end);
 }

@@ -88,7 +88,7 @@ constexpr auto kTokens = std::to_array<TokenShape>({
     {"glc_eyJ", chars::kAlnum | chars::kBase64, 32, 0, "grafana_token"},
     {"lin_api_", chars::kAlnum, 40, 0, "linear_key"},
     {"pul-", chars::kHexLower, 40, 0, "pulumi_token"},
-    {"sntrys_", chars::kWord | chars::kBase64, 40, 0, "sentry_token"},
+    {"sntrys_", chars::kUrlSafe | chars::kBase64, 40, 0, "sentry_token"},
     {"sq0atp-", chars::kUrlSafe, 22, 0, "square_token"},
     {"sq0csp-", chars::kUrlSafe, 43, 0, "square_token"},
     {"ATATT3", chars::kUrlSafe | chars::kBase64, 60, 0, "atlassian_token"},
@@ -159,6 +159,34 @@ constexpr auto kTokens = std::to_array<TokenShape>({
     {"tfp_", chars::kUrlSafe, 50, 0, "typeform_token"},
     {"duffel_live_", chars::kUrlSafe, 40, 0, "duffel_token"},
     {"duffel_test_", chars::kUrlSafe, 40, 0, "duffel_token"},
+    {"squ_", chars::kHexLower, 40, 40, "sonar_token"},
+    {"sqp_", chars::kHexLower, 40, 40, "sonar_token"},
+    {"sqa_", chars::kHexLower, 40, 40, "sonar_token"},
+    {"hcaik_", chars::kLower | chars::kDigit, 58, 58, "honeycomb_key"},
+    {"hcxik_", chars::kLower | chars::kDigit, 58, 58, "honeycomb_key"},
+    {"pat-na1-", chars::kHexLower | chars::kDash, 36, 36, "hubspot_token"},
+    {"pat-eu1-", chars::kHexLower | chars::kDash, 36, 36, "hubspot_token"},
+    {"lsv2_pt_", chars::kHexLower | chars::kUnderscore, 43, 43, "langsmith_key"},
+    {"lsv2_sk_", chars::kHexLower | chars::kUnderscore, 43, 43, "langsmith_key"},
+    {"EAA", chars::kAlnum, 100, 0, "facebook_token"},
+    {"GR1348941", chars::kUrlSafe, 20, 0, "gitlab_token"},
+    {"gloas-", chars::kUrlSafe, 20, 0, "gitlab_token"},
+    {"CLOJARS_", chars::kLower | chars::kDigit, 60, 60, "clojars_token"},
+    {"SWMTKN-1-", chars::kLower | chars::kDigit | chars::kDash, 70, 80, "swarm_token"},
+    {"syt_", chars::kWord, 28, 0, "matrix_token"},
+    {"live_", chars::kAlnum, 30, 30, "mollie_key", 1},
+    {"xsmtpsib-", chars::kAlnum | chars::kDash, 70, 0, "brevo_key"},
+    {"FLWSECK-", chars::kAlnum | chars::kDash, 32, 0, "flutterwave_key"},
+    {"FLWSECK_TEST-", chars::kAlnum | chars::kDash, 32, 0, "flutterwave_key"},
+    {"CCIPRJ_", chars::kWord, 60, 0, "circleci_token"},
+    {"hvr.", chars::kUrlSafe, 24, 0, "vault_token"},
+    {"nvapi-", chars::kUrlSafe, 60, 70, "nvidia_key"},
+    {"y0_AgAAAA", chars::kUrlSafe, 40, 0, "yandex_token"},
+    {"AQVN", chars::kUrlSafe, 35, 38, "yandex_key"},
+    {"SCRAM-SHA-256$", chars::kAlnum | chars::kBase64 | chars::kDollar | chars::kColon, 80, 0,
+     "password_hash"},
+    {"pbkdf2_sha256$", chars::kAlnum | chars::kBase64 | chars::kDollar, 50, 0, "password_hash"},
+    {"NRAL", 0, 0, 0, "newrelic_key", 0, chars::kHexLower, 36, 36},
     // Our own: format_token() and format_api_key(); the login text has a matcher.
     {"oai1.", chars::kUrlSafe | chars::kDot, 40, 0, "observeai_enroll_token"},
     {"oak1_", chars::kUrlSafe, 44, 0, "observeai_api_key"},
@@ -184,20 +212,29 @@ void add_token_anchors(SecretPrefilter& filter, std::uint16_t first_tag) {
 
 SecretSpan match_token(std::size_t number, std::string_view text, std::size_t at) {
   const auto& shape = kTokens[number];
-  if (at < shape.anchor) return {};
+  if (at < shape.anchor || at >= text.size()) return {};
   const auto piece = at - shape.anchor;
   if (text.compare(piece, shape.piece.size(), shape.piece) != 0) return {};
   auto begin = piece;
   while (begin > 0 && piece - begin < shape.max_before && is(text[begin - 1], shape.before))
     --begin;
   if (piece - begin < shape.min_before) return {};
-  // Part of a longer word: nothing of ours. A literal "\n" before it is an end of line, no letter.
-  const bool after_escape = begin > 1 && text[begin - 2] == '\\';
+  // Part of a longer word: nothing of ours. A literal "\n" or "\u5bc6" before it is no letter.
+  const bool after_escape =
+      begin > 1 && (text[begin - 2] == '\\' || (begin > 5 && text.substr(begin - 6, 2) == "\\u"));
   if (begin > 0 && is(text[begin - 1], chars::kWord) && !after_escape) return {};
   const auto body = piece + shape.piece.size();
   const auto end = run_end(text, body, shape.body);
   if (end - body < shape.min || (shape.max != 0 && end - body > shape.max)) return {};
   return {begin, end, shape.kind, false};
+}
+
+SecretSpan token_at(std::string_view text, std::size_t begin) {
+  for (std::size_t i = 0; i < kTokens.size(); ++i) {
+    if (kTokens[i].max_before != 0) continue;
+    if (const auto token = match_token(i, text, begin + kTokens[i].anchor)) return token;
+  }
+  return {};
 }
 
 }  // namespace observeai::agent

@@ -13,5 +13,7 @@ namespace observeai::agent {
 void add_token_anchors(SecretPrefilter& filter, std::uint16_t first_tag);
 // The token of shape `shape`, whose anchor stands at text[at].
 SecretSpan match_token(std::size_t shape, std::string_view text, std::size_t at);
+// The token that begins at text[begin], of any shape: for who found a value by other means.
+SecretSpan token_at(std::string_view text, std::size_t begin);
 
 }  // namespace observeai::agent

@@ -18,6 +18,7 @@ import urllib.parse
 import contexts
 import formats
 import harmless
+import places
 from formats import Draw
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -105,6 +106,27 @@ class Half:
                 body = [line for line in lines if len(line) >= 20]
                 self.add("private_key", context.format(k=key), body[0], body[-1], plain=True)
 
+    def make_places(self):
+        """Lines of places.py; their own draw leaves those above as they are."""
+        draw = self.draw = Draw(20261122 + self.index)
+        for kind, name, count, value in (
+                ("statement", "STATEMENT", 4, lambda: self.word(draw)), ("command", "COMMAND", 3, lambda: self.word(draw)),
+                ("dump", "DUMP", 3, lambda: draw.shaped("<a16-28>")), ("url_secret", "PARAMETER", 5, lambda: draw.shaped("<h32>")),
+                ("sentence", "SENTENCE", 4, lambda: draw.shaped("<h12>A<a12>x<d3>")), ("foreign_name", "FOREIGN", 4, lambda: self.word(draw)),
+                ("url_password", "URL_ESCAPED", 8, lambda: self.word(draw)), ("authorization", "SCHEME", 8, lambda: draw.shaped("<h32>")),
+                ("authorization", "DIGEST", 8, lambda: draw.shaped("<h32>")), ("card_code", "CARD_CODE", 8, lambda: draw.shaped("<d3>"))):
+            for context in half_of(getattr(places, name), self.index):
+                for _ in range(count):
+                    secret = value()
+                    self.add(kind, context.format(s=secret), secret, plain=kind == "card_code")
+        for kind, shapes in places.TOKENS.items():
+            for i in range(12):
+                token = draw.shaped(shapes[i % len(shapes)])
+                self.add(kind, draw.of(self.contexts("TOKEN")).format(s=token), token)
+
+    def word(self, draw: Draw) -> str:
+        return draw.of([draw.shaped("<a14-20>"), draw.shaped("<a6>7-<a8>"), draw.of(["Tiger", "coffee", "Winter"]) + draw.shaped("<d3>.<a5>")])
+
     def value(self, kind: str) -> str:
         if kind == "password":
             return formats.password(self.draw)
@@ -123,6 +145,12 @@ class Half:
             else:
                 message = self.filled(self.draw.of(templates))
             outer = "{m}" if self.draw.number(2) else self.draw.of(self.outers)[1]
+            lines.add(outer.format(m=message, j=self.escaped(message), jj=self.escaped(self.escaped(message))))
+        draw = self.draw = Draw(20261123 + self.index)
+        count = len(lines) + CLEAN_LINES // 10
+        while len(lines) < count:
+            message = self.filled(draw.of(half_of(places.CLEAN, self.index)))
+            outer = "{m}" if draw.number(2) else draw.of(self.outers)[1]
             lines.add(outer.format(m=message, j=self.escaped(message), jj=self.escaped(self.escaped(message))))
         return sorted(lines)
 
@@ -164,7 +192,9 @@ def main() -> int:
     for index, name in enumerate(HALVES):
         half = Half(index)
         half.make()
-        for path, lines in ((f"{name}_secrets.tsv", half.rows), (f"{name}_clean.txt", half.clean())):
+        clean = half.clean()
+        half.make_places()
+        for path, lines in ((f"{name}_secrets.tsv", half.rows), (f"{name}_clean.txt", clean)):
             content = "\n".join(lines) + "\n"
             file = HERE / path
             if check and (not file.exists() or file.read_bytes() != content.encode()):

@@ -100,6 +100,30 @@ TEST_CASE("what stands around a secret stays") {
         "password=[REDACTED:password] token=[REDACTED:token] password=[REDACTED:password]");
 }
 
+TEST_CASE("of a statement, a command and a dump only the value goes") {
+  const std::map<std::string, std::string> rows = {
+      {"ALTER ROLE app WITH LOGIN PASSWORD 'letmein' VALID UNTIL 'infinity'",
+       "ALTER ROLE app WITH LOGIN PASSWORD '[REDACTED:password]' VALID UNTIL 'infinity'"},
+      {"CREATE USER 'b'@'%' IDENTIFIED WITH sha256_password BY 'letmein';",
+       "CREATE USER 'b'@'%' IDENTIFIED WITH sha256_password BY '[REDACTED:password]';"},
+      {"INSERT INTO u (name, `password`, age) VALUES ('o\\'b, x', 'letmein', 7)",
+       "INSERT INTO u (name, `password`, age) VALUES ('o\\'b, x', '[REDACTED:password]', 7)"},
+      {"mysql -uroot -pletmein shop", "mysql -uroot -p[REDACTED:password] shop"},
+      {"ssh -p 2222 host && redis-cli -a letmein ping",
+       "ssh -p 2222 host && redis-cli -a [REDACTED:password] ping"},
+      {"[user] => bob [password] => letmein )",
+       "[user] => bob [password] => [REDACTED:password] )"},
+      {"x=%22password%22%3A%22let%2526me%22%2C%22a%22%3A1",
+       "x=%22password%22%3A%22[REDACTED:password]%22%2C%22a%22%3A1"},
+      {"{&quot;password&quot;:&quot;letmein&quot;,1}",
+       "{&quot;password&quot;:&quot;[REDACTED:password]&quot;,1}"},
+      {"EAN 4006381330060", "EAN 4006381330060"},  // Also in Visa's range, and right by Luhn
+      {"Cookie: lang=en; theme=dark", "Cookie: lang=en; theme=dark"},
+      {"key ends with -----BEGIN", "key ends with -----BEGIN"},
+  };
+  for (const auto& [text, expected] : rows) CHECK(redact(text) == expected);
+}
+
 TEST_CASE("redacting twice changes nothing more") {
   for (const auto& row : secrets()) {
     const auto once = redact(row.text);
