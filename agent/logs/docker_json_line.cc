@@ -2,7 +2,6 @@
 
 #include <array>
 #include <bit>
-#include <chrono>
 #include <cstring>
 #include <optional>
 
@@ -10,23 +9,30 @@
 #include <emmintrin.h>
 #endif
 
-#include "protocol/base/text.h"
+#include "agent/logs/docker_time.h"
 
 namespace observeai::agent {
 namespace {
 
 constexpr std::size_t kMaxNesting = 64;  // Of values we only step over
+constexpr std::size_t kBlock = 16;
+
+#if defined(__SSE2__)
+__m128i load_block(std::string_view text, std::size_t at) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + at));
+}
+unsigned quotes_and_escapes(__m128i block) {
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(
+      _mm_cmpeq_epi8(block, _mm_set1_epi8('"')), _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')))));
+}
+#endif
 
 // Index of the next '"' or '\\' at or after `from`, or the size.
 std::size_t find_quote_or_escape(std::string_view text, std::size_t from) {
   std::size_t i = from;
 #if defined(__SSE2__)
-  const __m128i quote = _mm_set1_epi8('"');
-  const __m128i escape = _mm_set1_epi8('\\');
-  for (; i + 16 <= text.size(); i += 16) {
-    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + i));
-    const auto hits = static_cast<unsigned>(_mm_movemask_epi8(
-        _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, escape))));
+  for (; i + kBlock <= text.size(); i += kBlock) {
+    const auto hits = quotes_and_escapes(load_block(text, i));
     if (hits != 0) return i + static_cast<std::size_t>(std::countr_zero(hits));
   }
 #endif
@@ -53,28 +59,30 @@ int hex4(std::string_view text, std::size_t at) {
   return value;
 }
 
-void append_utf8(std::string& out, std::uint32_t code) {
+char* put_utf8(char* out, std::uint32_t code) {
+  const auto put = [&](std::uint32_t byte) { *out++ = static_cast<char>(byte); };
   if (code < 0x80) {
-    out.push_back(static_cast<char>(code));
+    put(code);
   } else if (code < 0x800) {
-    out.push_back(static_cast<char>(0xC0 | code >> 6));
-    out.push_back(static_cast<char>(0x80 | (code & 63)));
+    put(0xC0 | code >> 6);
+    put(0x80 | (code & 63));
   } else if (code < 0x10000) {
-    out.push_back(static_cast<char>(0xE0 | code >> 12));
-    out.push_back(static_cast<char>(0x80 | (code >> 6 & 63)));
-    out.push_back(static_cast<char>(0x80 | (code & 63)));
+    put(0xE0 | code >> 12);
+    put(0x80 | (code >> 6 & 63));
+    put(0x80 | (code & 63));
   } else {
-    out.push_back(static_cast<char>(0xF0 | code >> 18));
-    out.push_back(static_cast<char>(0x80 | (code >> 12 & 63)));
-    out.push_back(static_cast<char>(0x80 | (code >> 6 & 63)));
-    out.push_back(static_cast<char>(0x80 | (code & 63)));
+    put(0xF0 | code >> 18);
+    put(0x80 | (code >> 12 & 63));
+    put(0x80 | (code >> 6 & 63));
+    put(0x80 | (code & 63));
   }
+  return out;
 }
 
-// `at` is behind "\u"; moves it behind the digits (of both halves of a pair).
-bool append_unicode_escape(std::string_view text, std::size_t& at, std::string& out) {
+// `at` is behind "\u"; moves it behind the digits (of both halves of a pair). Null: no digits.
+char* put_unicode_escape(std::string_view text, std::size_t& at, char* out) {
   const int first = hex4(text, at);
-  if (first < 0) return false;
+  if (first < 0) return nullptr;
   at += 4;
   auto code = static_cast<std::uint32_t>(first);
   const bool high_half = code >= 0xD800 && code < 0xDC00;
@@ -82,59 +90,73 @@ bool append_unicode_escape(std::string_view text, std::size_t& at, std::string& 
     const int second = hex4(text, at + 2);
     if (second >= 0xDC00 && second < 0xE000) {
       at += 6;
-      append_utf8(
+      return put_utf8(
           out, 0x10000 + ((code - 0xD800) << 10) + (static_cast<std::uint32_t>(second) - 0xDC00));
-      return true;
     }
   }
   if (code >= 0xD800 && code < 0xE000) code = 0xFFFD;
-  append_utf8(out, code);
-  return true;
+  return put_utf8(out, code);
 }
 
-// `at` is behind the backslash.
-bool append_escape(std::string_view text, std::size_t& at, std::string& out) {
-  if (at >= text.size()) return false;
-  const char c = text[at++];
-  switch (c) {
-    case 'n':
-      out.push_back('\n');
-      return true;
-    case 't':
-      out.push_back('\t');
-      return true;
-    case 'r':
-      out.push_back('\r');
-      return true;
-    case 'b':
-      out.push_back('\b');
-      return true;
-    case 'f':
-      out.push_back('\f');
-      return true;
-    case '"':
-    case '\\':
-    case '/':
-      out.push_back(c);
-      return true;
-    case 'u':
-      return append_unicode_escape(text, at, out);
-    default:
-      return false;
+// What a backslash and this byte stand for; 0: no such escape, or "\u".
+constexpr std::array<char, 256> kEscapes = [] {
+  std::array<char, 256> out{};
+  out['n'] = '\n';
+  out['t'] = '\t';
+  out['r'] = '\r';
+  out['b'] = '\b';
+  out['f'] = '\f';
+  out['"'] = '"';
+  out['\\'] = '\\';
+  out['/'] = '/';
+  return out;
+}();
+
+// Copies up to the next '"' or '\\' at or after `at`, or to the end of the text; moves `at` there.
+char* copy_plain(std::string_view text, std::size_t& at, char* out) {
+#if defined(__SSE2__)
+  for (; at + kBlock <= text.size(); at += kBlock, out += kBlock) {
+    const __m128i block = load_block(text, at);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), block);
+    const auto hits = quotes_and_escapes(block);
+    if (hits == 0) continue;
+    const auto plain = std::countr_zero(hits);
+    at += static_cast<std::size_t>(plain);
+    return out + plain;
   }
+#endif
+  while (at < text.size() && text[at] != '"' && text[at] != '\\') *out++ = text[at++];
+  return out;
 }
 
-// A string's content: `at` is behind the opening quote and moves behind the closing one.
-// Appends to `out`.
-bool append_string(std::string_view text, std::size_t& at, std::string& out) {
+// A string's content: `at` is behind the opening quote and moves behind the closing one. No escape is
+// shorter than what it stands for: `out` has room for the rest of the text and a block more. Returns
+// the end of what was written, or null.
+char* put_string(std::string_view text, std::size_t& at, char* out) {
   for (;;) {
-    const auto stop = find_quote_or_escape(text, at);
-    if (stop >= text.size()) return false;
-    out.append(text.substr(at, stop - at));
-    at = stop + 1;
-    if (text[stop] == '"') return true;
-    if (!append_escape(text, at, out)) return false;
+    out = copy_plain(text, at, out);
+    if (at >= text.size()) return nullptr;
+    if (text[at++] == '"') return out;
+    if (at >= text.size()) return nullptr;
+    const char c = text[at++];
+    if (const char meant = kEscapes[static_cast<unsigned char>(c)]; meant != 0) {
+      *out++ = meant;
+      continue;
+    }
+    if (c != 'u') return nullptr;
+    out = put_unicode_escape(text, at, out);
+    if (out == nullptr) return nullptr;
   }
+}
+
+// The same as a view into `buffer`, which grows as needed and is never made shorter.
+std::optional<std::string_view> read_string(std::string_view text, std::size_t& at,
+                                            std::string& buffer) {
+  const auto room = text.size() - at + kBlock;
+  if (buffer.size() < room) buffer.resize(room);
+  const char* const end = put_string(text, at, buffer.data());
+  if (end == nullptr) return std::nullopt;
+  return std::string_view(buffer.data(), static_cast<std::size_t>(end - buffer.data()));
 }
 
 struct LogText {
@@ -147,7 +169,7 @@ LogText without_newline(std::string_view text) {
   return {text, false};
 }
 
-// As append_string, without a copy when the only escape is the newline at the end.
+// As read_string, without a copy when the only escape is the newline at the end.
 std::optional<LogText> read_log_text(std::string_view line, std::size_t& at, std::string& scratch) {
   const auto stop = find_quote_or_escape(line, at);
   if (stop >= line.size()) return std::nullopt;
@@ -160,87 +182,17 @@ std::optional<LogText> read_log_text(std::string_view line, std::size_t& at, std
     at = stop + 3;
     return LogText{plain, true};
   }
-  scratch.clear();
-  if (!append_string(line, at, scratch)) return std::nullopt;
-  return without_newline(scratch);
+  const auto text = read_string(line, at, scratch);
+  if (!text) return std::nullopt;
+  return without_newline(*text);
 }
 
-// What stands before the fraction, and what it means: lines of one second follow each other.
-struct Second {
-  std::array<char, 19> text{};
-  std::int64_t unix_s = 0;
-};
-
-// Up to nine digits behind a point and 'Z', as nanoseconds; -1 when it is something else.
-std::int64_t fraction_ns(std::string_view text) {
-  if (text.size() < 3 || text.size() > 11 || text[0] != '.' || text.back() != 'Z') return -1;
-  std::int64_t value = 0;
-  for (const char c : text.substr(1, text.size() - 2)) {
-    if (c < '0' || c > '9') return -1;
-    value = value * 10 + (c - '0');
-  }
-  for (auto digits = text.size() - 2; digits < 9; ++digits) value *= 10;
-  return value;
-}
-
-// The daemon's own form, "2026-11-21T07:45:00.123456789Z"; everything else is left to the general
-// one.
-std::optional<std::int64_t> parse_full_time(std::string_view text) {
-  constexpr std::string_view kShape = "0000-00-00T00:00:00";
-  const auto general = [&]() -> std::optional<std::int64_t> {
-    auto parsed = text::parse_rfc3339_ns(text);
-    if (!parsed) return std::nullopt;
-    return *parsed;
-  };
-  if (text.size() < kShape.size() + 1 || text.size() > kShape.size() + 11 || text.back() != 'Z') {
-    return general();
-  }
-  std::array<unsigned, 20> digit{};
-  for (std::size_t i = 0; i < kShape.size(); ++i) {
-    digit[i] = static_cast<unsigned>(text[i] - '0');
-    if (kShape[i] == '0' ? digit[i] > 9 : text[i] != kShape[i]) return general();
-  }
-  const auto two = [&](std::size_t i) { return digit[i] * 10 + digit[i + 1]; };
-  const auto year = static_cast<int>(two(0) * 100 + two(2));
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(two(5)),
-                                         std::chrono::day(two(8))};
-  if (year < 1970 || year > 2200 || !date.ok() || two(11) > 23 || two(14) > 59 || two(17) > 59) {
-    return general();
-  }
-  std::int64_t fraction = 0;
-  const auto digits = text.substr(kShape.size(), text.size() - kShape.size() - 1);
-  if (!digits.empty()) {
-    if (digits[0] != '.' || digits.size() < 2 || digits.size() > 10) return general();
-    std::int64_t scale = 100'000'000;
-    for (const char c : digits.substr(1)) {
-      if (c < '0' || c > '9') return general();
-      fraction += (c - '0') * scale;
-      scale /= 10;
-    }
-  }
-  const auto days = std::chrono::sys_days(date).time_since_epoch().count();
-  const std::int64_t seconds =
-      std::int64_t{days} * 86'400 + two(11) * 3600 + two(14) * 60 + two(17);
-  return seconds * 1'000'000'000 + fraction;
-}
-
-std::optional<std::int64_t> parse_time(std::string_view text) {
-  static thread_local Second last;
-  constexpr auto kBytes = std::tuple_size_v<decltype(last.text)>;
-  const auto fraction = text.size() > kBytes ? fraction_ns(text.substr(kBytes)) : -1;
-  if (fraction < 0) return parse_full_time(text);
-  if (std::memcmp(text.data(), last.text.data(), kBytes) != 0) {
-    const auto whole = parse_full_time(text);
-    if (!whole) return whole;
-    std::memcpy(last.text.data(), text.data(), kBytes);
-    last.unix_s = (*whole - fraction) / 1'000'000'000;
-  }
-  return last.unix_s * 1'000'000'000 + fraction;
-}
-
-bool take(std::string_view text, std::size_t& at, std::string_view literal) {
-  if (text.compare(at, literal.size(), literal) != 0) return false;
-  at += literal.size();
+template <std::size_t kSize>
+bool take(std::string_view text, std::size_t& at, const char (&literal)[kSize]) {
+  constexpr auto kLength = kSize - 1;
+  if (text.size() < at + kLength || std::memcmp(text.data() + at, literal, kLength) != 0)
+    return false;
+  at += kLength;
   return true;
 }
 
@@ -260,7 +212,7 @@ std::optional<DockerLogEntry> decode_fixed_layout(std::string_view line, std::st
     return std::nullopt;
   }
   if (line.size() < at + kEnd.size() || !line.ends_with(kEnd)) return std::nullopt;
-  const auto time = parse_time(line.substr(at, line.size() - at - kEnd.size()));
+  const auto time = parse_docker_time(line.substr(at, line.size() - at - kEnd.size()));
   if (!time) return std::nullopt;
   entry.text = log->text;
   entry.complete = log->complete;
@@ -285,7 +237,7 @@ class ObjectReader {
     if (at_ != line_.size() || !has_log_ || !time_ || stream_ == wire::LogStream::kOther) {
       return std::nullopt;
     }
-    const auto log = without_newline(scratch_);
+    const auto log = without_newline(log_);
     return DockerLogEntry{log.text, stream_, *time_, log.complete, false};
   }
 
@@ -302,21 +254,24 @@ class ObjectReader {
   }
 
   bool read_member() {
-    std::string key;
-    if (!take_byte('"') || !append_string(line_, at_, key) || !take_byte(':')) return false;
-    if (key == "log") {
-      scratch_.clear();
-      has_log_ = take_byte('"') && append_string(line_, at_, scratch_);
+    if (!take_byte('"')) return false;
+    const auto key = read_string(line_, at_, member_);
+    if (!key || !take_byte(':')) return false;
+    if (*key == "log") {
+      const auto log = take_byte('"') ? read_string(line_, at_, scratch_) : std::nullopt;
+      has_log_ = log.has_value();
+      log_ = log.value_or(std::string_view());
       return has_log_;
     }
-    if (key != "stream" && key != "time") return skip_value();
-    std::string value;
-    if (!take_byte('"') || !append_string(line_, at_, value)) return false;
-    if (key == "time") {
-      time_ = parse_time(value);
-    } else if (value == "stdout") {
+    const bool is_time = *key == "time";
+    if (!is_time && *key != "stream") return skip_value();
+    const auto value = take_byte('"') ? read_string(line_, at_, member_) : std::nullopt;
+    if (!value) return false;
+    if (is_time) {
+      time_ = parse_docker_time(*value);
+    } else if (*value == "stdout") {
       stream_ = wire::LogStream::kStdout;
-    } else if (value == "stderr") {
+    } else if (*value == "stderr") {
       stream_ = wire::LogStream::kStderr;
     }
     return true;
@@ -366,6 +321,8 @@ class ObjectReader {
 
   std::string_view line_;
   std::string& scratch_;
+  std::string member_;  // Keys, and values apart from the log's
+  std::string_view log_;
   std::size_t at_ = 0;
   bool has_log_ = false;
   wire::LogStream stream_ = wire::LogStream::kOther;

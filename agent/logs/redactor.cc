@@ -6,6 +6,7 @@
 
 #include "agent/logs/secret_detectors.h"
 #include "agent/logs/secret_entropy.h"
+#include "agent/logs/secret_hints.h"
 #include "agent/logs/secret_prefilter.h"
 #include "protocol/base/text.h"
 
@@ -170,11 +171,11 @@ bool Redactor::redact(std::string_view text, std::string& out) const {
   }
   std::vector<SecretSpan> spans;
   bool complete = true;
-  if (text.find('\x1b') == std::string_view::npos) {
-    complete = find(text, spans);
+  if (const auto hints = secret_hints(text); !hints.escape) {
+    complete = find(text, hints, spans);
   } else {
     const PlainText plain(text);
-    complete = find(plain.text(), spans);
+    complete = find(plain.text(), secret_hints(plain.text()), spans);
     for (auto& span : spans) span = plain.back(span);
   }
   if (!complete) {
@@ -187,14 +188,17 @@ bool Redactor::redact(std::string_view text, std::string& out) const {
   return true;
 }
 
-bool Redactor::find(std::string_view text, std::vector<SecretSpan>& spans) const {
+bool Redactor::find(std::string_view text, const SecretHints& hints,
+                    std::vector<SecretSpan>& spans) const {
   std::vector<SecretSpan> random;
   const auto add = [](std::vector<SecretSpan>& to, const SecretSpan& span) {
     to.push_back(span);
     return to.size() <= kMaxSecretsPerLine;
   };
-  for (auto card = next_card_number(text, 0); card; card = next_card_number(text, card.end)) {
-    if (!add(spans, card)) return false;
+  if (hints.card_number) {
+    for (auto card = next_card_number(text, 0); card; card = next_card_number(text, card.end)) {
+      if (!add(spans, card)) return false;
+    }
   }
   const auto& filter = tables_->filter;
   std::size_t at = filter.next(text, 0);
@@ -216,8 +220,10 @@ bool Redactor::find(std::string_view text, std::vector<SecretSpan>& spans) const
     }
     at = filter.next(text, found ? std::max(found.end, at + 1) : at + 1);
   }
-  for (auto run = next_random_run(text, 0); run; run = next_random_run(text, run.end)) {
-    if (!add(run.kind == kRandomKind ? random : spans, run)) return false;
+  if (hints.run) {
+    for (auto run = next_random_run(text, 0); run; run = next_random_run(text, run.end)) {
+      if (!add(run.kind == kRandomKind ? random : spans, run)) return false;
+    }
   }
   std::sort(spans.begin(), spans.end(), begins_before);
   std::erase_if(random, [&](const SecretSpan& span) { return overlaps_any(spans, span); });

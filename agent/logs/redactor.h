@@ -5,7 +5,8 @@
 //
 // Stages: a pass over all 4-byte windows (secret_prefilter.h) finds the few places where a detector
 // may begin; detectors (secret_detectors.h, secret_tokens.h, secret_assignments.h) look there; runs
-// of digits are checked for card numbers, long runs for tokens without a name (secret_entropy.h).
+// of digits are checked for card numbers, long runs for tokens without a name (secret_entropy.h), if
+// one look at all bytes (secret_hints.h) found such.
 // Clean text costs the passes only. Colour codes are no obstacle: a line that has some is looked at
 // without them. What is known, how well, and what is not: docs/formats/redaction.md.
 #pragma once
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "agent/logs/secret_detectors.h"
+#include "agent/logs/secret_hints.h"
 
 namespace observeai::agent {
 
@@ -45,7 +47,8 @@ class Redactor {
  private:
   struct Tables;
   // False: a bound was reached, the whole line has to go.
-  bool find(std::string_view text, std::vector<SecretSpan>& spans) const;
+  bool find(std::string_view text, const SecretHints& hints,
+            std::vector<SecretSpan>& spans) const;
 
   std::unique_ptr<const Tables> tables_;
 };

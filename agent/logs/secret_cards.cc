@@ -7,7 +7,6 @@ namespace {
 
 using chars::is;
 
-constexpr std::size_t kMinCardDigits = 13;
 constexpr std::size_t kMaxCardDigits = 19;
 constexpr std::size_t kMaxPlainDigits = 16;
 

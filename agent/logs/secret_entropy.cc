@@ -12,7 +12,6 @@ using namespace std::string_view_literals;
 using chars::is;
 using chars::run_end;
 
-constexpr std::uint16_t kRunClass = chars::kUrlSafe | chars::kDot | chars::kBase64;
 constexpr std::size_t kMinRandom = 40;
 constexpr std::size_t kMaxRandom = 128;  // Longer is data
 constexpr std::size_t kPemLine = 64;
