@@ -100,7 +100,6 @@ boost::asio::awaitable<void> LogsLoop::keep_limits() {
 bool LogsLoop::read_once() {
   if (!shedding_.logs || !outbox_.takes_data()) return false;
   LogRead read = collector_.read(kReadBytes);
-  const bool busy = read.raw_bytes >= kReadBytes / 4;
   if (read.empty()) {
     collector_.committed();
     ++rounds_;
@@ -109,7 +108,7 @@ bool LogsLoop::read_once() {
   LogCommit commit = to_log_commit(std::move(read));
   sample_logs(commit, sampler_, shedding_.keep_one_log_in);
   const auto committed = outbox_.commit_logs(std::move(commit));
-  if (busy) collector_.reuse(std::move(commit.records));
+  collector_.reuse(std::move(commit.records));
   if (committed) {
     collector_.committed();
     ++rounds_;

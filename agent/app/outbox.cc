@@ -189,19 +189,18 @@ Result<void> Outbox::commit_logs(LogCommit&& logs) {
   for (const auto& counts : logs.counts) add_counts(counts, entry_of(counts.source));
 
   CommitUnit unit;
-  auto spooled = count_by_source(logs.records);
   const auto refuse = [&](const wire::LogRecord& record, const Error& why) {
     log::error("a log record is dropped: " + unencodable(why.message()).message());
-    --spooled["log/" + record.target].records;
     ++entry_of("log/" + record.target).records_dropped["unencodable"];
   };
   TRY_VOID(add_log_batches(logs.records, refuse, unit.batches));
   const std::uint64_t next_seq = spool_->state().next_seq[index_of(wire::Lane::kLogs)];
-  for (const auto& [source, count] : spooled) {
-    if (count.records == 0) continue;
-    auto& entry = entry_of(source);
-    entry.records_spooled += count.records;
-    entry.as_of_seq = next_seq + unit.batches.size() - 1;
+  for (const auto& batch : unit.batches) {
+    for (const auto& count : batch.counts) {
+      auto& entry = entry_of(count.source);
+      entry.records_spooled += count.records;
+      entry.as_of_seq = next_seq + unit.batches.size() - 1;
+    }
   }
   wire::ControlBatch told;
   told.events = std::move(logs.events);

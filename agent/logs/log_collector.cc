@@ -10,8 +10,9 @@ namespace {
 constexpr std::string_view kContainerPrefix = "log/container/";
 // Of records kept for the next read: those of one MiB of json-file, as a rule.
 constexpr std::size_t kMaxSpareBytes = 4U << 20;
-// After a smaller read they are given back.
+// They are given back when no read was this large for so long: a busy log's reads differ in size.
 constexpr std::uint64_t kBusyReadBytes = 128U << 10;
+constexpr std::chrono::seconds kBusyFor{1};
 constexpr std::string_view kLogPrefix = "log/";  // Other sources are not this collector's
 
 std::string folder_of(const std::string& path) {
@@ -330,13 +331,20 @@ LogRead LogCollector::read(std::size_t max_bytes) {
   out.events.insert(out.events.end(), events_.begin(), events_.end());
   events_delivered_ = events_.size();
   outstanding_ = true;
+  out.spare.erase(out.spare.begin(),
+                  out.spare.begin() + static_cast<std::ptrdiff_t>(out.spare_used));
   spare_ = std::exchange(out.spare, {});
-  if (out.raw_bytes < kBusyReadBytes) spare_ = {};
+  if (out.raw_bytes >= kBusyReadBytes) last_busy_ = clock_.steady_now();
+  if (!busy()) spare_ = {};
   return out;
 }
 
+bool LogCollector::busy() const {
+  return last_busy_ && clock_.steady_now() - *last_busy_ < kBusyFor;
+}
+
 void LogCollector::reuse(std::vector<wire::LogRecord> records) {
-  if (records.empty()) return;
+  if (records.empty() || !busy()) return;
   std::size_t bytes = 0;
   const auto fits = [&](const wire::LogRecord& record) {
     const auto size = sizeof record + record.target.capacity() + record.text.capacity();

@@ -97,8 +97,8 @@ class LogCollector {
   LogRead read(std::size_t max_bytes);
   void committed();
   void rollback();
-  // Records of a read() that nobody needs any more: the next ones use their memory. Two heap blocks
-  // for each line cost more than decoding it.
+  // Records of a read() that nobody needs any more: while much is read the next ones use their
+  // memory. Two heap blocks for each line cost more than decoding it.
   void reuse(std::vector<wire::LogRecord> records);
   // The last read() left something behind: read again now.
   bool more() const;
@@ -132,6 +132,7 @@ class LogCollector {
   void add_watch(Followed& followed);
   void drop_watch(Followed& followed);
   void let_go(const std::string& source);
+  bool busy() const;
   void poll();
   void enforce_held_limit(std::vector<std::pair<std::uint64_t, LogSource*>> holders);
 
@@ -150,6 +151,7 @@ class LogCollector {
   std::string next_source_;                  // Where the round goes on
   bool outstanding_ = false;                 // A read() waits for committed() or rollback()
   std::optional<SteadyTime> last_poll_;
+  std::optional<SteadyTime> last_busy_;  // When a read was large
   std::optional<SteadyTime> last_scan_;
   std::uint64_t invalid_checkpoints_ = 0;
   std::set<std::string> invalid_told_;

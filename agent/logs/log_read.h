@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/core/observed.h"
+#include "protocol/base/clock.h"
 
 namespace observeai::agent {
 
@@ -25,13 +26,12 @@ struct LogRead {
   std::vector<wire::Event> events;
   std::uint64_t raw_bytes = 0;
   std::vector<wire::LogRecord> spare;  // Any content: their memory is for add_record()
+  std::size_t spare_used = 0;          // Of these, from the first on: as they lie in memory
 
   // Appends a record with any content: the caller sets all of it.
   wire::LogRecord& add_record() {
-    if (spare.empty()) return records.emplace_back();
-    records.push_back(std::move(spare.back()));
-    spare.pop_back();
-    return records.back();
+    if (spare_used == spare.size()) return records.emplace_back();
+    return records.emplace_back(std::move(spare[spare_used++]));
   }
   bool empty() const {
     return records.empty() && checkpoints.empty() && counts.empty() && forgotten.empty() &&
@@ -46,6 +46,7 @@ struct LogWorkspace {
   std::string backing;
   std::string redacted;
   std::string entry;
+  SteadyTime now{};  // When the source was asked: the time of every line that it reads
 };
 
 }  // namespace observeai::agent

@@ -228,11 +228,12 @@ LogPosition LogSource::lowest(const StreamStates& states) const {
 }
 
 void LogSource::finish_read(LogWorkspace& work, LogRead& out) {
+  work.now = clock_.steady_now();
   flush_waiting(work, out);
   const bool stopped = !running_ || !listed_;
   const bool more = budget_ended_ && ready_;
   if (finished_ || (stopped && !more)) joiner_.close_all(out, counts_);
-  joiner_.end_read(clock_.steady_now(), more, out, counts_);
+  joiner_.end_read(work.now, more, out, counts_);
   uncommitted_ = uncommitted_ || checkpoint_due_ || counts_.records_read > 0;
   for (const auto& [reason, bytes] : lost_bytes_) counts_.bytes_dropped[reason] += bytes;
   lost_bytes_delivered_ = std::exchange(lost_bytes_, {});

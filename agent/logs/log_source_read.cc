@@ -13,6 +13,8 @@ constexpr std::size_t kOtherStream = 2;
 constexpr unsigned kEndsBeforeNextFile = 2;
 // Read at once from a compressed log, whose decoder keeps as much.
 constexpr std::size_t kDecodeBytes = 64U << 10;
+// Read beyond the budget: its last line, as a rule. What is read in vain is read again.
+constexpr std::size_t kReadAhead = 4U << 10;
 constexpr std::int64_t kOffsetKeptNs = 60'000'000'000;  // Of the host's time zone
 
 std::size_t index_of(wire::LogStream stream) {
@@ -30,7 +32,9 @@ std::size_t LogSource::read(std::size_t budget, LogWorkspace& work, LogRead& out
     reading_.local_offset_s = local_offset_s(now_ns);
   }
   reading_.now_ns = now_ns;
+  work.now = clock_.steady_now();
   if (chain_.empty()) ready_ = false;
+  bool long_entry = false;  // At the cursor: longer than what is left of the budget
   while (ready_ && used < budget) {
     auto* file = chain_.find(cursor_.file);
     if (file == nullptr) {
@@ -40,9 +44,9 @@ std::size_t LogSource::read(std::size_t budget, LogWorkspace& work, LogRead& out
     // A copy may end before what was read.
     cursor_.offset = std::min(cursor_.offset, file->extent());
     std::string_view data;
-    const auto buffer =
-        std::span(work.buffer)
-            .first(file->content().compressed() ? kDecodeBytes : work.buffer.size());
+    const auto most = file->content().compressed() ? kDecodeBytes : work.buffer.size();
+    const auto buffer = std::span(work.buffer)
+                            .first(long_entry ? most : std::min(most, budget - used + kReadAhead));
     switch (file->read(cursor_.offset, buffer, data)) {
       case TailFile::Read::kFailed:
         note_failure(Error(Errc::kDenied, "cannot read " + file->path()));
@@ -61,6 +65,11 @@ std::size_t LogSource::read(std::size_t budget, LogWorkspace& work, LogRead& out
     }
     const bool buffer_full = data.size() + kTailBytes >= buffer.size();
     auto n = consume_lines(*file, data, buffer_full, budget - used, work, out);
+    if (n == 0 && buffer_full && buffer.size() < most) {
+      long_entry = true;
+      continue;
+    }
+    long_entry = false;
     if (n == 0 && buffer_full) n = consume_long_entry(*file, work, out);
     if (n > 0) {
       used += n;
@@ -253,7 +262,7 @@ void LogSource::process_entry(std::string_view line, LogPosition at, LogWorkspac
   if (assembled) {
     emit(stream, *assembled, work, out);
   } else {
-    last_piece_[stream] = clock_.steady_now();
+    last_piece_[stream] = work.now;
   }
 }
 
@@ -303,7 +312,7 @@ void LogSource::emit(std::size_t stream, const AssembledLine& line, LogWorkspace
   joined.ts_ns = line.ts_ns;
   joined.raw_bytes = line.raw_bytes;
   joined.at = line.at;
-  joiner_.add(stream, joined, clock_.steady_now(), out, counts_);
+  joiner_.add(stream, joined, work.now, out, counts_);
   uncommitted_ = true;
 }
 
