@@ -47,8 +47,7 @@ class Redactor {
  private:
   struct Tables;
   // False: a bound was reached, the whole line has to go.
-  bool find(std::string_view text, const SecretHints& hints,
-            std::vector<SecretSpan>& spans) const;
+  bool find(std::string_view text, const SecretHints& hints, std::vector<SecretSpan>& spans) const;
 
   std::unique_ptr<const Tables> tables_;
 };
