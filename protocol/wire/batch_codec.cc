@@ -6,9 +6,9 @@
 namespace observeai::wire {
 namespace {
 
-Result<std::string> pack(Result<std::string> body, detail::Effort effort = detail::Effort::kSmall) {
+Result<std::string> pack(Result<std::string> body) {
   if (!body) return body;
-  return detail::compress(*body, effort);
+  return detail::compress(*body);
 }
 
 Result<std::string> unpack(std::string_view body, Codec codec) {
@@ -27,7 +27,8 @@ Result<std::string> encode_samples(const SampleBatch& batch) {
   return pack(detail::serialize_samples(batch));
 }
 Result<std::string> encode_logs(const LogBatch& batch) {
-  return pack(detail::serialize_logs(batch), detail::Effort::kFast);
+  TRY(const auto body, detail::serialize_logs(batch));
+  return detail::compress(body.bytes, detail::Effort::kFast, body.ends);
 }
 
 Result<ControlBatch> decode_control(std::string_view body, Codec codec) {

@@ -1,10 +1,9 @@
-#include <limits>
 #include <unordered_map>
 
 #include "observeai/v1/logs.pb.h"
 #include "protocol/wire/batch_codec.h"
 #include "protocol/wire/detail/body.h"
-#include "protocol/wire/detail/varint.h"
+#include "protocol/wire/detail/log_columns.h"
 
 // Layout: protocol/proto/observeai/v1/logs.proto.
 namespace observeai::wire::detail {
@@ -23,10 +22,14 @@ std::uint64_t decoded_bytes(std::size_t target_bytes) {
   return sizeof(LogRecord) + target_bytes;
 }
 
-Result<void> check_limits(const LogBatch& batch) {
+// ---- writing -----------------------------------------------------------------------------------
+
+// Gives the bytes of text.
+Result<std::size_t> check_batch(const LogBatch& batch) {
   std::uint64_t structure = 0;
   std::uint64_t text = 0;
   for (const auto& record : batch.records) {
+    if (!is_known(record.stream)) return Error(Errc::kInvalid, "log record of an unknown stream");
     structure += decoded_bytes(record.target.size());
     text += record.text.size();
   }
@@ -34,153 +37,153 @@ Result<void> check_limits(const LogBatch& batch) {
     return Error(Errc::kLimit, std::to_string(batch.records.size()) + " log records with " +
                                    std::to_string(text) + " bytes are too many for one batch");
   }
-  return {};
+  return text;
 }
 
-// Numbers targets in the order of their first use.
-class TargetTable {
- public:
-  explicit TargetTable(v1::LogBody& body) : body_(body) {}
-
-  std::uint64_t index_of(const Target& target) {
-    if (!numbers_.empty() && target == last_)
-      return last_number_;  // As a rule one source's records stand together
-    const auto [at, added] = numbers_.try_emplace(target, numbers_.size());
-    if (added) {
-      put_varint(*body_.mutable_target_lengths(), target.size());
-      body_.mutable_target_text()->append(target);
+void put_targets(const LogBatch& batch, Sections& out) {
+  std::unordered_map<std::string_view, std::uint64_t> numbers;
+  std::vector<std::uint64_t> lengths;
+  std::vector<std::uint64_t> indexes;
+  indexes.reserve(batch.records.size());
+  const Target* last = nullptr;
+  for (const auto& record : batch.records) {
+    // As a rule one source's records stand together.
+    if (last != nullptr && record.target == *last) {
+      indexes.push_back(indexes.back());
+      continue;
     }
-    last_ = at->first;
-    last_number_ = at->second;
-    return last_number_;
+    last = &record.target;
+    const auto [at, added] = numbers.try_emplace(record.target, numbers.size());
+    indexes.push_back(at->second);
+    if (!added) continue;
+    lengths.push_back(record.target.size());
+    out.text.append(record.target);
   }
+  put_varint(out.head, lengths.size());
+  put_numbers(lengths, out);
+  put_numbers(indexes, out);
+}
 
- private:
-  v1::LogBody& body_;
-  std::unordered_map<std::string_view, std::uint64_t> numbers_;
-  std::string_view last_;  // Of numbers_, or empty
-  std::uint64_t last_number_ = 0;
+template <class NumberOf>
+void put_each(const LogBatch& batch, const NumberOf& number_of, std::vector<std::uint64_t>& scratch,
+              Sections& out) {
+  scratch.clear();
+  for (const auto& record : batch.records) {
+    scratch.push_back(static_cast<std::uint64_t>(number_of(record)));
+  }
+  put_numbers(scratch, out);
+}
+
+// As protobuf would, but with the places where a section ends.
+SectionedBody join(const Sections& sections) {
+  constexpr unsigned kLengthDelimited = 2;
+  SectionedBody out;
+  out.bytes.reserve(sections.head.size() + sections.text.size() + sections.numbers.size() +
+                    sections.packed.size() + 64);
+  put_varint(out.bytes, v1::LogBody::kFormFieldNumber << 3);
+  put_varint(out.bytes, v1::LOG_FORM_SKELETONS);
+  const auto put = [&](unsigned field, const std::string& section) {
+    if (section.empty()) return;
+    put_varint(out.bytes, field << 3 | kLengthDelimited);
+    put_varint(out.bytes, section.size());
+    out.bytes.append(section);
+    out.ends.push_back(out.bytes.size());
+  };
+  put(v1::LogBody::kHeadFieldNumber, sections.head);
+  put(v1::LogBody::kTextFieldNumber, sections.text);
+  put(v1::LogBody::kNumbersFieldNumber, sections.numbers);
+  put(v1::LogBody::kPackedFieldNumber, sections.packed);
+  return out;
+}
+
+// ---- reading -----------------------------------------------------------------------------------
+
+// The columns of records besides their lines, which come behind them.
+struct RecordColumns {
+  std::vector<std::string_view> targets;
+  NumberColumn indexes;
+  NumberColumn streams;
+  NumberColumn times;
+  NumberColumn flags;
+  NumberColumn originals;
 };
 
-Result<std::vector<std::string_view>> read_targets(const v1::LogBody& body) {
-  std::vector<std::string_view> targets;
-  ColumnReader lengths(body.target_lengths());
-  ColumnReader text(body.target_text());
-  while (!lengths.at_end()) {
-    const auto length = lengths.varint();
-    const auto target = length ? text.bytes(*length) : std::nullopt;
-    if (!target || targets.size() * sizeof(targets[0]) > kMaxDecodedBytes) {
-      return corrupt("bad target table");
-    }
-    targets.push_back(*target);
-  }
-  if (!text.at_end()) return corrupt("target text is too long");
-  return targets;
+Result<std::size_t> take_count(SectionReader& from) {
+  const auto count = from.head.varint();
+  if (!count) return corrupt("no count");
+  if (*count > kMaxDecodedBytes / decoded_bytes(0)) return corrupt("too many records");
+  return *count;
 }
 
-// Counts the records and what they will take; allocates nothing.
-Result<std::size_t> count_records(const v1::LogBody& body,
-                                  const std::vector<std::string_view>& targets) {
-  const std::size_t records = body.streams().size();
-  const std::size_t shortest =
-      std::min({body.record_targets().size(), body.ts_ns().size(), body.flags().size(),
-                body.original_bytes().size(), body.text_lengths().size()});
-  if (records > shortest) return corrupt("columns differ in length");
+bool take_targets(SectionReader& from, RecordColumns& out) {
+  const auto count = from.head.varint();
+  if (!count || *count > kMaxDecodedBytes / sizeof(out.targets[0])) return false;
+  auto lengths = NumberColumn::take(*count, from);
+  if (!lengths) return false;
+  out.targets.reserve(*count);
+  for (std::uint64_t i = 0; i < *count; ++i) {
+    const auto target = from.text.bytes(lengths->next());
+    if (!target) return false;
+    out.targets.push_back(*target);
+  }
+  return true;
+}
+
+// Counts what the records will take before any is built.
+Result<RecordColumns> take_columns(std::size_t records, SectionReader& from) {
+  RecordColumns out;
+  if (!take_targets(from, out)) return corrupt("bad target table");
+  for (auto* column : {&out.indexes, &out.streams, &out.times, &out.flags, &out.originals}) {
+    const auto taken = NumberColumn::take(records, from);
+    if (!taken) return corrupt("bad column");
+    *column = *taken;
+  }
   std::uint64_t structure = 0;
-  ColumnReader indexes(body.record_targets());
+  auto indexes = out.indexes;
   for (std::size_t i = 0; i < records; ++i) {
-    const auto index = indexes.varint();
-    if (!index || *index >= targets.size()) return corrupt("record of an unknown target");
-    structure += decoded_bytes(targets[*index].size());
+    const auto index = indexes.next();
+    if (index >= out.targets.size()) return corrupt("record of an unknown target");
+    structure += decoded_bytes(out.targets[index].size());
     if (structure > kMaxDecodedBytes) return corrupt("too many records");
   }
-  if (!indexes.at_end()) return corrupt("columns differ in length");
-  return records;
+  return out;
 }
 
-class RecordReader {
- public:
-  RecordReader(const v1::LogBody& body, const std::vector<std::string_view>& targets)
-      : targets_(targets),
-        indexes_(body.record_targets()),
-        streams_(body.streams()),
-        times_(body.ts_ns()),
-        flags_(body.flags()),
-        originals_(body.original_bytes()),
-        lengths_(body.text_lengths()),
-        text_(body.text()) {}
-
-  Result<LogRecord> next() {
-    const auto index = indexes_.varint();
-    const auto stream = streams_.byte();
-    const auto step = times_.signed_varint();
-    const auto flags = flags_.varint32();
-    const auto original = originals_.varint();
-    const auto length = lengths_.varint();
-    if (!index || !stream || !step || !flags || !original || !length) return corrupt("bad column");
-    if (!is_known(LogStream{*stream})) return corrupt("unknown stream");
-    const auto text = text_.bytes(*length);
-    if (!text) return corrupt("text is too short");
-    ts_ns_ = next_value(ts_ns_, *step);
-    return LogRecord{.target = Target(targets_[*index]),
-                     .stream = LogStream{*stream},
-                     .ts_ns = ts_ns_,
-                     .text = std::string(*text),
-                     .flags = *flags,
-                     .original_bytes = *original};
+Result<LogRecord> next_record(RecordColumns& columns, LogLineReader& lines) {
+  const auto stream = columns.streams.next();
+  const auto flags = columns.flags.next();
+  if (stream > UINT8_MAX || !is_known(LogStream{static_cast<std::uint8_t>(stream)})) {
+    return corrupt("unknown stream");
   }
-  bool at_end() const {
-    return times_.at_end() && flags_.at_end() && originals_.at_end() && lengths_.at_end() &&
-           text_.at_end();
-  }
-
- private:
-  const std::vector<std::string_view>& targets_;
-  ColumnReader indexes_;
-  ColumnReader streams_;
-  ColumnReader times_;
-  ColumnReader flags_;
-  ColumnReader originals_;
-  ColumnReader lengths_;
-  ColumnReader text_;
-  std::int64_t ts_ns_ = 0;
-};
-
-// The message with the records' text, its last field and nearly all of it, copied but once.
-std::string with_text(const v1::LogBody& rest, const std::vector<LogRecord>& records) {
-  constexpr std::size_t kTagAndLength = 12;
-  constexpr unsigned kLengthDelimited = 2;
-  std::size_t text_bytes = 0;
-  for (const auto& record : records) text_bytes += record.text.size();
-  std::string out;
-  out.reserve(rest.ByteSizeLong() + kTagAndLength + text_bytes);
-  rest.AppendToString(&out);
-  if (text_bytes == 0) return out;
-  put_varint(out, v1::LogBody::kTextFieldNumber << 3 | kLengthDelimited);
-  put_varint(out, text_bytes);
-  for (const auto& record : records) out.append(record.text);
-  return out;
+  if (flags > UINT32_MAX) return corrupt("flags above 32 bits");
+  LogRecord record;
+  record.target = columns.targets[columns.indexes.next()];
+  record.stream = LogStream{static_cast<std::uint8_t>(stream)};
+  record.ts_ns = static_cast<std::int64_t>(columns.times.next());
+  TRY(record.text, lines.next());
+  record.flags = static_cast<std::uint32_t>(flags);
+  record.original_bytes = columns.originals.next();
+  return record;
 }
 
 }  // namespace
 
-Result<std::string> serialize_logs(const LogBatch& batch) {
-  TRY_VOID(check_limits(batch));
-  v1::LogBody body;
-  body.set_text_encoding(v1::LOG_TEXT_ENCODING_CONCATENATED);
-  TargetTable targets(body);
-  std::int64_t last_ts_ns = 0;
-  for (const auto& record : batch.records) {
-    if (!is_known(record.stream)) return Error(Errc::kInvalid, "log record of an unknown stream");
-    put_varint(*body.mutable_record_targets(), targets.index_of(record.target));
-    body.mutable_streams()->push_back(static_cast<char>(record.stream));
-    put_varint(*body.mutable_ts_ns(), zigzag(difference(last_ts_ns, record.ts_ns)));
-    last_ts_ns = record.ts_ns;
-    put_varint(*body.mutable_flags(), record.flags);
-    put_varint(*body.mutable_original_bytes(), record.original_bytes);
-    put_varint(*body.mutable_text_lengths(), record.text.size());
-  }
-  return with_text(body, batch.records);
+Result<SectionedBody> serialize_logs(const LogBatch& batch) {
+  TRY(const auto text_bytes, check_batch(batch));
+  Sections out;
+  put_varint(out.head, batch.records.size());
+  put_targets(batch, out);
+  std::vector<std::uint64_t> scratch;
+  scratch.reserve(batch.records.size());
+  const auto put = [&](const auto& number_of) { put_each(batch, number_of, scratch, out); };
+  put([](const LogRecord& record) { return record.stream; });
+  put([](const LogRecord& record) { return record.ts_ns; });
+  put([](const LogRecord& record) { return record.flags; });
+  put([](const LogRecord& record) { return record.original_bytes; });
+  LogSkeletons lines(batch.records.size(), text_bytes);
+  for (const auto& record : batch.records) lines.add(record.text);
+  put_lines(lines, out);
+  return join(out);
 }
 
 Result<LogBatch> parse_logs(std::string_view bytes) {
@@ -188,19 +191,21 @@ Result<LogBatch> parse_logs(std::string_view bytes) {
   if (!body.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return corrupt("not a protobuf message");
   }
-  if (body.text_encoding() != v1::LOG_TEXT_ENCODING_CONCATENATED) {
-    return corrupt("unknown text encoding " + std::to_string(body.text_encoding()));
+  if (body.form() != v1::LOG_FORM_SKELETONS) {
+    return corrupt("unknown form " + std::to_string(body.form()));
   }
-  TRY(const auto targets, read_targets(body));
-  TRY(const auto records, count_records(body, targets));
-  RecordReader reader(body, targets);
+  SectionReader from{ColumnReader(body.head()), ColumnReader(body.text()),
+                     ColumnReader(body.numbers()), ColumnReader(body.packed())};
+  TRY(const auto records, take_count(from));
+  TRY(auto columns, take_columns(records, from));
+  TRY(auto lines, LogLineReader::create(records, from));
+  if (!from.at_end()) return corrupt("columns are too long");
   LogBatch batch;
   batch.records.reserve(records);
   for (std::size_t i = 0; i < records; ++i) {
-    TRY(auto record, reader.next());
+    TRY(auto record, next_record(columns, lines));
     batch.records.push_back(std::move(record));
   }
-  if (!reader.at_end()) return corrupt("columns are too long");
   return batch;
 }
 

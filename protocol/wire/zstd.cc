@@ -11,6 +11,7 @@ namespace observeai::wire::detail {
 namespace {
 
 constexpr std::size_t kSmallestFrame = 9;
+constexpr std::size_t kBlockOverhead = 64;                 // Of a block that does not compress: 3
 constexpr std::string_view kMagic("\x28\xB5\x2F\xFD", 4);  // Not a skippable frame
 
 struct FreeContext {
@@ -39,20 +40,40 @@ Error corrupt(std::string_view why) {
   return Error(Errc::kCorrupt, "packed body: " + std::string(why));
 }
 
+// Like ZSTD_compress2, but a block ends at each end.
+std::size_t compress_parts(ZSTD_CCtx* context, ZSTD_outBuffer out, std::string_view body,
+                           std::span<const std::size_t> ends) {
+  CHECK(ends.back() == body.size());
+  CHECK(!::ZSTD_isError(::ZSTD_CCtx_reset(context, ZSTD_reset_session_only)));
+  CHECK(!::ZSTD_isError(::ZSTD_CCtx_setPledgedSrcSize(context, body.size())));
+  ZSTD_inBuffer in{body.data(), 0, 0};
+  for (const auto end : ends) {
+    in.size = end;
+    const auto left =
+        ::ZSTD_compressStream2(context, &out, &in, end == body.size() ? ZSTD_e_end : ZSTD_e_flush);
+    if (::ZSTD_isError(left)) return left;
+    CHECK(left == 0);  // The bound leaves room for all
+  }
+  return out.pos;
+}
+
 }  // namespace
 
-Result<std::string> compress(std::string_view body, Effort effort) {
+Result<std::string> compress(std::string_view body, Effort effort,
+                             std::span<const std::size_t> ends) {
   if (body.size() > kMaxBodyBytes) {
     return Error(Errc::kLimit, "body of " + std::to_string(body.size()) + " bytes is above " +
                                    std::to_string(kMaxBodyBytes));
   }
   // Nobody writes to most of it: left as it is, it costs no page.
-  const auto bound = ::ZSTD_compressBound(body.size());
+  const auto bound = ::ZSTD_compressBound(body.size()) + ends.size() * kBlockOverhead;
   const auto out = std::make_unique_for_overwrite<char[]>(bound);
   auto* const context = compressor();
   const auto level = static_cast<int>(effort);
   CHECK(!::ZSTD_isError(::ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, level)));
-  const auto size = ::ZSTD_compress2(context, out.get(), bound, body.data(), body.size());
+  const auto size = ends.empty()
+                        ? ::ZSTD_compress2(context, out.get(), bound, body.data(), body.size())
+                        : compress_parts(context, {out.get(), bound, 0}, body, ends);
   if (::ZSTD_isError(size)) {
     return Error(Errc::kInternal, std::string("zstd: ") + ::ZSTD_getErrorName(size));
   }

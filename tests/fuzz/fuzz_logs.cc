@@ -7,17 +7,23 @@
 
 using namespace observeai::wire;
 
+// What decodes encodes, and decodes to the same; only lines that have nothing in common any more may
+// be too large.
+static void check(const LogBatch& batch) {
+  const auto again = detail::serialize_logs(batch);
+  if (!again) {
+    if (again.error().code() != observeai::Errc::kLimit) std::abort();
+    return;
+  }
+  const auto twice = detail::parse_logs(again->bytes);
+  if (!twice || twice->records != batch.records) std::abort();
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const auto unpacked = decode_logs(bytes, Codec::kZstd);
-  if (unpacked && !encode_logs(*unpacked)) std::abort();
-
+  if (unpacked) check(*unpacked);
   const auto batch = detail::parse_logs(bytes);
-  if (!batch) return 0;
-  // What decodes encodes, and from there on the bytes stay the same.
-  const auto again = detail::serialize_logs(*batch);
-  if (!again) std::abort();
-  const auto twice = detail::parse_logs(*again);
-  if (!twice || detail::serialize_logs(*twice).value() != *again) std::abort();
+  if (batch) check(*batch);
   return 0;
 }

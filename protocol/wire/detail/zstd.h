@@ -1,6 +1,7 @@
 // The codec: one zstd frame with content size and checksum. Contexts are kept per thread.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -12,7 +13,9 @@ namespace observeai::wire::detail {
 enum class Effort { kFast = 1, kSmall = 3 };  // zstd's levels
 
 // kLimit when `body` is above kMaxBodyBytes or the result above kMaxPackedBytes.
-Result<std::string> compress(std::string_view body, Effort effort = Effort::kSmall);
+// `ends`: where blocks end, each with statistics of its own. Ascending, the last one the body's size.
+Result<std::string> compress(std::string_view body, Effort effort = Effort::kSmall,
+                             std::span<const std::size_t> ends = {});
 // kCorrupt: not exactly one frame, size unknown or above kMaxBodyBytes, damaged. Nothing is
 // allocated before these checks.
 Result<std::string> decompress(std::string_view packed);

@@ -61,7 +61,7 @@ TEST_CASE("log records: as many as kMaxDecodedBytes holds, their targets include
 TEST_CASE("log text: a body of kMaxBodyBytes, not a byte more") {
   LogBatch batch = logs(1, "host");
   batch.records[0].text.assign(kMaxBodyBytes - 100, 'x');
-  const auto overhead = detail::serialize_logs(batch)->size() - batch.records[0].text.size();
+  const auto overhead = detail::serialize_logs(batch)->bytes.size() - batch.records[0].text.size();
   batch.records[0].text.assign(kMaxBodyBytes - overhead, 'x');
   CHECK(decode_logs(encode_logs(batch).value(), Codec::kZstd)->records == batch.records);
   batch.records[0].text.push_back('x');

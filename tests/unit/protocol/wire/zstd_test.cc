@@ -44,6 +44,23 @@ TEST_CASE("bodies come back at every size up to the bound") {
   CHECK(detail::compress(std::string(kMaxBodyBytes + 1, 'x')).error().code() == Errc::kLimit);
 }
 
+TEST_CASE("a body in parts comes back, is one frame, and its parts do not cost more than a block") {
+  const auto noise = random_text(1000, 3);
+  const std::string body = noise + std::string(1000, 'x') + noise;
+  const std::vector<std::size_t> ends = {1000, 2000, body.size()};
+  const auto packed = detail::compress(body, detail::Effort::kFast, ends).value();
+  CHECK(detail::decompress(packed).value() == body);
+  CHECK(packed.size() < 1100);
+  CHECK(detail::compress(body, detail::Effort::kFast, ends).value() == packed);
+  // Parts without a byte, and a part as large as a body may be.
+  const std::string most = random_text(500'000, 4) + std::string(kMaxBodyBytes - 500'000, 'y');
+  for (const std::vector<std::size_t>& odd :
+       {std::vector<std::size_t>{0, 0, most.size()}, std::vector<std::size_t>{most.size()}}) {
+    CHECK(detail::decompress(detail::compress(most, detail::Effort::kFast, odd).value()).value() ==
+          most);
+  }
+}
+
 TEST_CASE("what does not pack small enough is refused") {
   CHECK(detail::compress(random_text(kMaxPackedBytes - 1000, 1)));
   CHECK(detail::compress(random_text(kMaxPackedBytes + 1, 1)).error().code() == Errc::kLimit);
