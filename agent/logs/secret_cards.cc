@@ -55,7 +55,7 @@ bool is_escape_before(std::string_view text, std::size_t at) {
 }
 
 bool is_card_char(char c) {
-  return is(c, chars::kDigit) || c == ' ' || c == '-' || c == '+';
+  return is(c, chars::kDigit) || is_card_joint(c);
 }
 
 // Whether `at` can be inside of a card number: a digit, or a joint between two.
@@ -82,8 +82,7 @@ SecretSpan card_at(std::string_view text, std::size_t at) {
       if (count == kMaxCardDigits) return {};
       digits[count++] = text[i];
       ++group;
-    } else if ((text[i] == ' ' || text[i] == '-' || text[i] == '+') &&
-               is_printed_group(group, count) && i + 1 < text.size() &&
+    } else if (is_card_joint(text[i]) && is_printed_group(group, count) && i + 1 < text.size() &&
                is(text[i + 1], chars::kDigit) && count < kMaxCardDigits) {
       group = 0;
     } else {

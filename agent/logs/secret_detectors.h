@@ -67,6 +67,10 @@ SecretSpan match_secret(std::uint16_t tag, std::string_view text, std::size_t at
 bool opens_key_block(std::string_view text);
 
 inline constexpr std::size_t kMinCardDigits = 13;
+// Between groups of its digits; secret_hints.cc looks for the same.
+inline bool is_card_joint(char c) {
+  return c == ' ' || c == '-' || c == '+';
+}
 // The first card number at or after `from` (13 to 16 digits, to 19 with single blanks or dashes between
 // groups, an issuer's prefix and length, Luhn). No anchor: every 13th byte is sampled.
 SecretSpan next_card_number(std::string_view text, std::size_t from);

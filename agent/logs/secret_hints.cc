@@ -21,7 +21,7 @@ constexpr std::size_t kBlock = 64;
 struct Classes {
   std::uint64_t escape = 0;
   std::uint64_t digit = 0;
-  std::uint64_t joint = 0;  // Blank or dash
+  std::uint64_t joint = 0;  // is_card_joint()
   std::uint64_t run = 0;
 };
 
@@ -41,16 +41,16 @@ Classes classes_of(const char* block) {
   for (unsigned part = 0; part < kBlock; part += 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + part));
     const __m128i lower = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
-    const __m128i dash = equals(bytes, '-');
+    const __m128i plus = equals(bytes, '+');
     const __m128i run = _mm_or_si128(
         _mm_or_si128(within(lower, 'a', 'z'), within(bytes, '-', '9')),  // -./ and digits
-        _mm_or_si128(_mm_or_si128(equals(bytes, '_'), equals(bytes, '+')), equals(bytes, '=')));
+        _mm_or_si128(_mm_or_si128(equals(bytes, '_'), plus), equals(bytes, '=')));
     const auto set = [part](std::uint64_t& bits, __m128i hits) {
       bits |= std::uint64_t{static_cast<unsigned>(_mm_movemask_epi8(hits))} << part;
     };
     set(out.escape, equals(bytes, '\x1b'));
     set(out.digit, within(bytes, '0', '9'));
-    set(out.joint, _mm_or_si128(equals(bytes, ' '), dash));
+    set(out.joint, _mm_or_si128(_mm_or_si128(equals(bytes, ' '), equals(bytes, '-')), plus));
     set(out.run, run);
   }
   return out;
@@ -65,7 +65,7 @@ Classes classes_of(const char* block) {
     const std::uint64_t bit = std::uint64_t{1} << i;
     if (c == '\x1b') out.escape |= bit;
     if (chars::is(c, chars::kDigit)) out.digit |= bit;
-    if (c == ' ' || c == '-') out.joint |= bit;
+    if (is_card_joint(c)) out.joint |= bit;
     if (chars::is(c, kRunClass)) out.run |= bit;
   }
   return out;
