@@ -136,10 +136,7 @@ Result<void> Program::build() {
 Result<void> Program::open_spool() {
   const std::string directory = config_.state_dir + "/spool";
   const auto open = [&] {
-    SpoolLimits limits;
-    limits.max_bytes = config_.spool_max_mib << 20;
-    limits.min_free_bytes = config_.spool_min_free_mib << 20;
-    return Spool::open(directory, limits, clock_, [this](const Error& damage) {
+    return Spool::open(directory, spool_limits(config_), clock_, [this](const Error& damage) {
       loop_->fail("the spool, which only a new start can mend: " + damage.message());
     });
   };
@@ -314,7 +311,7 @@ Result<void> Program::build_budget() {
 
 Result<OwnUsage> Program::own_usage(SteadyTime now) {
   TRY(auto usage, meter_.measure(now));
-  usage.spool_bytes = spool_->state().bytes;
+  usage.spool_bytes = spool_->state().disk_bytes;
   return usage;
 }
 

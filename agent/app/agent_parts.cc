@@ -11,11 +11,18 @@ constexpr double kOfOpenFiles = 0.8;  // Of what the kernel allows
 
 }  // namespace
 
+SpoolLimits spool_limits(const AgentConfig& config) {
+  SpoolLimits limits;
+  limits.max_bytes = config.spool_max_mib << 20;
+  limits.min_free_bytes = config.spool_min_free_mib << 20;
+  return limits;
+}
+
 BudgetLimits budget_limits(const AgentConfig& config) {
   BudgetLimits limits;
   limits.cpu_percent = static_cast<double>(config.budget_cpu_percent);
   limits.memory_bytes = config.budget_memory_mib << 20;
-  limits.spool_bytes = (config.spool_max_mib << 20) / 10 * 9;
+  limits.spool_bytes = spool_limits(config).filling_bytes();
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
     limits.open_files =

@@ -44,6 +44,7 @@ struct AgentParts {
   const std::vector<ObservedContainer>& containers;
 };
 
+SpoolLimits spool_limits(const AgentConfig& config);
 // Configured, within what the kernel allows this process.
 BudgetLimits budget_limits(const AgentConfig& config);
 // What could stand still, see StallDetector.

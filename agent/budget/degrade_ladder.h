@@ -24,7 +24,7 @@ struct BudgetLimits {
 struct OwnUsage {
   double cpu_percent = 0;
   std::uint64_t memory_bytes = 0;  // Resident
-  std::uint64_t spool_bytes = 0;
+  std::uint64_t spool_bytes = 0;   // Of its files
   std::uint64_t open_files = 0;
 };
 

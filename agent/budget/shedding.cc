@@ -18,7 +18,6 @@ constexpr Row kRows[] = {
     {"slowest_metrics", "metrics, processes and ports every 60 s"},
     {"no_process_detail", "no metrics of process groups"},
     {"sample_logs", "of debug and info log lines only one in ten; the others are counted"},
-    {"refuse_traces", "traces are refused, their senders keep them"},
     {"pause_logs", "logs wait in their files"},
     {"restart", "the agent ends and is started again"},
     {"safe_mode", "after too many restarts only heartbeat and events"},
@@ -40,7 +39,6 @@ Shedding shedding_at(DegradeStep step) {
   }
   out.process_detail = step < DegradeStep::kNoProcessDetail;
   out.keep_one_log_in = step < DegradeStep::kSampleLogs ? 1 : 10;
-  out.traces = step < DegradeStep::kRefuseTraces;
   out.logs = step < DegradeStep::kPauseLogs;
   out.metrics = out.scans = step < DegradeStep::kSafeMode;
   return out;

@@ -14,7 +14,6 @@ enum class DegradeStep : std::uint8_t {
   kSlowestMetrics,   // Every 60 s, every 60 s
   kNoProcessDetail,  // No metrics of process groups
   kSampleLogs,       // Of debug and info lines one in ten; the others are counted as dropped
-  kRefuseTraces,     // Receivers answer "later"; senders keep what they have
   kPauseLogs,        // Log files wait, and keep what is in them
   kRestart,          // The process ends with exit code 75 and is started again
   kSafeMode,         // After too many restarts: heartbeat and events only
@@ -30,7 +29,6 @@ struct Shedding {
   bool scans = true;  // Of processes, ports and units
   bool process_detail = true;
   std::uint32_t keep_one_log_in = 1;  // Of debug and info lines
-  bool traces = true;
   bool logs = true;
 };
 Shedding shedding_at(DegradeStep step);

@@ -33,6 +33,9 @@ namespace observeai::agent {
 struct SpoolLimits {
   std::uint64_t max_bytes = 1ULL << 30;        // Quota on all files
   std::uint64_t min_free_bytes = 64ULL << 20;  // Floor on the file system
+
+  // disk_bytes from which metrics had better be few: what comes in stays, and soon logs will be refused.
+  std::uint64_t filling_bytes() const { return max_bytes / 16 * 11; }
 };
 
 // How much of a batch is of one ledger source: told in the loss notice when the batch is given up.

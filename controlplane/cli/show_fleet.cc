@@ -87,7 +87,6 @@ std::optional<Cell> what_it_collects(const json::object& counters) {
                                     "metrics every 60 s",
                                     "no metrics of processes",
                                     "one in ten debug and info lines",
-                                    "no traces",
                                     "no logs for now",
                                     "nothing: it restarts",
                                     "nothing: safe mode"};

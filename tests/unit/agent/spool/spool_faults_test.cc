@@ -49,6 +49,7 @@ TEST_CASE("logs at the quota: kLimit, then an acknowledgement, then room again")
   const auto before = spool->state();
   CHECK(before.bytes > kQuota / 2);
   CHECK(before.disk_bytes <= kQuota);
+  CHECK(before.disk_bytes >= limits_of(kQuota).filling_bytes());  // Told before it is full
 
   // What must go on while full: facts, checkpoints, the loss ledger, metrics and control.
   REQUIRE(spool->set_fact("command_seq", std::string(40'000, '1')));
@@ -67,6 +68,7 @@ TEST_CASE("logs at the quota: kLimit, then an acknowledgement, then room again")
   }
   REQUIRE(spool->acknowledge(all_of(spool->state())));
   CHECK(spool->state().bytes == 0);
+  CHECK(spool->state().disk_bytes < limits_of(kQuota).filling_bytes() / 2);
   CHECK(bytes_on_disk(dir.path()) < kQuota / 2);
 }
 
