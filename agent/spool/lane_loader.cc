@@ -133,7 +133,10 @@ Result<void> LaneLoader::do_without_newest() {
   loaded_.end_newest = true;
   context_.note("spool.damaged", wire::Severity::kError,
                 "the newest segment of lane " + std::to_string(lane_) +
-                    " is gone; what it held cannot be counted, and a new epoch begins");
+                    " is gone; what it held cannot be counted, and a new epoch begins" +
+                    (lane_ == static_cast<std::size_t>(wire::Lane::kLogs)
+                         ? "; lines that were acknowledged last may be stored twice"
+                         : ""));
   return {};
 }
 

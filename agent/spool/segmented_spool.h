@@ -84,7 +84,7 @@ class SegmentedSpool final : public Spool {
   std::optional<OldSpool::Content> old_;     // While there is one and something in it is pending
   std::uint64_t old_bytes_ = 0;              // On disk
   std::optional<CheckpointCopy> next_copy_;  // Not written before its batch is acknowledged
-  std::optional<SteadyTime> copied_at_;      // When the last one was taken
+  std::optional<SteadyTime> copy_not_before_;
   bool manifest_rebuilt_ = false;
   // Bytes of the files: something was given up for want of disk. Until there is enough again.
   std::optional<std::uint64_t> evict_again_at_;

@@ -271,6 +271,49 @@ class Rig:
             raise AssertionError("; ".join(problems))
 
 
+def allowed_once(texts, windows):
+    """The lines without those that stand twice and may: their number lies in one of the windows (first, last)."""
+    times, rest, repeated = {}, [], 0
+    for text in texts:
+        number = int(text.split(" ")[1])
+        times[text] = times.get(text, 0) + 1
+        if times[text] == 2 and any(first <= number <= last for first, last in windows):
+            repeated += 1
+        else:
+            rest.append(text)
+    return rest, repeated
+
+
+def arrived_once(rig, seconds, doubles=None):
+    """Every line is stored, once; `doubles`: {source: [(first, last), ...]}, numbers that may be stored twice."""
+    doubles = doubles or {}
+
+    def all_here():
+        return all(len({t.split(" ")[1] for t in rig.stored(n)}) >= last for n, last in rig.written.items())
+
+    try:
+        wait_until("all lines are stored", all_here, seconds, every=1)
+    except AssertionError:
+        pass  # The verdict says what is missing.
+    problems, repeated = [], 0
+    for source, last in rig.written.items():
+        windows = doubles.get(source, [])
+        texts = rig.stored(source)
+        rest, twice = allowed_once(texts, windows)
+        repeated += twice
+        found = judge(source, rest, last).problems
+        if not found:
+            notices(source, rest, last, 0, [])
+            outside = next(t for t in texts if not any(a <= int(t.split(" ")[1]) <= b for a, b in windows))
+            assert judge(source, allowed_once([*texts, outside], windows)[0], last).problems, "a double is not noticed"
+            thrice = next((t for t in texts if texts.count(t) == 2), None)
+            assert not thrice or judge(source, allowed_once([*texts, thrice], windows)[0], last).problems, "a third one is not noticed"
+        problems += found
+    assert not problems, "\n  ".join(["the delivery is wrong:", *problems])
+    rig.notes.append(f"{sum(rig.written.values())} lines stored" + (f", {repeated} of at most "
+                     f"{sum(b - a + 1 for w in doubles.values() for a, b in w)} told twice" if doubles else ""))
+
+
 def children(pid: int) -> list:
     out = []
     for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
