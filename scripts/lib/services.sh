@@ -17,9 +17,9 @@ service_running() { # home name
 
 # Alive, and what would be started now: the same program, not replaced since, with the same settings.
 service_current() { # home name program settings_file
-  local pid started settings
+  local pid started settings _
   service_running "$1" "$2" || return 1
-  read -r pid started settings <"$1/run/$2.pid"
+  read -r pid started settings _ <"$1/run/$2.pid"
   [ "$settings" = "$(settings_sum "$4")" ] && [ "$(readlink "/proc/$pid/exe")" = "$(readlink -f "$3")" ]
 }
 settings_sum() { cksum <"$1" | tr ' ' -; }
@@ -27,15 +27,25 @@ settings_sum() { cksum <"$1" | tr ' ' -; }
 service_start() { # home name program command... --config FILE
   local home=$1 name=$2
   shift 2
+  rm -f "$home/run/$name.pid"
   # Descriptor 9 is the lock of scripts/up, which ends with the script.
-  setsid "$@" >>"$home/log/$name.log" 2>&1 </dev/null 9>&- &
-  local pid=$!
-  disown "$pid"
-  echo "$pid $(start_time_of "$pid") $(settings_sum "${!#}")" >"$home/run/$name.pid"
+  setsid scripts/lib/keep.sh "$home/run/$name.pid" "$(settings_sum "${!#}")" "$@" \
+    >>"$home/log/$name.log" 2>&1 </dev/null 9>&- &
+  disown $!
+  wait_until 5 [ -s "$home/run/$name.pid" ] || { explain "the $name was not started"; return 1; }
+}
+
+# Nobody starts it again from now on.
+service_let_go() { # home name
+  local pid started settings keeper keeper_started
+  read -r pid started settings keeper keeper_started 2>/dev/null <"$1/run/$2.pid" || return 0
+  [ -n "$keeper_started" ] && [ "$(start_time_of "$keeper")" = "$keeper_started" ] || return 0
+  kill -TERM "$keeper" 2>/dev/null || true
 }
 
 service_stop() { # home name: SIGTERM, then SIGKILL after 10 s
   local pid
+  service_let_go "$1" "$2"
   service_running "$1" "$2" || { rm -f "$1/run/$2.pid"; return 0; }
   pid=$(service_pid "$1" "$2")
   kill -TERM "$pid" 2>/dev/null || true
