@@ -13,7 +13,9 @@ struct Sight {
 };
 
 inline bool is_online(const model::AgentRecord& agent, std::int64_t now_ms) {
-  return now_ms - agent.last_seen_ms < kOnlineMs;
+  // Seen in the future: the clock was ahead. Who lives is seen again within seconds.
+  const std::int64_t age_ms = now_ms - agent.last_seen_ms;
+  return age_ms < kOnlineMs && age_ms > -kOnlineMs;
 }
 
 // HostFacts::docker of an engine that is there and says nothing. "starting" and a version are no fault.

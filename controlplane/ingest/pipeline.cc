@@ -7,7 +7,7 @@
 namespace observeai::controlplane {
 namespace {
 
-constexpr std::int64_t kSeenEveryMs = 10'000;  // last_seen is written no more often than this
+constexpr std::chrono::seconds kSeenEvery(10);  // last_seen is written no more often than this
 constexpr std::chrono::seconds kTickEvery(1);
 constexpr std::size_t kMaxUnreadable = 10'000;  // Counts kept at most; beyond, they start over
 constexpr const char* kStoreRefuses = "store.refuses";
@@ -100,7 +100,7 @@ IngestPipeline::Known* IngestPipeline::know(const AgentId& agent, const char*& w
              !keys) {
     why_not = "forged";
   } else {
-    Known known{{(*record)->tenant, (*record)->shard, agent}, std::move(*keys), 0, {}, {}};
+    Known known{{(*record)->tenant, (*record)->shard, agent}, std::move(*keys), {}, {}, {}};
     signing::random_bytes(known.challenge);
     return &known_.emplace(agent, std::move(known)).first->second;
   }
@@ -136,12 +136,11 @@ void IngestPipeline::take_hello(Known& known, const std::string& payload) {
   }
   judge(known, *hello, *comparison, finding);
 
-  const std::int64_t now_ms = clock_.unix_ms();
-  known.seen_written_ms = now_ms;
+  known.seen_written = clock_.steady_now();
   const auto epoch = hello->epoch;
   hello->pending = {};  // Compared; a registry of 10,000 agents need not keep them
   hello->challenge = {};
-  ignore(registry_.seen(agent, now_ms, *hello),
+  ignore(registry_.seen(agent, clock_.unix_ms(), *hello),
          "last_seen is for people; the next hello writes it again");
 
   std::uint64_t waiting_batches = 0;
@@ -204,10 +203,10 @@ void IngestPipeline::note_store(const Result<void>& commit) {
 // Only for what is new: an old batch can be published again without its host.
 void IngestPipeline::note_seen(const AgentId& agent) {
   const auto known = known_.find(agent);
-  const std::int64_t now_ms = clock_.unix_ms();
-  if (known == known_.end() || now_ms - known->second.seen_written_ms < kSeenEveryMs) return;
-  known->second.seen_written_ms = now_ms;
-  ignore(registry_.seen(agent, now_ms, std::nullopt), "the next batch writes it again");
+  const auto now = clock_.steady_now();
+  if (known == known_.end() || now - known->second.seen_written < kSeenEvery) return;
+  known->second.seen_written = now;
+  ignore(registry_.seen(agent, clock_.unix_ms(), std::nullopt), "the next batch writes it again");
 }
 
 void IngestPipeline::settle(const wire::Batch& batch, const Result<model::CommitOutcome>& outcome) {

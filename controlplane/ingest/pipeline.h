@@ -103,7 +103,7 @@ class IngestPipeline {
   struct Known {
     topics::AgentAddress address;
     signing::SessionKeys keys;
-    std::int64_t seen_written_ms = 0;
+    SteadyTime seen_written{};
     std::vector<Session> sessions;  // At most one for each epoch, kMaxSessions in all; newest last
     // What a hello must echo to count: one that does was made after it. Random; a new one when another
     // process takes over, and whenever it is forgotten what was sent since.

@@ -24,7 +24,7 @@ constexpr const char* kRevoke =
 constexpr const char* kSetCertificate =
     "UPDATE agents SET spki_sha256=?, certificate_pem=?, certificate_serial=?,"
     " certificate_not_after_ms=? WHERE id=?";
-constexpr const char* kSetSeen = "UPDATE agents SET last_seen_ms=max(last_seen_ms, ?) WHERE id=?";
+constexpr const char* kSetSeen = "UPDATE agents SET last_seen_ms=? WHERE id=?";
 constexpr const char* kSetHello = "UPDATE agents SET last_hello=? WHERE id=?";
 
 Error missing(const AgentId& id) {
@@ -98,7 +98,7 @@ void AgentStore::overlay(model::AgentRecord& agent) {
   MutexLock lock(mutex_);
   const auto found = seen_.find(agent.id);
   if (found == seen_.end()) return;
-  agent.last_seen_ms = std::max(agent.last_seen_ms, found->second.ms);
+  agent.last_seen_ms = found->second.ms;
   if (found->second.hello) agent.last_hello = found->second.hello;
 }
 
@@ -165,7 +165,7 @@ Result<void> AgentStore::seen(const AgentId& id, std::int64_t now_ms,
   {
     MutexLock lock(mutex_);
     Seen& seen = seen_[id];
-    seen.ms = std::max(seen.ms, now_ms);
+    seen.ms = now_ms;  // Also when that is earlier: the clock was ahead
     if (hello) seen.hello = hello;
     ++seen.changes;
   }

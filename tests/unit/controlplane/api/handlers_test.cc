@@ -33,6 +33,9 @@ TEST_CASE("a host is online until its 90 seconds are over") {
   agent.last_seen_ms = f.now_ms - kOnlineMs;
   f.repositories.agents.put(agent);
   CHECK(find(f.get("/v1/hosts"), "hosts", "hostname", "web1").at("state").as_string() == "offline");
+  agent.last_seen_ms = f.now_ms + 365LL * 86'400'000;  // The clock was ahead when it was written
+  f.repositories.agents.put(agent);
+  CHECK(find(f.get("/v1/hosts"), "hosts", "hostname", "web1").at("state").as_string() == "offline");
 }
 
 TEST_CASE("a host shows its use, its failures and its alerts") {

@@ -367,6 +367,20 @@ TEST_CASE("a batch published again does not make its host seen") {
   CHECK(seen() == later);
 }
 
+TEST_CASE("when a host was seen follows a clock that was a year ahead and is right again") {
+  Fixture f;
+  f.greet();
+  const auto seen = [&] { return f.registry.find(f.address.agent)->value().last_seen_ms; };
+  f.clock.jump_wall(std::chrono::hours(24 * 365));
+  f.clock.advance(std::chrono::seconds(10));
+  f.process({f.message(f.batch(wire::Lane::kLogs, 1))});
+  CHECK(seen() == f.clock.unix_ms());
+  f.clock.jump_wall(-std::chrono::hours(24 * 365));
+  f.clock.advance(std::chrono::seconds(10));
+  f.process({f.message(f.batch(wire::Lane::kLogs, 2))});
+  CHECK(seen() == f.clock.unix_ms());
+}
+
 TEST_CASE("a store that refuses is one alert, which ends with the first batch that is stored") {
   Fixture f;
   f.greet();

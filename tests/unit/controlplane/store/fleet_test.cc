@@ -97,7 +97,10 @@ TEST_CASE("an agent's life: confirm, renew, seen, revoke") {
   hello.next_seq.fill(1);
   hello.oldest_seq.fill(1);
   REQUIRE(agents.seen(id, 500, hello));
-  REQUIRE(agents.seen(id, 400, std::nullopt));
+  REQUIRE(agents.seen(id, 900, std::nullopt));
+  REQUIRE(f.store->maintenance());
+  CHECK(agents.find(id).value()->last_seen_ms == 900);
+  REQUIRE(agents.seen(id, 500, std::nullopt));  // The clock was ahead and is right again
   CHECK(agents.find(id).value()->last_seen_ms == 500);
   CHECK(agents.find(id).value()->last_hello->agent_version == "1.2.3");
   REQUIRE(f.store->maintenance());
