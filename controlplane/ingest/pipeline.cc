@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::chrono::seconds kSeenEvery(10);  // last_seen is written no more often than this
 constexpr std::chrono::seconds kTickEvery(1);
-constexpr std::size_t kMaxUnreadable = 10'000;  // Counts kept at most; beyond, they start over
+constexpr std::size_t kMaxUnreadable = 256;  // Counts kept of one agent; beyond, its own start over
 constexpr const char* kStoreRefuses = "store.refuses";
 // Of the messages with which the control plane tries its broker: nobody's, and no refusal.
 constexpr std::string_view kCanaryTenant = "canary";
@@ -43,6 +43,7 @@ IngestPipeline::IngestPipeline(model::AgentRegistry& registry, model::TelemetryW
 
 void IngestPipeline::forget(const AgentId& agent) {
   known_.erase(agent);
+  unreadable_.erase(agent);
   credits_.forget(agent);
 }
 
@@ -285,13 +286,14 @@ void IngestPipeline::settle_corrupt(const wire::Batch& batch, const Error& why) 
 // Counts refusals of one content under one number; true when there were enough of them.
 bool IngestPipeline::is_hopeless(const wire::Batch& batch) {
   const auto& header = batch.header;
-  if (unreadable_.size() >= kMaxUnreadable) unreadable_.clear();
-  const BatchKey key(header.agent, header.epoch, header.lane, header.seq);
-  Refusals& refusals = unreadable_[key];
+  auto& of_agent = unreadable_[header.agent];
+  const BatchKey key(header.epoch, header.lane, header.seq);
+  if (of_agent.size() >= kMaxUnreadable && !of_agent.contains(key)) of_agent.clear();
+  Refusals& refusals = of_agent[key];
   const std::size_t content = std::hash<std::string>()(batch.body);
   if (refusals.content != content) refusals = {content, 0};
   if (++refusals.count < kRefusalsUntilGivenUp) return false;
-  unreadable_.erase(key);
+  of_agent.erase(key);
   return true;
 }
 

@@ -120,7 +120,7 @@ class IngestPipeline {
   };
 
   using AckKey = std::pair<AgentId, Epoch>;
-  using BatchKey = std::tuple<AgentId, Epoch, wire::Lane, std::uint64_t>;
+  using BatchKey = std::tuple<Epoch, wire::Lane, std::uint64_t>;
   struct Refusals {
     std::size_t content = 0;  // Hash of the body
     std::uint32_t count = 0;
@@ -163,7 +163,7 @@ class IngestPipeline {
   SessionTracker sessions_;
   CreditBook credits_;
   IngestCounters counters_;
-  std::map<BatchKey, Refusals> unreadable_;
+  std::unordered_map<AgentId, std::map<BatchKey, Refusals>> unreadable_;
   std::map<AlertKey, CollectedAlert> collected_alerts_;
   SteadyTime next_tick_{};
   std::deque<AgentId> to_ask_;
