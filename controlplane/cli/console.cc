@@ -120,8 +120,10 @@ class Console {
     command(&app_, "alerts", "What needs a person", [this](Context& c) {
       return name_.empty() ? show_alerts(c) : resolve_alert(c, name_);
     })->add_option("--resolve", name_, "Take the alert with this id off the list");
-    with_host(command(&app_, "ledger", "The loss ledger: read, spooled, stored, dropped",
-                      [this](Context& c) { return show_ledger(c, host_); }));
+    with_host(command(
+        &app_, "ledger",
+        "The loss ledger: read, spooled, stored, dropped, since the host began its present spool",
+        [this](Context& c) { return show_ledger(c, host_); }));
   }
 
   void add_workloads() {

@@ -90,6 +90,8 @@ void add_losses_without_entry(std::vector<model::LedgerRow>& rows, std::set<Sour
 
 constexpr const char* kOpenGaps = "SELECT agent, object FROM alerts WHERE kind=?";
 constexpr const char* kCloseGap = "DELETE FROM alerts WHERE kind=? AND agent=? AND object=?";
+constexpr const char* kTold = "SELECT gaps_told FROM epochs WHERE no=?";
+constexpr const char* kSetTold = "UPDATE epochs SET gaps_told=gaps_told|? WHERE no=?";
 constexpr const char* kLaneNames[wire::kLaneCount] = {"control", "metrics", "logs", "traces"};
 
 std::uint64_t sum_of(const std::map<std::string, std::uint64_t>& counts) {
@@ -100,25 +102,73 @@ std::uint64_t sum_of(const std::map<std::string, std::uint64_t>& counts) {
 
 using AgentLane = std::pair<std::string, std::string>;
 
-std::map<AgentLane, model::Alert> gap_alerts(const std::vector<model::LedgerRow>& rows,
-                                             std::int64_t now_ms) {
-  std::map<AgentLane, model::Alert> alerts;
+struct EpochOf {
+  std::int64_t no = 0;
+  AgentId agent;
+  bool is_newest = true;
+};
+
+// By lane, of the rows of one epoch.
+std::map<std::size_t, model::Alert> gap_alerts(const std::vector<model::LedgerRow>& rows,
+                                               const EpochOf& epoch, std::int64_t now_ms) {
+  std::map<std::size_t, model::Alert> alerts;
   for (const auto& row : rows) {
     if (row.verdict != model::LedgerVerdict::kGap) continue;
-    const std::string lane = kLaneNames[static_cast<std::size_t>(row.entry.lane)];
-    auto& alert = alerts[{row.agent.value(), lane}];
+    const auto lane = static_cast<std::size_t>(row.entry.lane);
+    auto& alert = alerts[lane];
     if (alert.count++ > 0) continue;  // The first source is named, the others are counted
-    alert.kind = kGapAlert;
+    alert.kind = epoch.is_newest ? kGapAlert : kEarlierGapAlert;
     alert.agent = row.agent;
-    alert.object = lane;
+    alert.object = kLaneNames[lane];
     alert.first_ms = alert.last_ms = now_ms;
     alert.message = row.entry.source + ": the host sent " +
                     std::to_string(row.entry.records_spooled) + " records, " +
                     std::to_string(row.records_stored + row.records_expired) + " are stored, " +
-                    std::to_string(sum_of(row.records_lost)) +
-                    " are declared lost; `observeai ledger` lists every source";
+                    std::to_string(sum_of(row.records_lost)) + " are declared lost; " +
+                    (epoch.is_newest ? "`observeai ledger` lists every source"
+                                     : "the host has begun a newer spool since, and `observeai "
+                                       "ledger` shows that one only");
   }
   return alerts;
+}
+
+// Oldest first of each agent.
+std::vector<EpochOf> epochs_of(EpochBook& book, const AgentId& agent) EXCLUDES(book.mutex) {
+  MutexLock lock(book.mutex);
+  std::vector<EpochOf> out;
+  std::map<AgentId, std::size_t> newest;  // Place in `out`
+  for (const EpochState* state : book.of_agent(agent)) {
+    const auto [place, is_first] = newest.try_emplace(state->agent, out.size());
+    if (!is_first) {
+      out[place->second].is_newest = false;
+      place->second = out.size();
+    }
+    out.push_back({state->no, state->agent, true});
+  }
+  return out;
+}
+
+Result<void> add_rows(std::vector<model::LedgerRow>& rows, sql::Database& db, EpochBook& book,
+                      const EpochOf& epoch) {
+  std::set<SourceKey> reported;
+  TRY(auto row, db.query(kOfEpoch, epoch.no));
+  for (;;) {
+    TRY(const bool more, row.step());
+    if (!more) break;
+    model::LedgerRow out;
+    out.agent = epoch.agent;
+    TRY(out.entry, entry_from(row));
+    MutexLock lock(book.mutex);
+    auto* state = book.find(epoch.no);
+    if (state == nullptr) return {};  // Forgotten meanwhile
+    judge(out, *state);
+    reported.insert({out.entry.lane, out.entry.source});
+    rows.push_back(std::move(out));
+  }
+  MutexLock lock(book.mutex);
+  if (const auto* state = book.find(epoch.no); state != nullptr)
+    add_losses_without_entry(rows, std::move(reported), *state);
+  return {};
 }
 
 Result<std::set<AgentLane>> open_gaps(sql::Database& db) {
@@ -167,54 +217,63 @@ wire::LossNotice unreadable_notice(const wire::BatchHeader& header) {
 
 Result<std::vector<model::LedgerRow>> query_ledger(sql::Database& db, EpochBook& book,
                                                    const AgentId& agent) {
-  std::map<AgentId, EpochState*> newest;
-  std::vector<std::pair<std::int64_t, AgentId>> epochs;
-  {
-    MutexLock lock(book.mutex);
-    for (EpochState* state : book.of_agent(agent)) newest[state->agent] = state;
-    for (const auto& [id, state] : newest) epochs.emplace_back(state->no, id);
-  }
   std::vector<model::LedgerRow> rows;
-  for (const auto& [no, id] : epochs) {
-    std::set<SourceKey> reported;
-    TRY(auto row, db.query(kOfEpoch, no));
-    for (;;) {
-      TRY(const bool more, row.step());
-      if (!more) break;
-      model::LedgerRow out;
-      out.agent = id;
-      TRY(out.entry, entry_from(row));
-      MutexLock lock(book.mutex);
-      auto* state = book.find(no);
-      if (state == nullptr) break;  // Forgotten meanwhile
-      judge(out, *state);
-      reported.insert({out.entry.lane, out.entry.source});
-      rows.push_back(std::move(out));
-    }
-    MutexLock lock(book.mutex);
-    if (const auto* state = book.find(no); state != nullptr)
-      add_losses_without_entry(rows, std::move(reported), *state);
+  for (const auto& epoch : epochs_of(book, agent)) {
+    if (!epoch.is_newest) continue;
+    TRY_VOID(add_rows(rows, db, book, epoch));
   }
   return rows;
 }
 
+namespace {
+
+struct Gaps {
+  std::map<AgentLane, model::Alert> now;  // Of the newest epochs
+  struct Earlier {
+    std::int64_t epoch_no = 0;
+    std::size_t lane = 0;
+    model::Alert alert;
+  };
+  std::vector<Earlier> untold;
+};
+
+Result<Gaps> find_gaps(sql::Database& db, EpochBook& book, std::int64_t now_ms) {
+  Gaps gaps;
+  for (const auto& epoch : epochs_of(book, AgentId())) {
+    std::vector<model::LedgerRow> rows;
+    TRY_VOID(add_rows(rows, db, book, epoch));
+    TRY(const auto told, epoch.is_newest ? Result<std::int64_t>(0) : db.scalar(0, kTold, epoch.no));
+    for (auto& [lane, alert] : gap_alerts(rows, epoch, now_ms)) {
+      if (epoch.is_newest)
+        gaps.now[{alert.agent.value(), alert.object}] = alert;
+      else if ((told >> lane & 1) == 0)
+        gaps.untold.push_back({epoch.no, lane, alert});
+    }
+  }
+  return gaps;
+}
+
+}  // namespace
+
 Result<void> alert_gaps(StateDb& state, EpochBook& book, std::int64_t now_ms) {
-  const auto query = [&](sql::Database& db) { return query_ledger(db, book, AgentId()); };
-  TRY(const auto rows, state.read(query));
+  TRY(const auto gaps, state.read([&](sql::Database& db) { return find_gaps(db, book, now_ms); }));
   TRY(const auto open, state.read(open_gaps));
-  const auto gaps = gap_alerts(rows, now_ms);
-  const bool same = open.size() == gaps.size() &&
-                    std::all_of(gaps.begin(), gaps.end(),
+  const bool same = open.size() == gaps.now.size() &&
+                    std::all_of(gaps.now.begin(), gaps.now.end(),
                                 [&](const auto& gap) { return open.contains(gap.first); });
-  if (same) return {};
+  if (same && gaps.untold.empty()) return {};
   return state.write([&](sql::Database& db) -> Result<void> {
     for (const auto& agent_lane : open) {
-      if (gaps.contains(agent_lane)) continue;
+      if (gaps.now.contains(agent_lane)) continue;
       TRY_VOID(db.run(kCloseGap, kGapAlert, agent_lane.first, agent_lane.second));
     }
-    for (const auto& [agent_lane, alert] : gaps) {
+    for (const auto& [agent_lane, alert] : gaps.now) {
       if (open.contains(agent_lane)) continue;
       TRY_VOID(raise_alert(db, alert));
+    }
+    for (const auto& gap : gaps.untold) {
+      TRY_VOID(raise_alert(db, gap.alert));
+      TRY_VOID(db.run(kSetTold, std::int64_t{1} << gap.lane, gap.epoch_no));
     }
     return {};
   });

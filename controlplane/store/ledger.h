@@ -31,7 +31,10 @@ Result<std::vector<model::LedgerRow>> query_ledger(sql::Database& db, EpochBook&
                                                    const AgentId& agent);
 
 inline constexpr const char* kGapAlert = "ledger.gap";
-// Makes the open kGapAlert alerts (one for each agent and lane) say what query_ledger() says now.
+// A gap of an epoch that is over, which query_ledger() does not show: told once for each epoch and lane.
+inline constexpr const char* kEarlierGapAlert = "ledger.earlier_gap";
+// Makes the open kGapAlert alerts (one for each agent and lane) say what query_ledger() says now, and tells
+// the gaps of earlier epochs.
 Result<void> alert_gaps(StateDb& state, EpochBook& book, std::int64_t now_ms);
 
 }  // namespace observeai::controlplane::store

@@ -103,6 +103,7 @@ CREATE TABLE epochs (
   epoch    BLOB NOT NULL CHECK (length(epoch) = 16),
   first_ms INTEGER NOT NULL,
   series_high INTEGER NOT NULL DEFAULT 0,  -- Highest series id ever defined, also when it is gone
+  gaps_told INTEGER NOT NULL DEFAULT 0,  -- Bit of each lane: an alert was raised after the spool was over
   UNIQUE (agent, epoch)
 );
 

@@ -111,6 +111,37 @@ TEST_CASE("a gap is an alert for as long as it is there, one for each host and l
   CHECK(open().empty());
 }
 
+TEST_CASE("a gap of a spool is told once more when the host has begun another one") {
+  StoreFixture f;
+  const Origin first;
+  const Origin second{first.agent, epoch_of(2)};
+  const Origin third{first.agent, epoch_of(3)};
+  const auto open = [&] { return f.store->alerts().open().value(); };
+  REQUIRE(f.commit(lines(first, 1, 9)) == CommitOutcome::kStored);
+  REQUIRE(f.commit(ledger_batch(first, 1, entry_of(1, 10))) == CommitOutcome::kStored);
+  REQUIRE(f.store->maintenance());
+  REQUIRE(open().size() == 1);
+  CHECK(open()[0].kind == "ledger.gap");
+
+  REQUIRE(f.commit(lines(second, 1, 2)) == CommitOutcome::kStored);
+  REQUIRE(f.commit(ledger_batch(second, 1, entry_of(1, 2))) == CommitOutcome::kStored);
+  for (int times = 0; times < 3; ++times) {
+    REQUIRE(f.store->maintenance());
+    REQUIRE(open().size() == 1);
+    CHECK(open()[0].kind == "ledger.earlier_gap");
+    CHECK(open()[0].object == "logs");
+    CHECK(open()[0].count == 1);
+    CHECK(open()[0].message.find("10 records, 9 are stored") != std::string::npos);
+    CHECK(row_of(f).verdict == LedgerVerdict::kBalanced);  // Of the newest
+    f.reopen();
+  }
+  // Taken off the list by a person: it does not come back.
+  REQUIRE(f.store->alerts().clear("ledger.earlier_gap", first.agent, "logs"));
+  REQUIRE(f.commit(lines(third, 1, 2)) == CommitOutcome::kStored);
+  REQUIRE(f.store->maintenance());
+  CHECK(open().empty());
+}
+
 TEST_CASE("an entry that comes late does not replace a newer one") {
   StoreFixture f;
   const Origin origin;
