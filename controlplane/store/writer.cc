@@ -120,11 +120,10 @@ Result<void> Writer::name_epochs(std::vector<Prepared>& slice) {
   return {};
 }
 
-// What one agent may make grow here.
-Result<void> Writer::check_room(const Prepared& prepared, const LaneCursor& cursor) {
+Result<void> Writer::check_room(const Prepared& prepared, bool lane_has_room) {
   const auto& header = prepared.batch->header;
   const std::string whose = " of agent " + header.agent.value();
-  if (!cursor.has_room_for(header.seq)) {
+  if (!lane_has_room) {
     return Error(Errc::kInvalid,
                  "too many gaps in lane " + std::to_string(static_cast<int>(header.lane)) + whose);
   }

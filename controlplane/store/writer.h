@@ -56,7 +56,8 @@ class Writer final : public model::TelemetryWriter {
 
   void commit_slice(std::vector<Prepared>& slice) EXCLUDES(commit_mutex_);
   Result<void> name_epochs(std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
-  Result<void> check_room(const Prepared& prepared, const LaneCursor& cursor);
+  // What one agent may make grow. `lane_has_room`: for one more gap.
+  Result<void> check_room(const Prepared& prepared, bool lane_has_room);
 
   // writer_compare.cc
   Result<std::optional<ContentHash>> find_any_hash(std::int64_t epoch_no, wire::Lane lane,

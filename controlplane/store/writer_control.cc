@@ -74,7 +74,7 @@ Result<void> Writer::store_control_group(sql::Database& db, std::vector<Prepared
   for (auto& prepared : slice) {
     if (!prepared.is_undecided_control()) continue;
     LaneCursor cursor = cursors.at(prepared.epoch_no);
-    if (auto room = check_room(prepared, cursor); !room) {
+    if (auto room = check_room(prepared, cursor.has_room_for(prepared.batch->header.seq)); !room) {
       prepared.outcome = Result<model::CommitOutcome>(std::move(room).error());
       continue;
     }

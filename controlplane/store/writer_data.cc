@@ -45,11 +45,13 @@ Result<void> Writer::store_data_group(Partition& partition, std::vector<Prepared
   std::set<MovedContent> moved_now;
   for (auto& prepared : slice) {
     if (!prepared.is_undecided_data()) continue;
-    const auto cursor = [&] {
+    const bool lane_has_room = [&] {
       MutexLock lock(book_.mutex);
-      return book_.at(prepared.epoch_no).lanes[static_cast<std::size_t>(prepared.lane())];
+      return book_.at(prepared.epoch_no)
+          .lanes[static_cast<std::size_t>(prepared.lane())]
+          .has_room_for(prepared.batch->header.seq);
     }();
-    if (auto room = check_room(prepared, cursor); !room) {
+    if (auto room = check_room(prepared, lane_has_room); !room) {
       prepared.outcome = Result<model::CommitOutcome>(std::move(room).error());
       continue;
     }
