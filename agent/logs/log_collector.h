@@ -88,6 +88,7 @@ class LogCollector {
   const PatternsByPlace& patterns_elsewhere() const { return files_.elsewhere(); }
   void set_patterns(std::vector<PatternElsewhere> patterns) {
     files_.set_patterns(std::move(patterns));
+    last_scan_.reset();
   }
   // All containers of the host. Those without log_path (other log drivers) are not followed, which
   // an event says once for each.

@@ -44,7 +44,7 @@ class HangingClock final : public Clock {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !hangs_; });
   }
-  const SystemClock clock_;
+  SystemClock clock_;
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   bool hangs_ = false;
@@ -79,7 +79,7 @@ struct Fixture {
           logs(world.loop, world.clock, collector, world.outbox, 1ms, shedding),
           remote(
               world.loop, world.clock, world.workers_clock, world.spool, world.outbox, collector,
-              {world.options, 10s, 150s}, [&world] { return world.table; }, shedding) {
+              {world.options, 20s, 150s}, [&world] { return world.table; }, shedding) {
       REQUIRE(remote.begin());
       collector.set_containers(world.containers);
       remote.set_containers(world.containers);
@@ -94,7 +94,8 @@ struct Fixture {
   Fixture() {
     fs::create_directories(far);
     mount(true);
-    options.idle_flush = 1ms;
+    // Workers go by the real clock.
+    options.idle_flush = options.poll_interval = options.scan_interval = 1ms;
     options.files.read_existing = true;
   }
   ~Fixture() {
@@ -126,7 +127,7 @@ struct Fixture {
                std::to_string(100'000 + written) + "Z\"}\n";
   }
   void settle() {
-    loop.run_until([] { return false; }, 2ms);  // For the workers
+    loop.run_until([] { return false; }, 5ms);  // For the workers
   }
   void pass(int seconds) {
     for (int i = 0; i < 2 * seconds; ++i) {
@@ -204,7 +205,7 @@ TEST_CASE_FIXTURE(Fixture, "a mount that hangs costs what lies on it, is told, a
   CHECK(programs.remote.stuck().empty());
   // Again within a minute: not told again.
   workers_clock->hang(true);
-  pass(20);
+  pass(25);
   CHECK(unreadable().size() == 1);
   pass(60);
   CHECK(unreadable().size() == 2);
