@@ -14,7 +14,8 @@ while :; do
   began=$(now_ms)
   "$@" &
   pid=$!
-  echo "$pid $(start_time_of "$pid") $settings $$ $(start_time_of $$)" >"$pid_file.new"
+  started=$(start_time_of "$pid") # Empty when it has ended already
+  echo "$pid ${started:-0} $settings $$ $(start_time_of $$)" >"$pid_file.new"
   mv "$pid_file.new" "$pid_file"
   wait "$pid"
   code=$?
