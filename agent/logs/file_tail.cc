@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "agent/logs/fingerprint.h"
+#include "agent/logs/gzip_survey.h"
 #include "protocol/base/files.h"
 
 namespace observeai::agent {
@@ -67,6 +68,8 @@ Verdict decide(const FilePrint& print, const Observation& observed) {
 }
 
 Verdict decide(const FilePrint& print, const SeenFile& seen) {
+  const auto* known = seen.survey ? seen.survey->of(print) : nullptr;
+  if (known != nullptr) return decide(print, *known);
   return decide(print, observe(seen.content, seen.facts, print));
 }
 
@@ -121,9 +124,13 @@ TailFile::TailFile(SeenFile seen, std::uint64_t number)
       number_(number) {}
 
 TailFile::TailFile(SeenFile seen, std::uint64_t number, const FilePrint& print)
-    : TailFile(std::move(seen), number) {
+    : TailFile(SeenFile{std::move(seen.content), seen.facts, seen.path, seen.live, nullptr},
+               number) {
   const auto whole = std::min<std::uint64_t>(print.extent, kTailBytes);
-  if (auto tail = read_exactly(content_, print.extent - whole, whole)) {
+  if (auto known = seen.survey ? seen.survey->tail_of(print) : std::nullopt) {
+    extent_ = seen.survey->of(print)->size;
+    tail_ = std::move(*known);
+  } else if (auto tail = read_exactly(content_, print.extent - whole, whole)) {
     extent_ = print.extent;
     tail_ = std::move(*tail);
   } else {
@@ -168,7 +175,11 @@ TailFile::Read TailFile::read(std::uint64_t offset, std::span<char> buffer,
   data = {};
   // One call brings what was read last and what follows it: a truncation cannot come between.
   const bool at_extent = offset == extent_;
-  if (!at_extent) {
+  std::uint64_t decoded = 0;
+  if (!content_.advance(offset - (at_extent ? tail_.size() : 0), kDecodeSlice, decoded)) {
+    return Read::kLater;
+  }
+  if (!at_extent && !content_.compressed()) {  // Compressed content is written once
     const auto before = read_exactly(content_, extent_ - tail_.size(), tail_.size());
     if (!before || *before != tail_) return Read::kChanged;
   }

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -76,12 +77,15 @@ Result<FileFacts> stat_file(int fd);
 // Of compressed content the size is known up to print.extent only.
 Observation observe(const LogContent& content, const FileFacts& facts, const FilePrint& print);
 
+class GzipSurvey;
+
 // A file found on disk (log_siblings.h), opened.
 struct SeenFile {
   LogContent content;
   FileFacts facts;
   std::string path;
-  bool live = true;  // Not a rotated one
+  bool live = true;                                    // Not a rotated one
+  std::shared_ptr<const GzipSurvey> survey = nullptr;  // What is known of compressed content
 };
 
 Verdict decide(const FilePrint& print, const SeenFile& seen);
@@ -96,9 +100,10 @@ class TailFile {
   // At print.extent after decide() said kHolds, at its end after kBegins.
   TailFile(SeenFile seen, std::uint64_t number, const FilePrint& print);
 
-  enum class Read { kData, kChanged, kFailed };
+  enum class Read { kData, kChanged, kFailed, kLater };
   // Bytes at `offset` <= extent, as many as fit into buffer minus kTailBytes; empty at the end.
-  // kChanged: what was read before is not there any more; nothing returned.
+  // kChanged: what was read before is not there any more; nothing returned. kLater: the place is far
+  // into compressed content, kDecodeSlice further than before: ask again.
   Read read(std::uint64_t offset, std::span<char> buffer, std::string_view& data) const;
   // Bytes at `offset`, unchecked.
   std::size_t read_raw(std::uint64_t offset, std::span<char> buffer) const;

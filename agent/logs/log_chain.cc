@@ -69,6 +69,19 @@ bool LogChain::lost_between(std::uint64_t from, std::uint64_t to) const {
   return lost != lost_.end() && *lost < to;
 }
 
+std::vector<FilePrint> LogChain::prints() const {
+  auto out = read_before_;
+  for (const auto& file : files_) {
+    if (file.touched()) out.push_back(file.print());
+  }
+  return out;
+}
+
+bool LogChain::knows_compressed(const FileKey& key) const {
+  return touched(key) ||
+         std::find(read_compressed_.begin(), read_compressed_.end(), key) != read_compressed_.end();
+}
+
 // ---- what is on disk ---------------------------------------------------------------------------
 
 bool LogChain::attach(const CheckpointState& state, std::vector<SeenFile> seen, LogNotes& notes) {
@@ -184,8 +197,7 @@ bool LogChain::touched(const FileKey& key) const {
 bool LogChain::was_read(const SeenFile& file) {
   if (!file.content || touched(file.facts.key)) return true;  // Without content: just taken
   if (file.live) return false;
-  const auto known = std::find(read_compressed_.begin(), read_compressed_.end(), file.facts.key);
-  if (file.content.compressed() && known != read_compressed_.end()) return true;
+  if (file.content.compressed() && knows_compressed(file.facts.key)) return true;
   if (!holds_what_was_read(file)) return false;
   if (file.content.compressed()) {
     read_compressed_.push_back(file.facts.key);

@@ -64,6 +64,9 @@ class LogChain {
   TailFile* find(std::uint64_t number);
   // The first file behind that number; nullptr when there is none.
   TailFile* after(std::uint64_t number);
+  // What is asked of a compressed sibling, unless it is known: being read, or read before.
+  std::vector<FilePrint> prints() const;
+  bool knows_compressed(const FileKey& key) const;
   // A copy in the making was passed over when the names were looked at last.
   bool passed_over() const { return passed_over_; }
   // Was a file in [from, to) lost with what it held?

@@ -44,6 +44,19 @@ class GzipReader {
     std::memcpy(buffer.data(), window_.data(), n);
     return static_cast<std::ptrdiff_t>(n);
   }
+  // False: not there yet. What is before `offset` stays as far as kKept.
+  bool advance(std::uint64_t offset, std::uint64_t max_bytes, std::uint64_t& decoded_bytes) {
+    if (offset < window_begin_) restart();
+    while (!ended_ && decoded() < offset) {
+      if (decoded_bytes >= max_bytes) return false;
+      const auto before = decoded();
+      const auto kept = std::min(offset, before);
+      if (kept > window_begin_ + kKept) forget_before(kept - kKept);
+      decode_some();
+      decoded_bytes += decoded() - before;
+    }
+    return true;
+  }
   // Bytes decoded so far: all of them once ended() says so.
   std::uint64_t decoded() const { return window_begin_ + window_.size(); }
   bool ended() const { return ended_; }
@@ -51,6 +64,7 @@ class GzipReader {
 
  private:
   static constexpr std::size_t kChunk = 16U << 10;
+  static constexpr std::size_t kKept = 4U << 10;
 
   void restart() {
     if (begun_) ::inflateEnd(&stream_);
@@ -142,6 +156,17 @@ std::uint64_t LogContent::decoded_size(std::uint64_t limit) const {
   std::array<char, 1> byte{};
   if (limit > 0) reader_->read(limit - 1, byte);
   return std::min(limit, reader_->decoded());
+}
+
+bool LogContent::advance(std::uint64_t offset, std::uint64_t max_bytes,
+                         std::uint64_t& decoded) const {
+  if (!compressed_) return true;
+  if (!reader_) reader_ = std::make_unique<GzipReader>(fd_.get());
+  return reader_->advance(offset, max_bytes, decoded);
+}
+
+std::uint64_t LogContent::decoded() const {
+  return reader_ ? reader_->decoded() : 0;
 }
 
 void LogContent::rest() const {

@@ -20,6 +20,9 @@ namespace observeai::agent {
 // The state of the decoder and its input, for each compressed log being read.
 inline constexpr std::size_t kInflateBytes = 80U << 10;
 
+// Decoded at once for the sake of a place far behind: some 10 ms.
+inline constexpr std::uint64_t kDecodeSlice = 4U << 20;
+
 class GzipReader;
 
 class LogContent {
@@ -44,6 +47,11 @@ class LogContent {
   bool read_exactly(std::uint64_t offset, std::span<char> bytes) const;
   // Of compressed content: how long it is, by decoding it up to `limit`.
   std::uint64_t decoded_size(std::uint64_t limit) const;
+  // Decodes on towards `offset` until `decoded`, to which it adds, is max_bytes. True: it is there, or
+  // the content ends before; what is just before can be read without decoding anew.
+  bool advance(std::uint64_t offset, std::uint64_t max_bytes, std::uint64_t& decoded) const;
+  // How far it is decoded.
+  std::uint64_t decoded() const;
   // Frees the decoder's memory; the next read begins anew.
   void rest() const;
 

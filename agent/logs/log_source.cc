@@ -75,6 +75,7 @@ bool LogSource::look() {
   auto seen = open_files();
   retry_names_ = !seen;
   if (!seen) {
+    surveys_.clear();
     note_failure(seen.error());
     // The folder went with the container: what is open is all there is.
     if (chain_.empty() || seen.error().code() != Errc::kNotFound) return false;
@@ -82,6 +83,7 @@ bool LogSource::look() {
   } else {
     failure_reported_ = false;
   }
+  if (!survey(*seen)) return false;
   if (chain_.empty() && !restored_) begin_old_at_end(*seen);
   LogNotes notes;
   if (restored_) {
@@ -92,6 +94,33 @@ bool LogSource::look() {
   add_notes(notes);
   ready_ = ready_ || !chain_.empty();
   return true;
+}
+
+// Finds out whether compressed siblings hold what was read, one slice at a time. False: not yet;
+// read() goes on with it.
+bool LogSource::survey(std::vector<SeenFile>& seen) {
+  auto prints = chain_.prints();
+  if (restored_) {
+    prints.insert(prints.end(), restored_->read_before.begin(), restored_->read_before.end());
+    for (const auto& file : restored_->files) prints.push_back(file.print);
+  }
+  std::erase_if(prints, [](const FilePrint& print) { return print.extent == 0; });
+  std::vector<std::shared_ptr<GzipSurvey>> surveys;
+  std::uint64_t decoded = 0;
+  bool complete = true;
+  for (auto& file : seen) {
+    if (!file.content.compressed() || chain_.knows_compressed(file.facts.key)) continue;
+    const auto begun = std::find_if(surveys_.begin(), surveys_.end(), [&](const auto& survey) {
+      return survey->key() == file.facts.key;
+    });
+    auto survey = begun == surveys_.end() ? std::make_shared<GzipSurvey>(file) : *begun;
+    survey->ask(prints);
+    complete = survey->advance(kDecodeSlice, decoded) && complete;
+    file.survey = survey;
+    surveys.push_back(std::move(survey));
+  }
+  surveys_ = complete ? std::vector<std::shared_ptr<GzipSurvey>>() : std::move(surveys);
+  return complete;
 }
 
 Result<std::vector<SeenFile>> LogSource::open_files() const {
@@ -170,7 +199,7 @@ void LogSource::flush_all(LogWorkspace& work, LogRead& out) {
 
 // Only at the end of everything written: a line whose rest waits in the file is not idle.
 void LogSource::flush_waiting(LogWorkspace& work, LogRead& out) {
-  if (ready_) return;
+  if (has_more()) return;
   const bool drained_for_good = gone_for_good();
   if (chain_.empty()) {
     if (!drained_for_good) return;
@@ -231,7 +260,7 @@ void LogSource::finish_read(LogWorkspace& work, LogRead& out) {
   work.now = clock_.steady_now();
   flush_waiting(work, out);
   const bool stopped = !running_ || !listed_;
-  const bool more = budget_ended_ && ready_;
+  const bool more = budget_ended_ && has_more();
   if (finished_ || (stopped && !more)) joiner_.close_all(out, counts_);
   joiner_.end_read(work.now, more, out, counts_);
   uncommitted_ = uncommitted_ || checkpoint_due_ || counts_.records_read > 0;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "agent/core/observed.h"
+#include "agent/logs/gzip_survey.h"
 #include "agent/logs/line_assembler.h"
 #include "agent/logs/log_chain.h"
 #include "agent/logs/log_format.h"
@@ -77,7 +78,7 @@ class LogSource {
   void rollback();
 
   bool listed() const { return listed_; }
-  bool ready() const { return ready_ && !finished_; }
+  bool ready() const { return has_more() && !finished_; }
   bool finished() const { return finished_; }
   // Disk space of files that have no name any more.
   std::uint64_t held_bytes() const;
@@ -93,7 +94,9 @@ class LogSource {
                  wire::Labels attributes = {});
 
  private:
+  bool has_more() const { return ready_ || !surveys_.empty(); }
   bool look();
+  bool survey(std::vector<SeenFile>& seen);
   Result<std::vector<SeenFile>> open_files() const;
   void begin_old_at_end(std::vector<SeenFile>& seen);
   bool attach(std::vector<SeenFile> seen, LogNotes& notes);
@@ -139,7 +142,8 @@ class LogSource {
   bool ready_ = false;
   bool finished_ = false;
 
-  std::optional<CheckpointState> restored_;  // Until its files were looked for
+  std::optional<CheckpointState> restored_;           // Until its files were looked for
+  std::vector<std::shared_ptr<GzipSurvey>> surveys_;  // Of all compressed siblings, until complete
   LogChain chain_;
   LogPosition cursor_;  // {0, 0} is the beginning of whatever comes first
   ReadingTime reading_;

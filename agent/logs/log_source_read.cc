@@ -33,9 +33,15 @@ std::size_t LogSource::read(std::size_t budget, LogWorkspace& work, LogRead& out
   }
   reading_.now_ns = now_ns;
   work.now = clock_.steady_now();
+  if (!surveys_.empty()) look();
+  if (!surveys_.empty()) {
+    budget_ended_ = true;
+    return 0;
+  }
   if (chain_.empty()) ready_ = false;
   bool long_entry = false;  // At the cursor: longer than what is left of the budget
-  while (ready_ && used < budget) {
+  bool later = false;       // The cursor's place is not decoded yet
+  while (ready_ && used < budget && !later) {
     auto* file = chain_.find(cursor_.file);
     if (file == nullptr) {
       if (!enter_next(work, out)) ready_ = false;
@@ -58,6 +64,9 @@ std::size_t LogSource::read(std::size_t budget, LogWorkspace& work, LogRead& out
       case TailFile::Read::kData:
         failure_reported_ = false;
         break;
+      case TailFile::Read::kLater:
+        later = true;
+        continue;
     }
     if (!file->touched() && (!data.empty() || chain_.passed_over())) {
       if (!is_next_to_begin()) continue;
@@ -80,7 +89,7 @@ std::size_t LogSource::read(std::size_t budget, LogWorkspace& work, LogRead& out
       break;
     }
   }
-  budget_ended_ = used >= budget;
+  budget_ended_ = later || used >= budget;
   out.raw_bytes += used;
   return used;
 }

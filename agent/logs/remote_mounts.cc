@@ -74,12 +74,12 @@ std::vector<std::string> RemoteMounts::points() const {
 }
 
 std::optional<std::string> RemoteMounts::deepest(std::string_view path) const {
-  std::string_view best;
-  for (const auto& [point, type] : types_) {
-    if (point.size() > best.size() && lies_on(path, point)) best = point;
+  for (auto end = path.size(); end > 0; end = path.rfind('/', end - 1)) {
+    std::string prefix(path.substr(0, end));
+    if (types_.contains(prefix)) return prefix;
+    if (path.rfind('/', end - 1) == std::string_view::npos) break;
   }
-  if (best.empty()) return std::nullopt;
-  return std::string(best);
+  return std::nullopt;
 }
 
 bool RemoteMounts::leads_to(std::string_view path, std::string_view point) {

@@ -336,6 +336,44 @@ TEST_CASE("a compressed file that is damaged: what comes before is read, the res
   CHECK(w.store.events.back().message.find("damaged") != std::string::npos);
 }
 
+TEST_CASE("a place far into a compressed file is found in slices, and nothing comes twice") {
+  World w;
+  auto options = w.files("a.log");
+  options.files.read_existing = true;
+  test::LogAgent agent(w.clock, w.store, options);
+  constexpr int kLines = 20'000;
+  std::string content;
+  for (int i = 0; i < kLines; ++i) {
+    content +=
+        "2026-11-21T07:45:00Z line " + std::to_string(i) + " " + std::string(1'000, 'x') + "\n";
+  }
+  append(w.dir / "a.log", content);
+  agent.start();
+  agent.drain();
+  agent.kill();
+  REQUIRE(w.store.records.size() == kLines);
+  test::write_gzip(w.dir / "a.log.1.gz", content + "2026-11-21T07:45:01Z unread\n");
+  fs::remove(w.dir / "a.log");
+  append(w.dir / "a.log", "2026-11-21T07:45:02Z after\n");
+  agent.start();
+  unsigned reads = 0;
+  while (w.store.records.size() == kLines && reads < 1'000) {
+    agent.read_and_commit(1 << 20);
+    CHECK((w.store.records.size() > kLines || agent.collector().more()));
+    ++reads;
+  }
+  // Once to know it again, of which restore() and the first poll do a slice each, once to go on there.
+  const auto slices = static_cast<unsigned>(content.size() / kDecodeSlice);
+  CHECK(reads >= 2 * slices - 2);
+  CHECK(reads <= 2 * slices + 2);
+  agent.drain(12);
+  const auto texts = w.texts_of_file("a.log");
+  REQUIRE(texts.size() == kLines + 2);
+  CHECK(texts[kLines].ends_with("unread"));
+  CHECK(texts[kLines + 1].ends_with("after"));
+  CHECK(w.store.events.empty());
+}
+
 TEST_CASE("checkpoints of other collectors are left alone, unknown logs are reported") {
   World w;
   LogCollector collector(w.clock);
