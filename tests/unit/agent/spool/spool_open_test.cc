@@ -92,7 +92,7 @@ std::uint64_t open_with_each_fault(const std::string& image) {
   vfs.heal();
   const std::string expected = content_of(*open_spool(copy, limits_of(kQuota)));
   const std::uint64_t sites = vfs.sites();
-  const std::uint64_t stride = all_sites() ? 1 : sites / 8;
+  const std::uint64_t stride = all_sites() ? 1 : sites / 4;
   std::uint64_t offset = 0;
   for (const IoFault fault :
        {IoFault::kError, IoFault::kShort, IoFault::kFull, IoFault::kDoneButError}) {
@@ -122,7 +122,7 @@ std::uint64_t open_with_each_fault(const std::string& image) {
 TEST_CASE("killed at any write, a spool opens on a disk that takes no byte") {
   for (std::uint64_t seed = 1; seed <= (all_sites() ? 10U : 2U); ++seed) {
     CAPTURE(seed);
-    CHECK(kill_everywhere(seed, 60, all_sites() ? 1 : 11) > 300);
+    CHECK(kill_everywhere(seed, 60, all_sites() ? 1 : 23) > 300);
   }
 }
 
