@@ -103,6 +103,7 @@ SecretSpan match_announced(std::string_view text, const KeyPlace& key) {
     }
   }
   const auto rest = chars::from(text, key.end, kReach);
+  if (!rest.starts_with(' ')) return {};
   const auto line = rest.substr(0, rest.find('\n'));
   const auto colon = line.rfind(": ");
   if (colon == std::string_view::npos) return {};
@@ -124,8 +125,9 @@ std::size_t value_end_of(std::string_view text, std::size_t value, Separator sep
                          const Quote& quote) {
   if (separator == Separator::kTag) return std::min(text.find('<', value), text.size());
   if (quote.mark != 0) return quoted_end(text, value, quote);
-  const auto end = unquoted_end(text, value);
-  return separator == Separator::kEncoded ? encoded_end(chars::from(text, 0, end), value) : end;
+  if (separator == Separator::kEncoded)
+    return unquoted_end(text.substr(0, encoded_end(text, value)), value);
+  return unquoted_end(text, value);
 }
 
 // "usage: login <token> [options]", "--token TOKEN", {"a-secret" : secret "b" missing}.

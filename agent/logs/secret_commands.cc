@@ -14,7 +14,7 @@ namespace {
 using namespace std::string_view_literals;
 using chars::is;
 
-constexpr std::size_t kMaxReach = 200;  // From an option back to its command
+constexpr std::size_t kMaxReach = 120;  // From an option back to its command
 
 // A command's option whose argument is a password. `needs` must stand between: "login" of docker login.
 struct Option {
@@ -96,22 +96,39 @@ SecretSpan argument_at(std::string_view text, std::size_t at) {
     return {};
   if (quote.mark == 0 && content.find_first_not_of("0123456789:.") == std::string_view::npos)
     return {};  // A port
-  if (const auto token = token_at(text, at)) return token;
   return {at, end, "password", false};
 }
+
+// What is found, by its own name if it is a token of a known form.
+SecretSpan named(std::string_view text, const SecretSpan& found) {
+  const auto token = found ? token_at(text, found.begin) : SecretSpan{};
+  return token ? token : found;
+}
+
+struct Command {
+  std::string_view name;
+  std::string_view arguments;
+};
 
 bool is_edge(std::string_view text, std::size_t at) {
   return at >= text.size() || !is(text[at], chars::kUrlSafe | chars::kDot);
 }
 
-// Whether `command` stands as a word in `before`, and `needs` behind it.
-bool has_command(std::string_view before, const Option& option) {
-  const auto at = before.rfind(option.command);
-  if (at == std::string_view::npos || !is_edge(before, at + option.command.size())) return false;
-  if (at > 0 && !is_edge(before, at - 1)) return false;
-  const auto between = chars::from(before, at);
-  return between.find('|') == std::string_view::npos &&
-         (option.needs.empty() || between.find(option.needs) != std::string_view::npos);
+// The options of a command that may stand `before` them: the last one of the table in this pipe.
+std::optional<Command> command_in(std::string_view before) {
+  for (auto end = before.size(); end > 0;) {
+    auto begin = end;
+    while (begin > 0 && !is_edge(before, begin - 1)) --begin;
+    const auto word = before.substr(begin, end - begin);
+    if (is(word.empty() ? ' ' : word[0], chars::kLower | chars::kDigit)) {
+      for (const auto& option : kOptions) {
+        if (option.command == word) return Command{word, before.substr(end)};
+      }
+    }
+    if (begin > 0 && before[begin - 1] == '|') return std::nullopt;
+    end = begin > 0 ? begin - 1 : 0;
+  }
+  return std::nullopt;
 }
 
 // " -p x" and " -px": the command decides what it means.
@@ -120,12 +137,17 @@ SecretSpan match_option(std::string_view text, std::size_t at) {
   const auto behind = at + 3;
   if (behind >= text.size()) return {};
   const bool attached = text[behind] != ' ';
+  const auto found = argument_at(text, attached ? behind : skip_blanks(text, behind));
+  if (!found) return {};
   const auto reach = std::min(at, kMaxReach);
-  const auto before = chars::from(text, at - reach, reach);
+  const auto command = command_in(text.substr(at - reach, reach));
+  if (!command) return {};
   const bool known = std::any_of(kOptions.begin(), kOptions.end(), [&](const Option& option) {
-    return option.letter == letter && option.attached == attached && has_command(before, option);
+    return option.letter == letter && option.attached == attached &&
+           option.command == command->name &&
+           command->arguments.find(option.needs) != std::string_view::npos;
   });
-  return known ? argument_at(text, attached ? behind : skip_blanks(text, behind)) : SecretSpan{};
+  return known ? named(text, found) : SecretSpan{};
 }
 
 SecretSpan match_place(std::string_view text, std::size_t at, const Place& place) {
@@ -159,16 +181,18 @@ SecretSpan match_windows(std::string_view text, std::size_t at) {
 // echo x | docker login --password-stdin; echo 'bob:x' | chpasswd; echo x | passwd --stdin bob
 SecretSpan match_echoed(std::string_view text, std::size_t at) {
   constexpr auto kReach = std::size_t{120};
-  const auto reach = std::min(at, kReach);
-  const auto from = at - reach;
-  const auto before = chars::from(text, from, reach);
-  const auto echo = before.rfind("echo ");
-  const auto bar = before.rfind('|');
-  if (echo == std::string_view::npos || bar == std::string_view::npos || bar < echo) return {};
   const bool reads = chars::from(text, at).starts_with("chpasswd") ||
                      chars::from(text, at).starts_with("-stdin") ||
                      chars::from(text, at).starts_with("kinit ");
-  auto found = reads ? argument_at(text, skip_blanks(text, from + echo + 5)) : SecretSpan{};
+  if (!reads) return {};
+  const auto reach = std::min(at, kReach);
+  const auto from = at - reach;
+  const auto before = text.substr(from, reach);
+  const auto bar = before.rfind('|');
+  if (bar == std::string_view::npos) return {};
+  const auto echo = before.substr(0, bar).rfind("echo ");
+  if (echo == std::string_view::npos) return {};
+  auto found = argument_at(text, skip_blanks(text, from + echo + 5));
   if (!found || found.end > from + bar) return {};
   if (chars::from(text, at).starts_with("chpasswd")) {
     const auto colon = chars::from(text, found.begin, found.end - found.begin).find(':');

@@ -8,6 +8,9 @@
 namespace observeai::agent {
 namespace {
 
+// Behind the name; one that is longer goes on to where an unquoted one ends.
+constexpr std::size_t kMaxEncoded = 2048;
+
 // A percent escape, also of an escape: %3D, %253D, %25253D.
 struct Escape {
   std::size_t depth = 0;
@@ -219,7 +222,8 @@ std::size_t encoded_end(std::string_view text, std::size_t at) {
     depth = take_escape(text, i).depth;
     break;
   }
-  while ((at = text.find('%', at)) != std::string_view::npos) {
+  const auto near = chars::from(text, 0, at + kMaxEncoded);
+  while ((at = near.find('%', at)) != std::string_view::npos) {
     auto i = at;
     const auto escape = take_escape(text, i);
     const bool ends = is_code(escape, "22") || is_code(escape, "26") || is_code(escape, "27") ||

@@ -14,6 +14,7 @@ using namespace std::string_view_literals;
 using chars::is;
 
 constexpr std::size_t kMaxStatement = 2048;  // Looked at to each side of an anchor
+constexpr std::size_t kMaxArguments = 256;   // Behind the name of a call
 constexpr std::size_t kMaxFields = 64;
 
 bool has_word(std::string_view text, std::size_t at, std::string_view word) {
@@ -32,8 +33,9 @@ std::optional<SecretSpan> literal_at(std::string_view text, std::size_t at) {
 }
 
 // The field number `index` of a list that begins behind '('; quotes and inner brackets are passed over.
-std::optional<std::size_t> field_begin(std::string_view text, std::size_t at, std::size_t index) {
-  const auto limit = std::min(text.size(), at + kMaxStatement);
+std::optional<std::size_t> field_begin(std::string_view text, std::size_t at, std::size_t index,
+                                       std::size_t reach) {
+  const auto limit = std::min(text.size(), at + reach);
   std::size_t depth = 0;
   while (index > 0 && at < limit) {
     const char c = text[at];
@@ -66,7 +68,7 @@ std::optional<std::size_t> secret_column(std::string_view text, std::size_t clos
   if (open == std::string_view::npos) return std::nullopt;
   std::size_t begin = from + open + 1;
   for (std::size_t column = 0; column < kMaxFields && begin < close; ++column) {
-    const auto end = std::min(text.find(',', begin), close);
+    const auto end = std::min(text.substr(0, close).find(',', begin), close);
     const auto* word = find_key_word(normalized_key(chars::from(text, begin, end - begin)));
     if (word != nullptr && word->kind != kRandomKind && word->kind != "auth") return column;
     begin = end + 1;
@@ -127,7 +129,7 @@ SecretSpan match_inserted(std::string_view text, std::size_t at) {
   if (open >= text.size() || text[open] != '(') return {};
   const auto column = secret_column(text, close - 1);
   if (!column) return {};
-  const auto field = field_begin(text, open + 1, *column);
+  const auto field = field_begin(text, open + 1, *column, kMaxStatement);
   return field ? literal_at(text, *field).value_or(SecretSpan{}) : SecretSpan{};
 }
 
@@ -142,7 +144,7 @@ SecretSpan match_call(std::string_view text, std::size_t at) {
     if (begin > 0 && is(text[begin - 1], chars::kWord)) continue;
     const auto open = begin + call.name.size();
     if (open >= text.size() || (text[open] != '(' && text[open] != ' ')) continue;
-    const auto field = field_begin(text, open + 1, call.argument);
+    const auto field = field_begin(text, open + 1, call.argument, kMaxArguments);
     if (field) return literal_at(text, *field).value_or(SecretSpan{});
   }
   return {};

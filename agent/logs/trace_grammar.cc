@@ -93,6 +93,34 @@ bool is_sanitizer_head(std::string_view line) {
   return contains(line, "Sanitizer:") || contains(line, "SanitizerERROR");
 }
 
+// "\tfrom /app/x.rb:9:in `block in <main>'", "\t ... 10 levels..."
+bool is_ruby_frame(std::string_view line) {
+  if (line.starts_with("\t ... ")) return line.ends_with(" levels...");
+  return line.starts_with("\tfrom ") && (contains(line, ":in `") || contains(line, ":in '"));
+}
+
+// "   3: shop::main", "             at ./src/main.rs:4:5"
+bool is_rust_frame(std::string_view line) {
+  const auto text = without_indent(line);
+  if (!is_indented(line) || text.empty()) return false;
+  const auto rest = after_digits(text);
+  return (rest.size() < text.size() && rest.starts_with(": ")) || text.starts_with("at ");
+}
+
+// "PHP Fatal error:  Uncaught …" and what Laravel writes before "[stacktrace]"
+bool is_php_head(std::string_view line) {
+  constexpr std::size_t kMaxTime = 64;
+  if (line.ends_with(')') && contains(line, "{\"exception\":\"[object] (")) return true;
+  const auto begin = line.substr(0, kMaxTime);
+  return contains(begin, "Fatal error: ") && contains(begin, " Uncaught ");
+}
+
+bool is_php_line(std::string_view line) {
+  if (line.starts_with('#')) return after_digits(line.substr(1)).starts_with(' ');
+  return line == "Stack trace:" || line == "[stacktrace]" || line == "\"}" ||
+         line.starts_with("  thrown in ") || line.starts_with("Next ");
+}
+
 bool is_rule(std::string_view line) {
   return line.size() >= kRuleWidth && line.find_first_not_of('=') == std::string_view::npos;
 }
@@ -115,9 +143,9 @@ bool names_exception(std::string_view line) {
 
 // "main.(*Server).handle(0xc000…)", "created by net/http.(*Server).Serve in goroutine 1"
 bool is_go_line(std::string_view line) {
-  constexpr std::array<std::string_view, 9> kParts{"goroutine ",   "\t",      "created by ",
-                                                   "[signal ",     "panic: ", "runtime",
-                                                   "exit status ", "...",     "fatal error: "};
+  constexpr std::array<std::string_view, 10> kParts{
+      "goroutine ", "\t",           "created by ", "[signal ",      "panic: ",
+      "runtime",    "exit status ", "...",         "fatal error: ", "panic({"};
   if (line.empty() || starts_with_any(line, kParts)) return true;
   const auto open = line.rfind('(');
   return open != std::string_view::npos && line.ends_with(')') &&
@@ -155,6 +183,11 @@ TraceGrammar::Kind TraceGrammar::begin(std::string_view line) {
     case 'p':
       if (line.starts_with("panic: ")) return Kind::kGo;
       break;
+    case 'P':
+    case 'F':
+    case '[':
+      if (is_php_head(line)) return Kind::kPhp;
+      break;
     case 'f':
       if (line.starts_with("fatal error: ")) return Kind::kGo;
       break;
@@ -163,6 +196,8 @@ TraceGrammar::Kind TraceGrammar::begin(std::string_view line) {
       break;
     case 't':
       if (line.starts_with("terminate called ")) return Kind::kTerminate;
+      if (line.starts_with("thread '") && contains(line, "' panicked at "))
+        return line.ends_with(':') ? Kind::kRustPanic : Kind::kRust;
       break;
     case '#':
       if (is_gdb_frame(line, true)) return Kind::kGdb;
@@ -216,6 +251,20 @@ bool TraceGrammar::continues_kind(std::string_view line) {
     case Kind::kRule:
     case Kind::kSanitizer:
       return continues_sanitizer(line);
+    case Kind::kRustPanic:
+      kind_ = Kind::kRust;
+      return true;
+    case Kind::kRust:
+      if (line == "stack backtrace:") kind_ = Kind::kRustFrames;
+      return kind_ == Kind::kRustFrames || line.starts_with("note: ");
+    case Kind::kRustFrames:
+      return line.starts_with("note: ") || is_rust_frame(line);
+    case Kind::kRuby:
+      return is_ruby_frame(line);
+    case Kind::kPhp:
+      if (!is_php_line(line)) return false;
+      if (line == "\"}" || line.starts_with("  thrown in ")) kind_ = Kind::kNone;
+      return true;
   }
   return false;
 }
@@ -238,8 +287,18 @@ bool TraceGrammar::continues_frames(std::string_view line) {
     }
   }
   if (is_omitted_frames(line)) return true;
+  if (kind_ == Kind::kNone && is_ruby_frame(line)) {
+    kind_ = Kind::kRuby;
+    return true;
+  }
+  // Of .NET; "docker build" writes such arrows too.
+  if (line.starts_with(" ---> ") && names_exception(line)) {
+    kind_ = Kind::kFrames;
+    return true;
+  }
   const auto text = without_indent(line);
   if (kind_ != Kind::kFrames) return false;
+  if (line == "--- End of stack trace from previous location ---") return true;
   constexpr std::array<std::string_view, 5> kParts{"Suppressed: ", "- locked <", "- waiting ",
                                                    "--- End of inner exception stack trace ---",
                                                    "[CIRCULAR REFERENCE"};
@@ -258,6 +317,10 @@ bool TraceGrammar::continues_node(std::string_view line) {
       return !text.empty() && text.find_first_not_of("^ ") == std::string_view::npos;
     case Kind::kNodeMark:
       if (!line.empty()) kind_ = Kind::kNodeMessage;
+      if (line.ends_with(" {")) {  // No frames, only properties
+        kind_ = Kind::kBraces;
+        node_ended_ = true;
+      }
       return !is_indented(line);
     default:
       break;

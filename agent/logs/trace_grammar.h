@@ -1,5 +1,5 @@
 // Which lines of one stream belong to one stack trace. Pure; knows Java (also .NET), Python, Go,
-// Node and C++ (terminate, gdb and boost backtraces, sanitizer reports).
+// Node, Rust, Ruby, PHP and C++ (terminate, gdb and boost backtraces, sanitizer reports).
 //
 // A line joins the one before it only when its shape says so without doubt: a frame ("\tat
 // a.B.c(D.java:1)", "    #0 0x…", "  File …" in a Python traceback), or a part of a report whose
@@ -41,6 +41,11 @@ class TraceGrammar {
     kAddresses,    // "prog(main+0x1a) [0x4005d0]"
     kRule,         // "=====", with which a sanitizer's report may begin
     kSanitizer,
+    kRustPanic,   // "thread 'main' panicked at …:", the message follows
+    kRust,        // … its notes
+    kRustFrames,  // … its backtrace
+    kRuby,        // "\tfrom …" frames
+    kPhp,         // "PHP Fatal error:  Uncaught …", "#0 …"
   };
 
   Kind begin(std::string_view line);

@@ -33,7 +33,7 @@ Records group(const std::vector<std::string>& lines) {
 
 TEST_CASE("the traces of the corpus are grouped as it says") {
   const auto corpus = test::trace_corpus();
-  CHECK(corpus.size() >= 6);
+  CHECK(corpus.size() >= 10);
   for (const auto& file : corpus) {
     const auto& records = file.second;
     CAPTURE(file.first);
