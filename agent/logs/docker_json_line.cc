@@ -130,8 +130,8 @@ char* copy_plain(std::string_view text, std::size_t& at, char* out) {
 }
 
 // A string's content: `at` is behind the opening quote and moves behind the closing one. No escape is
-// shorter than what it stands for: `out` has room for the rest of the text and a block more. Returns
-// the end of what was written, or null.
+// shorter than what it stands for: `out` has room for the rest of the text. Returns the end of what
+// was written, or null.
 char* put_string(std::string_view text, std::size_t& at, char* out) {
   for (;;) {
     out = copy_plain(text, at, out);
@@ -152,7 +152,7 @@ char* put_string(std::string_view text, std::size_t& at, char* out) {
 // The same as a view into `buffer`, which grows as needed and is never made shorter.
 std::optional<std::string_view> read_string(std::string_view text, std::size_t& at,
                                             std::string& buffer) {
-  const auto room = text.size() - at + kBlock;
+  const auto room = text.size() - at;
   if (buffer.size() < room) buffer.resize(room);
   const char* const end = put_string(text, at, buffer.data());
   if (end == nullptr) return std::nullopt;
