@@ -36,6 +36,8 @@ constexpr auto kOwners = std::to_array<std::string_view>(
     {"this.", "self.", "var.", "data.", "local.", "module.", "process.env", "os.", "config.",
      "request.", "req.", "params.", "settings.", "props.", "state.", "secrets."});
 
+constexpr std::size_t kMaxWrapper = 16;
+
 // Types and functions around a literal.
 constexpr auto kWrappers = std::to_array<std::string_view>(
     {"Some(", "Ok(", "Just(", "Secret(", "SecretString(", "Sensitive(", "String(", "Password(",
@@ -114,6 +116,8 @@ Quote take_quote(std::string_view text, std::size_t& at) {
     }
     return {};
   }
+  const auto first = static_cast<unsigned char>(text[i]);
+  if (first != '&' && first != '$' && first < 0x80) return {};  // No form begins so
   for (const auto& form : kQuoteForms) {
     if (!rest.starts_with(form.opening)) continue;
     at = i + form.opening.size();
@@ -147,6 +151,7 @@ std::size_t skip_wrapper(std::string_view text, std::size_t at) {
     const auto end = chars::run_end(text, at + 7, chars::kDigit);
     return chars::from(text, end).starts_with(") ") && is_quote(end + 2) ? end + 2 : at;
   }
+  if (rest.substr(0, kMaxWrapper).find('(') == std::string_view::npos) return at;
   for (const auto wrapper : kWrappers) {
     if (rest.starts_with(wrapper) && is_quote(at + wrapper.size())) return at + wrapper.size();
   }
