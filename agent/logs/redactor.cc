@@ -16,6 +16,10 @@ namespace {
 constexpr std::size_t kMinKeyBodyBytes =
     24;  // A base64 run this long after a BEGIN line is key material
 
+constexpr std::size_t kLookAhead = 2048;    // Longer than all that matchers decide by
+constexpr std::size_t kEdge = 128;          // A find that ends so near to what was seen may go on
+constexpr std::size_t kMaxLongLooks = 256;  // In one line; beyond it the line goes as a whole
+
 void replace_whole(std::string_view text, std::string& out) {
   out = "[REDACTED:line of " + std::to_string(text.size()) + " bytes]";
 }
@@ -60,6 +64,19 @@ std::optional<SecretSpan> secret_beside_key_id(std::string_view text, std::size_
     i = end + 1;
   }
   return std::nullopt;
+}
+
+// A matcher sees kLookAhead bytes: what it decides, it decides there, so that a line full of
+// beginnings costs each no more. Only a secret that may go on behind them is looked at in the whole
+// line, and counted: a line has few of them.
+SecretSpan match_ahead(std::uint16_t tag, std::string_view text, std::size_t at,
+                       std::size_t& long_looks) {
+  const auto window = text.substr(0, at + kLookAhead);
+  const auto found = match_secret(tag, window, at);
+  const bool may_go_on = window.size() < text.size() && found.end + kEdge > window.size();
+  if (!found || found.limit || !may_go_on) return found;
+  ++long_looks;
+  return match_secret(tag, text, at);
 }
 
 bool begins_before(const SecretSpan& a, const SecretSpan& b) {
@@ -201,13 +218,14 @@ bool Redactor::find(std::string_view text, const SecretHints& hints,
     }
   }
   const auto& filter = tables_->filter;
+  std::size_t long_looks = 0;
   std::size_t at = filter.next(text, 0);
   while (at != SecretPrefilter::kNone) {
     SecretSpan found;
     filter.tags(text, at, [&](std::uint16_t tag) {
-      if (!found) found = match_secret(tag, text, at);
+      if (!found) found = match_ahead(tag, text, at, long_looks);
     });
-    if (found.limit) return false;
+    if (found.limit || long_looks > kMaxLongLooks) return false;
     if (found.kind == kRandomKind) {
       if (!add(random, found)) return false;
       found = {};  // A token with a name may stand in it

@@ -259,7 +259,7 @@ SecretSpan next_random_run(std::string_view text, std::size_t from) {
       begin = at;
       continue;
     }
-    const auto end = run_end(text, begin + kMinRun, kRunClass);
+    const auto end = run_end(text.substr(0, begin + kMaxRun), begin + kMinRun, kRunClass);
     if (const auto found = judge_run(text, begin, end)) return found;
     begin = end + 1;
   }

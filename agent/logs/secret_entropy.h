@@ -10,6 +10,8 @@ namespace observeai::agent {
 // Runs of token characters shorter than this are not looked at: 160 random bits have 27 characters in
 // base64, and Twilio's keys 34.
 inline constexpr std::size_t kMinRun = 34;
+// A longer run is looked at in pieces of this size, for each find in it costs a look at the rest.
+inline constexpr std::size_t kMaxRun = 16U << 10;
 inline constexpr std::uint16_t kRunClass = chars::kUrlSafe | chars::kDot | chars::kBase64;
 
 // The first token at or after `from` that has no anchor: forms made of parts (Discord, Twilio, Mailgun,
