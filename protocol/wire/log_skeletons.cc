@@ -216,7 +216,9 @@ std::uint32_t LogSkeletons::step(std::uint32_t node, const char*& at, const char
   const char* const digit = find_digit(at, end);
   if (digit == end || nodes_[node].depth == kMaxPlaces) return kNone;
   const auto found = value_at(at, digit, end);
-  const auto next = child(node, {at, static_cast<std::size_t>(found.begin - at)}, false);
+  const std::string_view text(at, static_cast<std::size_t>(found.begin - at));
+  auto next = nodes_[node].likely_next;
+  if (next == kNone || !same_text(nodes_[next].bytes, text)) next = child(node, text, false);
   if (next == kNone) return kNone;
   nodes_[node].likely_next = next;
   values_.push_back(found.value);
