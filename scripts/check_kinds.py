@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fails when docs/events.md does not name the kinds of events, of alerts and of stalled parts that the code has."""
+"""Fails when the documents do not name the kinds that the code has: docs/events.md those of events, alerts and stalled
+parts, docs/formats/redaction.md those of secrets."""
 import pathlib
 import re
 import sys
@@ -27,6 +28,19 @@ def documented(text: str) -> set:
     return set(re.findall(r"`([a-z_.]+)`", " ".join(cells)))
 
 
+# A row of the table of tokens, and a span that a matcher returns.
+SECRET = re.compile(r'\{"[^"]+",[^"{}]*?\d+,\s*\d+,\s*"(\w+)"|"([a-z]\w+)",\s*(?:false|true)\}')
+
+
+def secret_problems() -> list:
+    code = set()
+    for path in (ROOT / "agent/logs").glob("secret_*.cc"):
+        code |= {kind for pair in SECRET.findall(path.read_text()) for kind in pair if kind}
+    told = set(re.findall(r"^\| `(\w+)`", (ROOT / "docs/formats/redaction.md").read_text(), re.MULTILINE))
+    assert len(code) > 50, "the table of tokens has another form"
+    return [f"docs/formats/redaction.md does not name {kind}" for kind in sorted(code - told)]
+
+
 def main() -> int:
     code, parts = set(), set()
     for folder in ("agent", "controlplane"):
@@ -38,6 +52,7 @@ def main() -> int:
     told = documented((ROOT / "docs/events.md").read_text())
     problems = [f"docs/events.md does not name {kind}" for kind in sorted((code | parts) - told)]
     problems += [f"docs/events.md names {kind}, which the code does not have" for kind in sorted(told - code - parts)]
+    problems += secret_problems()
     print("\n".join([*problems, f"kinds: {len(code)} and {len(parts)} parts, {len(problems)} problems"]))
     return 1 if problems or not code or not parts else 0
 
