@@ -64,6 +64,8 @@ class Chain {
   // Appends to `out` until count or bytes, at least one if any.
   Result<void> read(std::uint64_t after, std::size_t max_count, std::size_t max_bytes,
                     std::vector<wire::Batch>& out);
+  // Empty: not known, or not pending.
+  std::vector<SourceCount> counts_of(std::uint64_t seq);
   Result<SegmentRow> carried(std::uint64_t segment_number, std::uint64_t seq);
   // What is carried of this epoch at `from` and above: number in lane 0 and segment.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> carried_from(std::uint64_t from);

@@ -100,7 +100,10 @@ Result<void> Chain::copy_from_newest(Segment& to, const Plan& plan) {
   const auto take_head = [&](std::uint64_t seq, std::string_view head) {
     if (is_pending(seq) && added) added = to.add_known(renumbered(seq), head);
   };
-  TRY(const bool all_known, (*from)->each_head(take_head));
+  TRY(bool all_known, (*from)->each_head(take_head));
+  if (newest.last < newest.first) {  // It goes, and what it knows of the one before it would, too
+    TRY(all_known, (*from)->each_known(take_head));
+  }
   TRY_VOID(added);
   if (!all_lost || !all_known) {
     context_.note("spool.damaged", wire::Severity::kError,
@@ -193,10 +196,7 @@ Result<StateRows> Chain::ledger_to_come() {
     entry.bytes_dropped = std::move(before.bytes_dropped);
   }
   for (std::uint64_t seq = oldest_seq(); seq < next_; ++seq) {
-    const auto packed = head_of_lost(find(seq), seq);
-    const auto head = packed ? unpack_head(*packed) : Error(Errc::kNotFound, "");
-    if (!head) continue;
-    for (const auto& count : head->counts) {
+    for (const auto& count : counts_of(seq)) {
       auto& entry = entries[count.source];
       entry.source = count.source;
       entry.lane = static_cast<wire::Lane>(lane_);

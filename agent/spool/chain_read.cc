@@ -162,6 +162,13 @@ std::optional<std::string> Chain::head_of_lost(const SegmentInfo* info, std::uin
   return segment ? (*segment)->known(seq + successor->shift) : std::nullopt;
 }
 
+std::vector<SourceCount> Chain::counts_of(std::uint64_t seq) {
+  if (seq < oldest_seq() || seq >= next_) return {};
+  const auto packed = head_of_lost(find(seq), seq);
+  auto head = packed ? unpack_head(*packed) : Error(Errc::kNotFound, "");
+  return head ? std::move(head->counts) : std::vector<SourceCount>();
+}
+
 Result<SegmentRow> Chain::carried(std::uint64_t segment_number, std::uint64_t seq) {
   for (const auto& info : segments_) {
     if (info.number != segment_number) continue;

@@ -267,6 +267,17 @@ Result<bool> Segment::each_head(const TakeHead& take) {
   return false;
 }
 
+Result<bool> Segment::each_known(const TakeHead& take) {
+  auto row = database_.query("SELECT seq, head FROM known ORDER BY seq");
+  for (;;) {
+    auto more = row ? row->step() : Result<bool>(row.error());
+    if (!more && is_damage(more.error())) return false;
+    if (!more) return std::move(more).error();
+    if (!*more) return true;
+    take(row->unsigned_integer(0), row->blob(1));
+  }
+}
+
 Result<bool> Segment::each_lost(
     const std::function<void(std::uint64_t, std::string_view, std::string_view)>& take) {
   auto row = database_.query("SELECT seq, reason, head FROM lost ORDER BY seq");

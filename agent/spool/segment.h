@@ -105,6 +105,7 @@ class Segment {
   // Calls `take` for each row as far as the rows can be read; false when damage ended it.
   using TakeHead = std::function<void(std::uint64_t seq, std::string_view head)>;
   Result<bool> each_head(const TakeHead& take);
+  Result<bool> each_known(const TakeHead& take);
   Result<bool> each_lost(
       const std::function<void(std::uint64_t, std::string_view, std::string_view)>& take);
   // Those of units whose first batch, or the last one before them, is at most `last_beside`, as far as

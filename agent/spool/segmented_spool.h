@@ -31,6 +31,7 @@ class SegmentedSpool final : public Spool {
   Result<std::vector<std::uint64_t>> commit(const CommitUnit& unit) override;
   Result<std::vector<wire::Batch>> read(wire::Lane lane, std::uint64_t after, std::size_t max_count,
                                         std::size_t max_bytes) override;
+  std::vector<SourceCount> counts_of(wire::Lane lane, std::uint64_t seq) override;
   Result<void> acknowledge(const std::array<std::uint64_t, wire::kLaneCount>& contiguous) override;
   Result<void> begin_epoch() override;
   const SpoolState& state() const override { return state_; }

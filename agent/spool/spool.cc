@@ -89,6 +89,10 @@ Result<std::vector<wire::Batch>> SegmentedSpool::read(wire::Lane lane, std::uint
   return batches;
 }
 
+std::vector<SourceCount> SegmentedSpool::counts_of(wire::Lane lane, std::uint64_t seq) {
+  return chains_[static_cast<std::size_t>(lane)].counts_of(seq);
+}
+
 Result<void> SegmentedSpool::acknowledge(
     const std::array<std::uint64_t, wire::kLaneCount>& contiguous) {
   for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {

@@ -127,6 +127,8 @@ class Spool {
   // One that is lost has codec kLost and n 0; one of an earlier epoch has its origin.
   virtual Result<std::vector<wire::Batch>> read(wire::Lane lane, std::uint64_t after,
                                                 std::size_t max_count, std::size_t max_bytes) = 0;
+  // How much of which source is in a pending batch, as far as that is known: nothing is said of lane 0.
+  virtual std::vector<SourceCount> counts_of(wire::Lane lane, std::uint64_t seq) = 0;
   virtual Result<void> acknowledge(
       const std::array<std::uint64_t, wire::kLaneCount>& contiguous) = 0;
 

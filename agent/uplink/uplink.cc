@@ -315,9 +315,11 @@ std::string Uplink::seal(wire::Batch& batch) {
                                 std::to_string(sealed.size()) +
                                 " bytes sealed, more than the broker takes: its " +
                                 std::to_string(header.n) + " records are declared lost"));
-  const char* source =
-      header.lane == wire::Lane::kMetrics ? "metrics" : wire::loss_reasons::kOversized;
-  const wire::LossNotice notice{wire::loss_reasons::kOversized, {{source, header.n, 0}}};
+  wire::LossNotice notice;
+  notice.reason = wire::loss_reasons::kOversized;
+  for (const auto& count : spool_.counts_of(header.lane, header.seq))
+    notice.sources.push_back({count.source, count.records, count.bytes});
+  if (notice.sources.empty()) notice.sources = {{wire::loss_reasons::kOversized, header.n, 0}};
   header.codec = wire::Codec::kLost;
   header.n = 0;
   batch.body = wire::encode_loss(notice).value();

@@ -24,7 +24,7 @@ class MemorySpool final : public agent::Spool {
   }
 
   std::uint64_t bound;  // Of all bodies
-  int commits = 0;      // Tried, the refused ones included
+  int commits = 0;      // Of batches; tried, the refused ones included
   std::optional<Error> fail_reads;
   std::optional<Error> fail_acknowledges;
   int acknowledges = 0;  // That changed something
@@ -32,6 +32,7 @@ class MemorySpool final : public agent::Spool {
   std::set<wire::Lane>
       full_lanes;  // Refuse units with batches of these; of lane 0 unless beside data
   std::optional<Error> fail_commits;
+  std::optional<Error> fail_forgets;
   std::map<std::pair<wire::Lane, std::uint64_t>, std::vector<agent::SourceCount>>
       counts;  // As committed, by lane and number
   std::optional<Error> fail_epochs;
@@ -43,7 +44,7 @@ class MemorySpool final : public agent::Spool {
   };
 
   Result<std::vector<std::uint64_t>> commit(const agent::CommitUnit& unit) override {
-    ++commits;
+    if (!unit.batches.empty()) ++commits;
     if (fail_commits) return *fail_commits;
     std::uint64_t bytes = 0;
     auto lane = unit.checkpoints.empty() && unit.forgotten_sources.empty() ? wire::Lane::kControl
@@ -83,6 +84,10 @@ class MemorySpool final : public agent::Spool {
     return out;
   }
 
+  std::vector<agent::SourceCount> counts_of(wire::Lane lane, std::uint64_t seq) override {
+    const auto found = counts.find({lane, seq});
+    return found == counts.end() ? std::vector<agent::SourceCount>() : found->second;
+  }
   Result<void> acknowledge(const std::array<std::uint64_t, wire::kLaneCount>& contiguous) override {
     if (fail_acknowledges) return *fail_acknowledges;
     for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
@@ -109,6 +114,7 @@ class MemorySpool final : public agent::Spool {
   }
   Result<std::vector<wire::SeriesDefinition>> series() override { return values(series_); }
   Result<void> forget_series(const std::vector<std::uint32_t>& ids) override {
+    if (fail_forgets && !ids.empty()) return *fail_forgets;
     for (const auto id : ids) series_.erase(id);
     return {};
   }

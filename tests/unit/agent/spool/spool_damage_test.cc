@@ -218,6 +218,36 @@ TEST_CASE("the newest segment gone: a new epoch, in which what is left is told w
   }
 }
 
+TEST_CASE("how much of which source is in a batch is known while it is pending") {
+  test::FaultVfs without_syncs;
+  test::TempDir dir;
+  auto spool = open_spool(dir.path(), limits_of(kQuota));
+  commit_logs(*spool, 1, 3);
+  REQUIRE(spool->acknowledge({0, 0, 1, 0}));
+  CHECK(spool->counts_of(Lane::kLogs, 1).empty());
+  CHECK(spool->counts_of(Lane::kLogs, 3) == std::vector<SourceCount>{{"source", 3, 30}});
+  CHECK(spool->counts_of(Lane::kLogs, 4).empty());
+  CHECK(spool->counts_of(Lane::kTraces, 1).empty());
+}
+
+TEST_CASE("a segment that never had a batch leaves what it knew of the one before it") {
+  test::FaultVfs without_syncs;
+  test::TempDir dir;
+  auto spool = open_spool(dir.path(), limits_of(kQuota));
+  commit_logs(*spool, 1, 3);
+  REQUIRE(spool->acknowledge({0, 0, 1, 0}));
+  for (int i = 0; i < 3; ++i) REQUIRE(spool->begin_epoch());
+  spool.reset();
+  REQUIRE(remove_segment(segments_of(dir.path(), Lane::kLogs).front()));
+  spool = open_spool(dir.path(), limits_of(kQuota));
+  const auto batches = all_batches(*spool, Lane::kLogs);
+  REQUIRE(batches.size() == 2);
+  for (std::uint64_t i = 0; i < 2; ++i) {
+    const std::vector<wire::LossNotice::Source> gone{{"source", i + 2, 10 * (i + 2)}};
+    CHECK(loss_in(batches[i]).sources == gone);
+  }
+}
+
 namespace {
 
 // A spool whose newest segment of logs is taken away.

@@ -314,14 +314,22 @@ TEST_CASE("a spool that cannot be read or told is a fault told once, and tried a
 TEST_CASE("a batch beyond the broker's limit is declared lost, what is behind it goes on") {
   World world;
   world.go_live();
-  world.write(Lane::kLogs, std::string(wire::kMaxSealedBytes, 'x'));
+  agent::PendingBatch counted;
+  counted.lane = Lane::kLogs;
+  counted.n = 3;
+  counted.body = std::string(wire::kMaxSealedBytes, 'x');
+  counted.counts = {{"log/a", 2, 20}, {"log/b", 1, 10}};
+  agent::CommitUnit unit;
+  unit.batches = {counted};
+  REQUIRE(world.spool.commit(unit));
   world.write(Lane::kLogs, "behind");
   world.write(Lane::kTraces, "beside");
   world.run(seconds(5));
   CHECK(world.committed(Lane::kLogs) == 2);
   CHECK(world.committed(Lane::kTraces) == 1);
   REQUIRE(world.ingest.losses.size() == 1);
-  CHECK(world.ingest.losses[0] == wire::LossNotice{"oversized", {{"oversized", 1, 0}}});
+  CHECK(world.ingest.losses[0] ==
+        wire::LossNotice{"oversized", {{"log/a", 2, 20}, {"log/b", 1, 10}}});
   REQUIRE(world.events.faults.size() == 1);
   CHECK(world.events.faults[0].find("declared lost") != std::string::npos);
   CHECK(world.uplink->counters().batches_oversized == 1);
