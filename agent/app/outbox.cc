@@ -98,7 +98,10 @@ Result<void> Outbox::add_late_control() {
   if (series_wanted_) {
     TRY(waiting_.series, spool_->series());
   }
-  if (ledger_wanted_) waiting_.ledger = ledger_.to_report();
+  if (ledger_wanted_) {
+    save_ledger();
+    waiting_.ledger = ledger_.to_report();
+  }
   return {};
 }
 
@@ -138,8 +141,17 @@ Result<void> Outbox::commit_scrape(wire::Scrape scrape,
   entry.records_dropped[why == Errc::kLimit     ? "spool_full"
                         : why == Errc::kInvalid ? "unencodable"
                                                 : "spool_error"] += count;
-  ledger_.keep(std::move(entry));
+  // Without batches it finds room where the scrape found none; then it survives whatever ends this process.
+  CommitUnit counts;
+  counts.ledger = {entry};
+  ledger_.keep(std::move(entry), bool(spool_->commit(counts)));
   return stored;
+}
+
+void Outbox::save_ledger() {
+  CommitUnit counts;
+  counts.ledger = ledger_.unsaved();
+  if (!counts.ledger.empty() && spool_->commit(counts)) ledger_.note_saved();
 }
 
 Result<void> Outbox::store_scrape(wire::Scrape scrape,

@@ -101,6 +101,7 @@ class Outbox {
                             const std::vector<wire::SeriesDefinition>& definitions,
                             const wire::LedgerEntry& before);
   Result<void> add_late_control();
+  void save_ledger();
   void logs_committed(CommitUnit unit);
   void control_committed(std::uint64_t last_seq, const std::vector<LedgerKey>& forgotten,
                          const std::vector<std::string>& refused);

@@ -16,6 +16,7 @@ void OutboxLedger::load(std::vector<wire::LedgerEntry> entries,
   rows_.clear();
   changed_.clear();
   gone_.clear();
+  unsaved_.clear();
   for (auto& entry : entries) {
     const LedgerKey key{entry.source, entry.lane};
     changed_.insert(key);
@@ -33,8 +34,12 @@ wire::LedgerEntry OutboxLedger::entry(const std::string& source, wire::Lane lane
   return entry;
 }
 
-void OutboxLedger::keep(wire::LedgerEntry entry) {
+void OutboxLedger::keep(wire::LedgerEntry entry, bool saved) {
   const LedgerKey key{entry.source, entry.lane};
+  if (saved)
+    unsaved_.erase(key);
+  else
+    unsaved_.insert(key);
   changed_.insert(key);
   gone_.erase(key);
   rows_[key].entry = std::move(entry);
@@ -45,15 +50,26 @@ void OutboxLedger::forget_log(const std::string& source) {
   if (rows_.contains(key)) gone_.insert(key);
 }
 
+std::vector<wire::LedgerEntry> OutboxLedger::unsaved() const {
+  std::vector<wire::LedgerEntry> entries;
+  for (const auto& key : unsaved_) entries.push_back(rows_.at(key).entry);
+  return entries;
+}
+
 std::vector<wire::LedgerEntry> OutboxLedger::to_report() const {
   std::vector<wire::LedgerEntry> entries;
-  for (const auto& key : changed_) entries.push_back(rows_.at(key).entry);
+  for (const auto& key : changed_) {
+    if (!unsaved_.contains(key)) entries.push_back(rows_.at(key).entry);
+  }
   return entries;
 }
 
 void OutboxLedger::reported(std::uint64_t seq) {
-  for (const auto& key : changed_) rows_.at(key).reported_in = seq;
-  changed_.clear();
+  std::erase_if(changed_, [&](const auto& key) {
+    if (unsaved_.contains(key)) return false;
+    rows_.at(key).reported_in = seq;
+    return true;
+  });
 }
 
 std::vector<LedgerKey> OutboxLedger::finished(std::uint64_t oldest) const {
@@ -70,6 +86,7 @@ void OutboxLedger::erase(const std::vector<LedgerKey>& keys) {
   for (const auto& key : keys) {
     rows_.erase(key);
     gone_.erase(key);
+    unsaved_.erase(key);
   }
 }
 

@@ -24,8 +24,11 @@ class OutboxLedger {
 
   // A new one when there is none.
   wire::LedgerEntry entry(const std::string& source, wire::Lane lane) const;
-  // Replaces it; it is to be reported.
-  void keep(wire::LedgerEntry entry);
+  // Replaces it; it is to be reported. `saved`: the spool has it; before that it is not reported, for a
+  // crash would take back what was told.
+  void keep(wire::LedgerEntry entry, bool saved = true);
+  std::vector<wire::LedgerEntry> unsaved() const;
+  void note_saved() { unsaved_.clear(); }
   // Its log is gone for good: the entry leaves once its last report has arrived.
   void forget_log(const std::string& source);
 
@@ -46,6 +49,7 @@ class OutboxLedger {
   std::map<LedgerKey, Row> rows_;
   std::set<LedgerKey> changed_;  // Since they were reported
   std::set<LedgerKey> gone_;     // Their sources were forgotten
+  std::set<LedgerKey> unsaved_;
 };
 
 }  // namespace observeai::agent

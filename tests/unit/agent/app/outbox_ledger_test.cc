@@ -65,6 +65,21 @@ TEST_CASE("an entry leaves once its log is forgotten and its last counts are ack
   CHECK(ledger.finished(100).empty());
 }
 
+TEST_CASE("an entry that the spool has not got is not reported") {
+  OutboxLedger ledger;
+  ledger.keep(entry_of("log/a", 1), false);
+  ledger.keep(entry_of("log/b", 1));
+  CHECK(sources_to_report(ledger) == std::vector<std::string>{"log/b"});
+  ledger.reported(1);
+  REQUIRE(ledger.unsaved().size() == 1);
+  CHECK(ledger.unsaved()[0].source == "log/a");
+  ledger.note_saved();
+  CHECK(sources_to_report(ledger) == std::vector<std::string>{"log/a"});
+  ledger.keep(entry_of("log/a", 2), false);
+  ledger.keep(entry_of("log/a", 3));
+  CHECK(ledger.unsaved().empty());
+}
+
 TEST_CASE("of an earlier run everything is reported, and logs without a checkpoint are forgotten") {
   OutboxLedger ledger;
   ledger.keep(entry_of("log/gone", 1));

@@ -234,8 +234,35 @@ TEST_CASE("a refused scrape is counted as dropped and does not enter the next ba
   Fixture full(10);
   CHECK_FALSE(full.outbox.commit_scrape({1000, {1}, {0.5}}, definitions));
   CHECK_FALSE(full.outbox.commit_scrape({2000, {1}, {0.5}}, definitions));
-  full.outbox.report_ledger();
   CHECK(full.spool.series().value().empty());
+}
+
+TEST_CASE("what was dropped of scrapes outlives the process, and is not told before it does") {
+  Fixture f(10);
+  const auto dropped = [&f] {
+    const auto entry = f.ledger("metrics");
+    CHECK(entry.records_read == entry.records_spooled + entry.records_dropped.size());
+    return entry.records_dropped;
+  };
+  CHECK_FALSE(f.outbox.commit_scrape({1000, {1}, {0.5}}, {}));
+  CHECK(dropped() == std::map<std::string, std::uint64_t>{{"spool_full", 1}});
+  // A disk that takes nothing at all.
+  f.spool.bound = UINT64_MAX;
+  f.clock.advance(FullPause::kAskEvery);
+  f.spool.fail_commits = Error(Errc::kUnavailable, "no disk");
+  CHECK_FALSE(f.outbox.commit_scrape({2000, {1}, {0.5}}, {}));
+  CHECK(dropped().size() == 1);
+  f.outbox.report_ledger();
+  CHECK_FALSE(f.outbox.flush());
+  f.spool.fail_commits.reset();
+  REQUIRE(f.outbox.flush());
+  CHECK(dropped() == std::map<std::string, std::uint64_t>{{"spool_error", 1}, {"spool_full", 1}});
+  const auto told = f.control().ledger;
+  REQUIRE(told.size() == 1);
+  CHECK(told[0].records_dropped == dropped());
+  Outbox again = Outbox::create(f.spool, f.clock, [] {}).value();
+  REQUIRE(again.commit_scrape({3000, {1}, {0.5}}, {}));
+  CHECK(dropped().size() == 2);
 }
 
 TEST_CASE("what is too large for a message is split; the parts are the whole, in order") {
