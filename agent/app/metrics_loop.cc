@@ -93,13 +93,15 @@ void MetricsLoop::commit(ScrapeResult result) {
     log::debug("scrape not stored: " + committed.error().message());
     return;
   }
-  const auto forgotten = spool_.forget_series(result.forgotten);
-  if (!forgotten) {
-    log::debug("series not forgotten yet: " + forgotten.error().message());
-    return;
-  }
+  // Whatever becomes of the next step, this scrape is stored: the engine is not to give it again.
   for (auto& event : result.events) outbox_.add_event(std::move(event));
   engine_->committed();
+  to_forget_.insert(to_forget_.end(), result.forgotten.begin(), result.forgotten.end());
+  const auto forgotten = spool_.forget_series(to_forget_);
+  if (forgotten)
+    to_forget_.clear();
+  else
+    log::debug("series not forgotten yet: " + forgotten.error().message());
 }
 
 }  // namespace observeai::agent

@@ -65,6 +65,7 @@ class MetricsLoop {
   std::uint64_t finished_ = 0;
   std::uint64_t samples_left_out_ = 0;
   bool told_ = false;
+  std::vector<std::uint32_t> to_forget_;  // The spool could not yet; a restart finds them by age
   std::map<std::string, std::string> problems_;  // By collector, the last one told
 };
 

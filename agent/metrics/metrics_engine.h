@@ -4,8 +4,8 @@
 //
 //   result = engine.scrape(input);
 //   spool.commit(... result.new_series ... encode(result.scrape));
-//   spool.forget_series(result.forgotten);
-//   engine.committed();  // Only after both succeeded; otherwise the next result repeats them
+//   engine.committed();  // Only after it succeeded; otherwise the next result repeats all of this
+//   spool.forget_series(result.forgotten);  // Not repeated: for the caller to try again
 #pragma once
 
 #include <cstdint>
