@@ -280,15 +280,22 @@ void LogChain::remember(const FilePrint& print) {
   if (read_before_.size() > kMaxReadBefore) read_before_.erase(read_before_.begin());
 }
 
-void LogChain::prune(const LogPosition& committed, std::uint64_t& late_bytes) {
+std::uint64_t LogChain::late_bytes(const LogPosition& position) const {
+  std::uint64_t bytes = 0;
+  for (const auto& file : files_) {
+    if (file.number() >= position.file) break;
+    if (!file.touched()) continue;
+    const auto size = file.size();
+    if (size > file.extent()) bytes += size - file.extent();
+  }
+  return bytes;
+}
+
+void LogChain::prune(const LogPosition& committed) {
   lost_.erase(lost_.begin(), lost_.lower_bound(committed.file));
   while (!files_.empty() && files_.front().number() < committed.file) {
     const auto& file = files_.front();
-    if (file.touched()) {
-      remember(file.print());
-      const auto size = file.size();
-      if (size > file.extent()) late_bytes += size - file.extent();
-    }
+    if (file.touched()) remember(file.print());
     files_.erase(files_.begin());
   }
 }

@@ -82,9 +82,10 @@ class LogChain {
   // of one of them then lie before them all.
   bool begin(std::uint64_t number);
 
-  // Closes files before `committed`. Bytes written to them after their end was reached are counted
-  // in `late_bytes`.
-  void prune(const LogPosition& committed, std::uint64_t& late_bytes);
+  // Bytes written to files before `position` after their end was reached: nobody will read them.
+  std::uint64_t late_bytes(const LogPosition& position) const;
+  // Closes files before `committed`.
+  void prune(const LogPosition& committed);
   void drop_oldest();
 
  private:

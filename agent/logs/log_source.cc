@@ -268,22 +268,42 @@ void LogSource::finish_read(LogWorkspace& work, LogRead& out) {
   lost_bytes_delivered_ = std::exchange(lost_bytes_, {});
   out.events.insert(out.events.end(), events_.begin(), events_.end());
   events_delivered_ = events_.size();
+  const bool moves_on = !finished_ && uncommitted_ && !chain_.empty();
+  if (moves_on) {
+    note_pending();
+    // Told with the checkpoint that passes over them, and again after a rollback.
+    late_counted_ = chain_.late_bytes(lowest(pending_));
+    if (late_counted_ > 0) {
+      counts_.bytes_dropped["late_write"] += late_counted_;
+      out.events.push_back(late_event(late_counted_));
+    }
+  }
   if (counts_.records_read != 0 || counts_.bytes_read != 0 || !counts_.bytes_dropped.empty()) {
     out.counts.push_back(counts_);
   }
-  if (finished_) {
-    out.forgotten.push_back(spec_.name);
-  } else if (uncommitted_ && !chain_.empty()) {
-    add_checkpoint(out);
-  }
+  if (finished_) out.forgotten.push_back(spec_.name);
+  if (moves_on) add_checkpoint(out);
 }
 
-void LogSource::add_checkpoint(LogRead& out) {
+void LogSource::note_pending() {
   for (std::size_t s = 0; s < kLogStreams; ++s) {
     const auto read_to = assemblers_[s].open() ? assemblers_[s].first_piece() : cursor_;
     pending_[s] = {std::max(done_[s], read_to), key_lines_[s]};
     if (joiner_.open(s)) pending_[s] = {joiner_.first(s), joiner_.key_lines_before(s)};
   }
+}
+
+wire::Event LogSource::late_event(std::uint64_t bytes) const {
+  return {clock_.unix_ms(),
+          "logs.gap",
+          spec_.target,
+          wire::Severity::kWarning,
+          std::to_string(bytes) + " bytes were written to a rotated file of " + path_ +
+              " after its end was reached and are lost",
+          {{"bytes", std::to_string(bytes)}, {"path", path_}}};
+}
+
+void LogSource::add_checkpoint(LogRead& out) {
   if (pending_ == committed_ && !checkpoint_due_) return;
   CheckpointState state{path_, chain_.read_before(), {}, pending_};
   for (const auto& file : chain_.files()) {
@@ -297,16 +317,16 @@ void LogSource::committed() {
   if (uncommitted_ && !chain_.empty()) {
     committed_ = pending_;
     checkpoint_due_ = false;
-    std::uint64_t late_bytes = 0;
-    chain_.prune(lowest(committed_), late_bytes);
-    if (late_bytes > 0) {
-      lost_bytes_["late_write"] += late_bytes;
-      add_event("logs.gap", wire::Severity::kWarning,
-                std::to_string(late_bytes) + " bytes were written to a rotated file of " + path_ +
-                    " after its end was reached and are lost",
-                {{"bytes", std::to_string(late_bytes)}, {"path", path_}});
+    // What came while the spool wrote is told with the next commit, which is due at once.
+    const auto late = chain_.late_bytes(lowest(committed_));
+    chain_.prune(lowest(committed_));
+    if (late > late_counted_) {
+      lost_bytes_["late_write"] += late - late_counted_;
+      events_.push_back(late_event(late - late_counted_));
+      ready_ = true;
     }
   }
+  late_counted_ = 0;
   uncommitted_ = false;
   counts_.records_read = 0;
   counts_.bytes_read = 0;
@@ -317,6 +337,7 @@ void LogSource::committed() {
 }
 
 void LogSource::rollback() {
+  late_counted_ = 0;
   counts_.records_read = 0;
   counts_.bytes_read = 0;
   counts_.bytes_dropped.clear();

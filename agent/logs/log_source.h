@@ -123,6 +123,8 @@ class LogSource {
   void flush_waiting(LogWorkspace& work, LogRead& out);
   void flush_half_line(bool stopped, bool for_good, LogWorkspace& work, LogRead& out);
   bool gone_for_good();
+  void note_pending();
+  wire::Event late_event(std::uint64_t bytes) const;
   void add_checkpoint(LogRead& out);
   LogPosition lowest(const StreamStates& states) const;
 
@@ -167,6 +169,7 @@ class LogSource {
   std::size_t events_delivered_ = 0;
   std::map<std::string, std::uint64_t> lost_bytes_;  // Outside read(): delivered with the next one
   std::map<std::string, std::uint64_t> lost_bytes_delivered_;
+  std::uint64_t late_counted_ = 0;  // With the checkpoint that passes over them
 };
 
 }  // namespace observeai::agent

@@ -381,3 +381,108 @@ TEST_CASE("checkpoints of other collectors are left alone, unknown logs are repo
   collector.restore(checkpoints);
   CHECK(collector.invalid_checkpoints() == 1);
 }
+
+namespace {
+
+// A writer that does not let go of a rotated file, in the moments in which the collector asks for the time.
+class WritingClock final : public Clock {
+ public:
+  explicit WritingClock(const ManualClock& clock) : clock_(clock) {}
+  WallTime wall_now() const override { return clock_.wall_now(); }
+  SteadyTime steady_now() const override {
+    if (left_ > 0 && --left_ == 0) append(path_, "late\n");
+    return clock_.steady_now();
+  }
+  void write_at(const std::string& path, int call) {
+    path_ = path;
+    left_ = call;
+  }
+  bool has_written() const { return left_ == 0; }
+
+ private:
+  const ManualClock& clock_;
+  std::string path_;
+  mutable int left_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE(
+    "bytes that come to a rotated file behind its end are read, or counted with the checkpoint") {
+  constexpr std::uint64_t kLate = 5;
+  int counted_at_once = 0;
+  for (int call = 1; call < 40; ++call) {
+    CAPTURE(call);
+    World w;
+    w.clock.jump_wall(-2h);  // The pattern is older than the file
+    WritingClock clock(w.clock);
+    LogCollector collector(clock, w.files("a.log"));
+    const auto commit = [&] {
+      w.store.commit(collector.read(1 << 20));
+      collector.committed();
+    };
+    const auto poll = [&] {
+      w.clock.advance(2s);
+      commit();
+    };
+    poll();
+    append(w.dir / "a.log", "first\n");
+    poll();
+    fs::rename(w.dir / "a.log", w.dir / "a.log.1");
+    append(w.dir / "a.log", "second\n");
+    w.clock.advance(2s);
+    clock.write_at(w.dir / "a.log.1", call);
+    const auto is_left = [&] {
+      return !w.texts_of_file("a.log").empty() && w.texts_of_file("a.log").back() == "second";
+    };
+    for (int i = 0; i < 20 && !is_left(); ++i) {
+      w.clock.advance(2s);
+      // Of the read that leaves the file: what the spool has when the process is killed.
+      w.store.commit(collector.read(1 << 20));
+      if (!is_left()) collector.committed();
+    }
+    REQUIRE(is_left());
+    if (!clock.has_written()) break;
+    const bool is_read = w.texts_of_file("a.log").size() == 3;
+    const bool is_counted = w.store.bytes_dropped["late_write"] == kLate;
+    CHECK(is_read != is_counted);
+    CHECK(w.store.event_count("logs.gap") == (is_counted ? 1 : 0));
+    if (is_counted) ++counted_at_once;
+    collector.committed();
+    poll();
+    CHECK(w.store.bytes_dropped["late_write"] == (is_counted ? kLate : 0));
+  }
+  CHECK(counted_at_once > 0);
+}
+
+TEST_CASE(
+    "bytes that come to a rotated file while the spool writes are counted with the next commit") {
+  World w;
+  w.clock.jump_wall(-2h);
+  LogCollector collector(w.clock, w.files("a.log"));
+  const auto poll = [&] {
+    w.clock.advance(2s);
+    w.store.commit(collector.read(1 << 20));
+  };
+  poll();
+  collector.committed();
+  append(w.dir / "a.log", "first\n");
+  poll();
+  collector.committed();
+  fs::rename(w.dir / "a.log", w.dir / "a.log.1");
+  append(w.dir / "a.log", "second\n");
+  for (int i = 0; i < 20 && w.store.records.size() < 2; ++i) {
+    collector.committed();
+    poll();
+  }
+  REQUIRE(w.store.records.size() == 2);
+  append(w.dir / "a.log.1", "late\n");
+  CHECK(w.store.bytes_dropped.empty());
+  collector.committed();
+  CHECK(collector.more());  // Due at once
+  w.store.commit(collector.read(1 << 20));
+  CHECK(w.store.bytes_dropped["late_write"] == 5);
+  CHECK(w.store.event_count("logs.gap") == 1);
+  collector.committed();
+  CHECK_FALSE(collector.more());
+}
