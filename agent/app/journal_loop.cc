@@ -1,6 +1,5 @@
 #include "agent/app/journal_loop.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "agent/app/sample_logs.h"
@@ -80,15 +79,16 @@ boost::asio::awaitable<bool> JournalLoop::wait_for_news() {
   co_return first.index() == 0;
 }
 
-// A descriptor of our own: the reader closes the one it gave out.
 void JournalLoop::watch_descriptor() {
   const auto opened = reader_->opened();
-  const int theirs = reader_->wake_fd();
-  if (opened == watched_ && (theirs >= 0) == news_.is_open()) return;
+  const int own = reader_->duplicate_wake_fd();
+  if (opened == watched_ && (own >= 0) == news_.is_open()) {
+    if (own >= 0) ::close(own);
+    return;
+  }
   watched_ = opened;
   boost::system::error_code failed;
   news_.close(failed);
-  const int own = theirs < 0 ? -1 : ::fcntl(theirs, F_DUPFD_CLOEXEC, 0);
   if (own < 0) return;
   news_.assign(own, failed);
   if (failed) ::close(own);

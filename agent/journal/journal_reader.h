@@ -57,7 +57,7 @@ struct JournalRead {
   std::string damage;  // What was met and got over, "" = nothing
 };
 
-// One call at a time, from any thread.
+// One call at a time, from any thread, unless it says otherwise.
 class JournalReader {
  public:
   virtual ~JournalReader() = default;
@@ -65,9 +65,10 @@ class JournalReader {
   virtual Result<JournalRead> read(const JournalPosition& from, const JournalLimits& limits) = 0;
   // Lets go of all files: what journald deletes is freed then. The next read() opens them again.
   virtual void close() = 0;
-  // Readable when there may be news since the last read(); -1 = poll. Changes with opened().
-  virtual int wake_fd() const = 0;
-  // How often the journal was opened.
+  // From any thread, also during a call. Readable when there may be news since the last read(); -1 = poll.
+  // The caller's own, for it to close; changes with opened().
+  virtual int duplicate_wake_fd() const = 0;
+  // How often the journal was opened. From any thread, also during a call.
   virtual std::uint64_t opened() const = 0;
 };
 

@@ -1,8 +1,10 @@
+#include <fcntl.h>
 #include <systemd/sd-journal.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <mutex>
 #include <system_error>
 
 #include "agent/journal/journal_folders.h"
@@ -118,7 +120,7 @@ class SdJournalReader final : public JournalReader {
 
   Result<JournalRead> read(const JournalPosition& from, const JournalLimits& limits) override;
   void close() override;
-  int wake_fd() const override { return wake_fd_; }
+  int duplicate_wake_fd() const override;
   std::uint64_t opened() const override { return opened_; }
 
  private:
@@ -139,7 +141,8 @@ class SdJournalReader final : public JournalReader {
   const std::string directory_;
   const Clock& clock_;
   Journal journal_;
-  std::atomic<int> wake_fd_ = -1;
+  mutable std::mutex wake_mutex_;
+  int wake_fd_ = -1;  // The journal's; closed with it
   std::atomic<std::uint64_t> opened_ = 0;
   SteadyTime opened_at_{};
   std::string unreadable_;  // A file, and why, as of the last open()
@@ -171,7 +174,10 @@ Result<void> SdJournalReader::open() {
   journal_.reset(raw);
   sd_journal_set_data_threshold(raw, kMaxJournalText + 2 * kJournalTextMargin);
   // Before the first read: it sees what changes from here on.
-  wake_fd_ = sd_journal_get_fd(raw);
+  {
+    const std::scoped_lock lock(wake_mutex_);
+    wake_fd_ = sd_journal_get_fd(raw);
+  }
   ++opened_;
   unreadable_ = unreadable_file();
   opened_at_ = clock_.steady_now();
@@ -182,9 +188,17 @@ Result<void> SdJournalReader::open() {
 }
 
 void SdJournalReader::close() {
-  wake_fd_ = -1;
+  {
+    const std::scoped_lock lock(wake_mutex_);
+    wake_fd_ = -1;
+  }
   at_.reset();
   journal_.reset();
+}
+
+int SdJournalReader::duplicate_wake_fd() const {
+  const std::scoped_lock lock(wake_mutex_);
+  return wake_fd_ < 0 ? -1 : ::fcntl(wake_fd_, F_DUPFD_CLOEXEC, 0);
 }
 
 Result<JournalRead> SdJournalReader::read(const JournalPosition& from,

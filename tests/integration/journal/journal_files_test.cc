@@ -2,6 +2,7 @@
 #include "tests/support/journal_files.h"
 
 #include <doctest/doctest.h>
+#include <poll.h>
 
 #include <random>
 
@@ -328,11 +329,10 @@ TEST_CASE("the first start begins where it is told, and news wake the descriptor
 
   drain.to_end();
   const auto is_readable = [&](int timeout_ms) {
-    fd_set set;
-    FD_ZERO(&set);
-    FD_SET(drain.reader().wake_fd(), &set);
-    timeval timeout{timeout_ms / 1000, (timeout_ms % 1000) * 1000};
-    return ::select(drain.reader().wake_fd() + 1, &set, nullptr, nullptr, &timeout) == 1;
+    pollfd wake{drain.reader().duplicate_wake_fd(), POLLIN, 0};
+    const bool readable = ::poll(&wake, 1, timeout_ms) == 1;
+    ::close(wake.fd);
+    return readable;
   };
   CHECK_FALSE(is_readable(100));
   write(0, "news");

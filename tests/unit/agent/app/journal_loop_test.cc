@@ -1,6 +1,7 @@
 #include "agent/app/journal_loop.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -49,9 +50,9 @@ class ManualJournal final : public JournalReader {
     ++closes;
     hidden = 0;
   }
-  int wake_fd() const override {
+  int duplicate_wake_fd() const override {
     const std::scoped_lock lock(mutex_);
-    return open_ ? wake_[0] : -1;
+    return open_ ? ::fcntl(wake_[0], F_DUPFD_CLOEXEC, 0) : -1;
   }
   std::uint64_t opened() const override {
     const std::scoped_lock lock(mutex_);

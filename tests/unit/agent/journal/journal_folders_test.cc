@@ -1,6 +1,8 @@
 #include "agent/journal/journal_folders.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -52,4 +54,18 @@ TEST_CASE("a journal that looks empty because nothing of it may be read says so 
   std::filesystem::remove(dir / "system.journal");
   reader->close();
   CHECK(reader->read({}, {}).value().damage.empty());
+}
+
+TEST_CASE("the descriptor that tells of news is the caller's own, and stays what it is") {
+  const test::TempDir dir;
+  const ManualClock clock;
+  const auto reader = make_sd_journal_reader(dir / ".", clock);
+  CHECK(reader->duplicate_wake_fd() == -1);
+  REQUIRE(reader->read({}, {}));
+  const int own = reader->duplicate_wake_fd();
+  REQUIRE(own >= 0);
+  reader->close();
+  CHECK(reader->duplicate_wake_fd() == -1);
+  CHECK(::fcntl(own, F_GETFD) == FD_CLOEXEC);
+  CHECK(::close(own) == 0);
 }
