@@ -107,6 +107,11 @@ void Chain::remember(const ChainWrite& unit) {
   newest.bytes = segment_bytes_on_disk(newest.path);
 }
 
+// Also those of lane 0 that only lie in it: there is something to end it for.
+bool Chain::holds_batches(const SegmentInfo& info) {
+  return info.last >= info.first || info.carried != 0;
+}
+
 Result<void> Chain::ready_writer() {
   TRY_VOID(context_.settle_manifest());
   if (segments_.empty()) return begin_next();
@@ -114,7 +119,7 @@ Result<void> Chain::ready_writer() {
     TRY_VOID(open_writer());
   }
   const auto& newest = segments_.back();
-  const bool full = newest.bytes >= context_.segment_bytes && newest.last >= newest.first;
+  const bool full = newest.bytes >= context_.segment_bytes && holds_batches(newest);
   if (end_newest_ || full) return begin_next();
   return {};
 }
@@ -189,7 +194,7 @@ Result<void> Chain::release(std::uint64_t control_next, std::uint64_t worth_byte
     return info.last < oldest_seq() && !carries;
   };
   if (!segments_.empty() && sizes_.empty() && segments_.back().bytes >= worth_bytes &&
-      segments_.back().last >= segments_.back().first) {
+      holds_batches(segments_.back())) {
     TRY_VOID(begin_next());
   }
   std::size_t count = 0;

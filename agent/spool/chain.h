@@ -119,6 +119,7 @@ class Chain {
   void use(Segment segment, SegmentInfo info);
   Result<StateRows> ledger_to_come();
 
+  static bool holds_batches(const SegmentInfo& info);
   Result<void> ready_writer();
   Result<void> open_writer();
   Result<void> drop_failed_carried();

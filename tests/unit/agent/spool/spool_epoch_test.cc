@@ -216,6 +216,22 @@ TEST_CASE("a batch of lane 0 goes with checkpoints that no batch of logs goes wi
   CHECK(spool->commit(two).error().code() == Errc::kInvalid);
 }
 
+TEST_CASE("a lane of logs that only carries for lane 0 gives its disk space back") {
+  test::TempDir dir;
+  auto spool = open_spool(dir.path(), limits_of(8U << 20));
+  for (int i = 0; i < 400; ++i) {
+    CommitUnit unit =
+        unit_of(Lane::kControl, "gap " + std::to_string(i) + std::string(50'000, 'g'));
+    unit.checkpoints = {{"file", "behind gap " + std::to_string(i)}};
+    REQUIRE(spool->commit(unit));
+    REQUIRE(spool->acknowledge({spool->state().next_seq[0] - 1, 0, 0, 0}));
+  }
+  CHECK(spool->state().disk_bytes < 4U << 20);
+  spool.reset();
+  spool = open_spool(dir.path(), limits_of(8U << 20));
+  CHECK(spool->checkpoints().value().at(0).state == "behind gap 399");
+}
+
 TEST_CASE("a series id is not given twice, also when the segment that knew it is gone") {
   test::TempDir dir;
   {
