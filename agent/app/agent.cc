@@ -179,8 +179,9 @@ Result<void> Program::build_collectors() {
   TRY(auto checkpoints, spool_->checkpoints());
   const auto journal_checkpoints = take_journal_checkpoints(checkpoints);
   if (config_.journal_enabled) build_journal(journal_checkpoints);
-  logs_ = std::make_unique<LogsLoop>(*loop_, clock_, *collector_, *outbox_, config_.logs_flush,
-                                     shedding_);
+  logs_ = std::make_unique<LogsLoop>(
+      *loop_, clock_, *collector_, *outbox_, config_.logs_flush, shedding_,
+      [this](const LogRead& read) { return remote_logs_->admits_local(read); });
   RemoteLogs::Options remote;
   remote.logs = log_options(config_);
   remote_logs_ = std::make_unique<RemoteLogs>(

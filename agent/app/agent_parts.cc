@@ -42,6 +42,8 @@ std::vector<StallDetector::Progress> watched_parts(const AgentParts& parts) {
   if (parts.config.logs_enabled && parts.shedding.logs) {
     watched.push_back({"logs", parts.collector.more() && parts.outbox.takes_data(),
                        parts.logs.rounds(), "", true});
+    watched.push_back({"remote logs", parts.remote_logs.waits() && parts.outbox.takes_data(),
+                       parts.remote_logs.rounds(), parts.remote_logs.problem(), false});
   }
   if (parts.journal != nullptr && parts.shedding.logs) {
     const auto& problem = parts.journal->problem();
@@ -103,7 +105,7 @@ std::vector<SelfValue> self_values(const AgentParts& parts) {
   counter("spool_batches_damaged_total", parts.spool.counters().batches_damaged);
   counter("spool_io_errors_total", parts.spool.counters().io_errors);
   gauge("uplink_in_flight_bytes", parts.uplink.counters().in_flight_bytes);
-  gauge("workers_stuck", parts.pool.counters().stuck);
+  gauge("workers_stuck", parts.pool.counters().stuck + parts.remote_logs.stuck().size());
   gauge("budget_step", static_cast<std::uint64_t>(parts.shedding.step));
   gauge("resources_stuck", parts.budget.stuck_resources());
   gauge("inventory_lost", parts.inventory.inventory_lost());
@@ -113,7 +115,8 @@ std::vector<SelfValue> self_values(const AgentParts& parts) {
   counter("docker_malformed_total", parts.docker_client.counters().malformed);
   counter("docker_oversized_total", parts.docker_client.counters().oversized);
   counter("docker_events_dropped_total", parts.docker.counters().events_dropped);
-  counter("log_checkpoints_invalid_total", parts.collector.invalid_checkpoints());
+  counter("log_checkpoints_invalid_total",
+          parts.collector.invalid_checkpoints() + parts.remote_logs.invalid_checkpoints());
   counter("broker_messages_dropped_total", parts.broker.dropped_messages());
   const auto& left_out = parts.inventory.left_out();
   gauge("processes_over_limit", left_out.processes);

@@ -32,12 +32,13 @@ LogCollectorOptions log_options(const AgentConfig& config) {
 }
 
 LogsLoop::LogsLoop(Loop& loop, AsyncClock& clock, LogCollector& collector, Outbox& outbox,
-                   std::chrono::milliseconds flush, const Shedding& shedding)
+                   std::chrono::milliseconds flush, const Shedding& shedding, Admits admits)
     : clock_(clock),
       collector_(collector),
       outbox_(outbox),
       flush_(flush),
       shedding_(shedding),
+      admits_(std::move(admits)),
       wake_(loop),
       inotify_(loop.context()) {
   if (collector.wake_fd() < 0) return;
@@ -105,6 +106,7 @@ bool LogsLoop::read_once() {
     ++rounds_;
     return true;
   }
+  if (admits_ && !admits_(read)) return false;
   LogCommit commit = to_log_commit(std::move(read));
   sample_logs(commit, sampler_, shedding_.keep_one_log_in);
   const auto committed = outbox_.commit_logs(std::move(commit));

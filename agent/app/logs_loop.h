@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,8 +27,11 @@ LogCommit to_log_commit(LogRead read);
 // Loop thread only. Everything given must outlive it.
 class LogsLoop {
  public:
+  // May a read be committed? If not it was rolled back already; the same lines come again.
+  using Admits = std::function<bool(const LogRead&)>;
+
   LogsLoop(Loop& loop, AsyncClock& clock, LogCollector& collector, Outbox& outbox,
-           std::chrono::milliseconds flush, const Shedding& shedding);
+           std::chrono::milliseconds flush, const Shedding& shedding, Admits admits = nullptr);
 
   // For ever, or, watch(), until there is nothing to watch; spawn both once.
   boost::asio::awaitable<void> run();
@@ -60,6 +64,7 @@ class LogsLoop {
   Outbox& outbox_;
   const std::chrono::milliseconds flush_;
   const Shedding& shedding_;
+  const Admits admits_;
   LogSampler sampler_;
   std::string problem_;  // Last one told
   SteadyTime last_news_{};

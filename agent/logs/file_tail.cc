@@ -58,8 +58,14 @@ void extend_tail(std::string& tail, std::string_view more) {
 
 }  // namespace
 
+bool is_same_file(const FileKey& one, const FileKey& other) {
+  const bool same_device = one.device == other.device ||
+                           (gnu_dev_major(one.device) == 0 && gnu_dev_major(other.device) == 0);
+  return same_device && one.inode == other.inode && one.birth_ns == other.birth_ns;
+}
+
 Verdict decide(const FilePrint& print, const Observation& observed) {
-  const bool same_key = observed.key == print.key;
+  const bool same_key = is_same_file(observed.key, print.key);
   const bool head_equal = print.head_bytes > 0 && observed.head == print.head;
   if (observed.size < print.extent) return head_equal ? Verdict::kBegins : Verdict::kOther;
   if (print.extent == 0) return same_key ? Verdict::kHolds : Verdict::kOther;

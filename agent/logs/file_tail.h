@@ -68,6 +68,10 @@ struct Observation {
   std::optional<std::uint64_t> tail;  // Of the print.tail_bytes before print.extent
 };
 
+// The same file, though the mount it lies on may have come anew: devices without a disk of their own
+// (NFS, FUSE, tmpfs: major 0) get another number each time.
+bool is_same_file(const FileKey& one, const FileKey& other);
+
 enum class Verdict { kHolds, kBegins, kOther };
 Verdict decide(const FilePrint& print, const Observation& observed);
 

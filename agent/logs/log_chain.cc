@@ -153,7 +153,8 @@ void LogChain::recover(const Missing& missing, std::vector<SeenFile>& seen, LogN
   // Compressing a rotated file is no loss; only the file itself, cut and still there, tells of one.
   const bool itself =
       compressed ? index_of(seen, print.key) == kNowhere || seen[found].facts.key == print.key
-                 : seen[found].facts.key == print.key && seen[found].facts.size >= print.extent;
+                 : is_same_file(seen[found].facts.key, print.key) &&
+                       seen[found].facts.size >= print.extent;
   const auto place = std::find_if(files_.begin(), files_.end(), [&](const TailFile& file) {
     return file.number() > missing.number;
   });

@@ -83,22 +83,37 @@ void LogCollector::set_mounts(std::shared_ptr<const RemoteMounts> mounts) {
   for (const auto& name : elsewhere) let_go(name);
 }
 
-// Nothing is forgotten: who follows the log next goes on at its checkpoint.
 void LogCollector::let_go(const std::string& source) {
   const auto found = sources_.find(source);
   if (found == sources_.end()) return;
+  found->second.source->hand_over(left_counts_, events_);
   drop_watch(found->second);
   sources_.erase(found);
 }
 
-void LogCollector::restore(std::span<const SourceCheckpoint> checkpoints) {
+LogRead LogCollector::let_go_all() {
+  while (!sources_.empty()) let_go(std::string(sources_.begin()->first));
+  LogRead out;
+  out.counts = std::exchange(left_counts_, {});
+  out.events = std::exchange(events_, {});
+  return out;
+}
+
+void LogCollector::restore(std::span<const SourceCheckpoint> checkpoints,
+                           std::span<const ObservedContainer> containers) {
   PlaceFinder finder(*mounts_);
+  LogPaths paths;
+  for (const auto& container : containers) {
+    if (!container.log_path.empty())
+      paths.emplace(std::string(kContainerPrefix) + container.facts.id, container.log_path);
+  }
   for (const auto& checkpoint : checkpoints) {
-    if (checkpoint.source.starts_with(kLogPrefix)) restore_source(checkpoint, finder);
+    if (checkpoint.source.starts_with(kLogPrefix)) restore_source(checkpoint, paths, finder);
   }
 }
 
-void LogCollector::restore_source(const SourceCheckpoint& checkpoint, PlaceFinder& finder) {
+void LogCollector::restore_source(const SourceCheckpoint& checkpoint, const LogPaths& paths,
+                                  PlaceFinder& finder) {
   const auto& [source, text] = checkpoint;
   if (source == files_.source()) {
     if (files_.restored()) return;
@@ -114,6 +129,7 @@ void LogCollector::restore_source(const SourceCheckpoint& checkpoint, PlaceFinde
       forget_invalid(source, spec ? state.error().message() : "unknown kind of source");
     return;
   }
+  if (const auto now = paths.find(source); now != paths.end()) state->path = now->second;
   if (finder.place_of(state->path) != options_.files.place) return;
   auto& followed = follow(std::move(*spec));
   followed.source->restore(std::move(*state));
@@ -190,15 +206,7 @@ void LogCollector::scan_files() {
     followed.source->start_at_end_if_older(match.older_starts_at_end_ns, match.first_scan);
     if (is_new || !followed.source->listed()) list(followed, match.path, true);
   }
-  for (auto& [name, followed] : sources_) {
-    const auto file = parse_log_source_name(name);
-    if (!file || listed.contains(name)) continue;
-    if (!files_.wants(file->path, file->format)) {
-      followed.source->abandon();
-    } else {
-      followed.source->unlist();
-    }
-  }
+  unlist_files(listed);
   if (files_.left_out() > 0 && !std::exchange(left_out_reported_, true)) {
     events_.push_back({clock_.unix_ms(),
                        "logs.too_many_files",
@@ -211,6 +219,24 @@ void LogCollector::scan_files() {
                            " that are followed; narrow the patterns or exclude some",
                        {}});
   }
+}
+
+// What a scan did not find. Its path may lead to another place by now, which must not be touched.
+void LogCollector::unlist_files(const std::set<std::string>& listed) {
+  PlaceFinder finder(*mounts_);
+  std::vector<std::string> elsewhere;
+  for (auto& [name, followed] : sources_) {
+    const auto file = parse_log_source_name(name);
+    if (!file || listed.contains(name)) continue;
+    if (finder.place_of(file->path) != options_.files.place) {
+      elsewhere.push_back(name);
+    } else if (!files_.wants(file->path, file->format)) {
+      followed.source->abandon();
+    } else {
+      followed.source->unlist();
+    }
+  }
+  for (const auto& name : elsewhere) let_go(name);
 }
 
 void LogCollector::add_watch(Followed& followed) {
@@ -273,33 +299,6 @@ void LogCollector::poll() {
   enforce_limits();
 }
 
-void LogCollector::enforce_limits() {
-  std::vector<std::pair<std::uint64_t, LogSource*>> holders;
-  for (auto& [name, followed] : sources_) {
-    auto& source = *followed.source;
-    while (source.file_count() > options_.max_files_per_source)
-      source.drop_oldest("too_many_files");
-    if (const auto bytes = source.held_bytes(); bytes > 0) holders.emplace_back(bytes, &source);
-  }
-  if (!holders.empty()) enforce_held_limit(std::move(holders));
-}
-
-void LogCollector::enforce_held_limit(std::vector<std::pair<std::uint64_t, LogSource*>> holders) {
-  std::sort(holders.rbegin(), holders.rend());
-  std::uint64_t held = 0;
-  for (const auto& [bytes, source] : holders) held += bytes;
-  const auto disk = holders.front().second->disk_bytes();
-  const auto part = disk / 100 * options_.max_held_percent;
-  const auto limit = disk == 0 ? options_.max_held_bytes : std::min(options_.max_held_bytes, part);
-  for (auto& [bytes, source] : holders) {
-    while (held > limit && source->can_drop_oldest()) {
-      const auto before = source->held_bytes();
-      source->drop_oldest("held_limit");
-      held -= before - source->held_bytes();
-    }
-  }
-}
-
 LogRead LogCollector::read(std::size_t max_bytes) {
   if (outstanding_) rollback();
   if (!last_poll_ || clock_.steady_now() - *last_poll_ >= options_.poll_interval) poll();
@@ -324,12 +323,15 @@ LogRead LogCollector::read(std::size_t max_bytes) {
   next_source_ = place == sources_.end() ? std::string() : place->first;
   for (auto& [name, followed] : sources_) followed.source->finish_read(work_, out);
   std::erase_if(out.records, [](const wire::LogRecord& record) { return record.target.empty(); });
+  if (!is_local() && !sources_.empty()) files_.note_used();
   if (auto checkpoint = files_.checkpoint()) {
     out.checkpoints.push_back(std::move(*checkpoint));
     files_delivered_ = true;
   }
   out.events.insert(out.events.end(), events_.begin(), events_.end());
   events_delivered_ = events_.size();
+  out.counts.insert(out.counts.end(), left_counts_.begin(), left_counts_.end());
+  left_counts_delivered_ = left_counts_.size();
   outstanding_ = true;
   out.spare.erase(out.spare.begin(),
                   out.spare.begin() + static_cast<std::ptrdiff_t>(out.spare_used));
@@ -373,6 +375,9 @@ void LogCollector::committed() {
   }
   events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(events_delivered_));
   events_delivered_ = 0;
+  left_counts_.erase(left_counts_.begin(),
+                     left_counts_.begin() + static_cast<std::ptrdiff_t>(left_counts_delivered_));
+  left_counts_delivered_ = 0;
 }
 
 void LogCollector::rollback() {
@@ -381,6 +386,7 @@ void LogCollector::rollback() {
   for (auto& [name, followed] : sources_) followed.source->rollback();
   files_delivered_ = false;
   events_delivered_ = 0;
+  left_counts_delivered_ = 0;
 }
 
 bool LogCollector::more() const {

@@ -80,9 +80,13 @@ class LogCollector {
   // their checkpoints as they are. Nothing may be outstanding.
   void set_mounts(std::shared_ptr<const RemoteMounts> mounts);
   // Of all places. Before everything else but set_mounts(), and after it for what came here since; what
-  // is followed is passed over. A state that does not parse is counted and reported; its log starts
-  // over.
-  void restore(std::span<const SourceCheckpoint> checkpoints);
+  // is followed is passed over. Where a container's log lies now, `containers` say. A state that does
+  // not parse is counted and reported; its log starts over.
+  void restore(std::span<const SourceCheckpoint> checkpoints,
+               std::span<const ObservedContainer> containers = {});
+  // No more followed here; nothing may be outstanding. Nothing is forgotten: who follows the log next
+  // goes on at its checkpoint. What was counted and not told yet comes with the next read().
+  void let_go(const std::string& source);
   // Patterns of the configuration that lead to other places, as far as the last look at the disk met
   // them; and, for a collector of such a place, those that lead here.
   const PatternsByPlace& patterns_elsewhere() const { return files_.elsewhere(); }
@@ -103,6 +107,9 @@ class LogCollector {
   void reuse(std::vector<wire::LogRecord> records);
   // The last read() left something behind: read again now.
   bool more() const;
+  // The last words of a collector that ends: events and counts that no read() told; nothing may be
+  // outstanding.
+  LogRead let_go_all();
   // What read() does about deleted files, for a caller that may not read for long: at least every
   // second then, since on_wake() goes on opening files.
   void enforce_limits();
@@ -121,7 +128,10 @@ class LogCollector {
   };
 
   bool is_local() const { return options_.files.place == kLocal; }
-  void restore_source(const SourceCheckpoint& checkpoint, PlaceFinder& finder);
+  using LogPaths = std::map<std::string, std::string>;  // By source
+  void restore_source(const SourceCheckpoint& checkpoint, const LogPaths& paths,
+                      PlaceFinder& finder);
+  void unlist_files(const std::set<std::string>& listed);
   Followed& follow(LogSourceSpec spec);
   LogSourceSpec container_spec(const std::string& container_id) const;
   LogSourceSpec file_spec(const std::string& path, LogFormat format) const;
@@ -132,7 +142,6 @@ class LogCollector {
   void forget_invalid(const std::string& source, const std::string& why);
   void add_watch(Followed& followed);
   void drop_watch(Followed& followed);
-  void let_go(const std::string& source);
   bool busy() const;
   void poll();
   void enforce_held_limit(std::vector<std::pair<std::uint64_t, LogSource*>> holders);
@@ -158,6 +167,8 @@ class LogCollector {
   std::set<std::string> invalid_told_;
   std::vector<wire::Event> events_;  // Of no source; kept until committed
   std::size_t events_delivered_ = 0;
+  std::vector<SourceCounts> left_counts_;  // Of sources that were let go; kept until committed
+  std::size_t left_counts_delivered_ = 0;
 };
 
 }  // namespace observeai::agent

@@ -58,6 +58,7 @@ Result<void> LogFiles::restore(std::string_view state) {
     first_scans.emplace(line.substr(space + 1), *time);
   }
   first_scans_ = std::move(first_scans);
+  used_ = true;
   return {};
 }
 

@@ -77,6 +77,12 @@ class LogFiles {
   std::string source() const { return kLogFilesSource + options_.place; }
   // kCorrupt: patterns count as new, so that nothing old is read twice.
   Result<void> restore(std::string_view state);
+  // A log of this place is followed: its checkpoint is to say so, with patterns or without, so that
+  // the place is waited for when it is not there at a start.
+  void note_used() {
+    changed_ = changed_ || !used_;
+    used_ = true;
+  }
   // Times are known already: restored, or taken from scans.
   bool restored() const { return !first_scans_.empty(); }
   // `followed`: is a log of this path followed now? Sorted by path; at most max_files.
@@ -104,6 +110,7 @@ class LogFiles {
   PatternsByPlace elsewhere_;
   std::map<std::string, std::int64_t> first_scans_;
   bool changed_ = false;
+  bool used_ = false;  // Its checkpoint is committed, or will be
   std::size_t left_out_ = 0;
 };
 

@@ -23,6 +23,9 @@ struct LogRead {
   // sparse file, passed over (read); "held_limit", "late_write": known to exist, never read.
   std::vector<SourceCounts> counts;
   std::vector<std::string> forgotten;  // Drained and gone for good: delete their checkpoints
+  // Sources that began without a checkpoint and have one now, or are forgotten. Where the spool holds
+  // one of such a source, another collector followed it: not to be committed.
+  std::vector<std::string> begun;
   std::vector<wire::Event> events;
   std::uint64_t raw_bytes = 0;
   std::vector<wire::LogRecord> spare;  // Any content: their memory is for add_record()

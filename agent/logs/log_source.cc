@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <utility>
 
 namespace observeai::agent {
@@ -45,6 +46,7 @@ void LogSource::follow(const std::string& path, bool running) {
 void LogSource::restore(CheckpointState state) {
   path_ = state.path;
   restored_ = std::move(state);
+  known_ = true;
 }
 
 // ---- names -------------------------------------------------------------------------------------
@@ -281,7 +283,10 @@ void LogSource::finish_read(LogWorkspace& work, LogRead& out) {
   if (counts_.records_read != 0 || counts_.bytes_read != 0 || !counts_.bytes_dropped.empty()) {
     out.counts.push_back(counts_);
   }
-  if (finished_) out.forgotten.push_back(spec_.name);
+  if (finished_) {
+    out.forgotten.push_back(spec_.name);
+    if (!known_) out.begun.push_back(spec_.name);
+  }
   if (moves_on) add_checkpoint(out);
 }
 
@@ -311,9 +316,12 @@ void LogSource::add_checkpoint(LogRead& out) {
     if (file.touched() || to_be_begun) state.files.push_back({file.number(), file.print()});
   }
   out.checkpoints.push_back({spec_.name, encode_checkpoint(state)});
+  checkpoint_delivered_ = true;
+  if (!known_) out.begun.push_back(spec_.name);
 }
 
 void LogSource::committed() {
+  known_ = std::exchange(checkpoint_delivered_, false) || known_;
   if (uncommitted_ && !chain_.empty()) {
     committed_ = pending_;
     checkpoint_due_ = false;
@@ -338,6 +346,7 @@ void LogSource::committed() {
 
 void LogSource::rollback() {
   late_counted_ = 0;
+  checkpoint_delivered_ = false;
   counts_.records_read = 0;
   counts_.bytes_read = 0;
   counts_.bytes_dropped.clear();
@@ -361,6 +370,18 @@ void LogSource::rollback() {
     file.scanned_to = 0;
   }
   ready_ = true;
+}
+
+void LogSource::hand_over(std::vector<SourceCounts>& counts, std::vector<wire::Event>& events) {
+  if (!lost_bytes_.empty()) {
+    SourceCounts lost;
+    lost.source = spec_.name;
+    lost.bytes_dropped = std::exchange(lost_bytes_, {});
+    counts.push_back(std::move(lost));
+  }
+  events.insert(events.end(), std::make_move_iterator(events_.begin()),
+                std::make_move_iterator(events_.end()));
+  events_.clear();
 }
 
 // ---- disk space of deleted files ---------------------------------------------------------------

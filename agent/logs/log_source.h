@@ -77,6 +77,9 @@ class LogSource {
   void committed();
   void rollback();
 
+  // Before it is let go: what was counted and not told yet, with the next read of others.
+  void hand_over(std::vector<SourceCounts>& counts, std::vector<wire::Event>& events);
+
   bool listed() const { return listed_; }
   bool ready() const { return has_more() && !finished_; }
   bool finished() const { return finished_; }
@@ -161,7 +164,9 @@ class LogSource {
   std::uint64_t left_over_end_ = 0;
   SteadyTime left_over_since_{};
 
-  bool budget_ended_ = false;  // The last read() left lines behind
+  bool known_ = false;                 // A checkpoint of it is committed
+  bool checkpoint_delivered_ = false;  // By the last read()
+  bool budget_ended_ = false;          // The last read() left lines behind
   bool checkpoint_due_ = false;
   bool uncommitted_ = false;
   SourceCounts counts_;

@@ -13,8 +13,9 @@ namespace observeai::agent {
 class MountTable {
  public:
   explicit MountTable(std::string path = "/proc/self/mountinfo") : path_(std::move(path)) {}
-  // The same object as long as nothing that matters has changed. Without a table everything counts
-  // as local.
+  // The same object as long as nothing that matters has changed, also while the table cannot be read:
+  // that is tried again each time. Without /proc everything counts as local. nullptr: the table is
+  // there and could not be read yet.
   std::shared_ptr<const RemoteMounts> mounts();
 
  private:
@@ -22,6 +23,7 @@ class MountTable {
 
   const std::string path_;
   UniqueFd fd_;
+  bool unread_ = true;  // It changed, and could not be read since
   std::shared_ptr<const RemoteMounts> mounts_;
 };
 

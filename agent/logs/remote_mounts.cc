@@ -51,6 +51,7 @@ RemoteMounts RemoteMounts::parse(std::string_view mountinfo) {
     const std::string_view type = *(separator + 1);
     std::string point = text::unescape_mount(words[4]);
     if (!point.starts_with('/') || point == "/" || is_local_type(type)) continue;
+    if (point.starts_with("/proc/") || point.starts_with("/sys/")) continue;
     mounts.types_.insert_or_assign(std::move(point), std::string(type));
   }
   return mounts;

@@ -24,7 +24,8 @@ class RemoteMounts {
  public:
   RemoteMounts() = default;
   // Of /proc/self/mountinfo (proc(5)). Lines that do not parse are passed over. The root is local
-  // whatever it is: without it nothing runs, this program included.
+  // whatever it is: without it nothing runs, this program included. Below /proc and /sys there are no
+  // logs: nearly every host has an autofs there, and no other mount that would cost a look at links.
   static RemoteMounts parse(std::string_view mountinfo);
   // Of mount points that are not there now, but are to be left alone all the same.
   RemoteMounts with(const std::vector<std::string>& more) const;

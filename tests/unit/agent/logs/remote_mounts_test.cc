@@ -115,6 +115,29 @@ TEST_CASE("the table is the same object until it changes; the kernel's own can b
   CHECK(MountTable("/does/not/exist").mounts()->empty());
 }
 
+TEST_CASE("a table that cannot be read for a while leaves the mounts as they were") {
+  const test::TempDir dir;
+  const std::string path = dir / "mountinfo";
+  fs::create_directories(path);  // Fails with another error than "not found"
+  MountTable table(path);
+  CHECK(table.mounts() == nullptr);
+  fs::remove(path);
+  std::ofstream(path) << mountinfo("/mnt/nfs");
+  const auto first = table.mounts();
+  REQUIRE(first);
+  CHECK(first->contains("/mnt/nfs"));
+  // A file of a disk tells of no change, or of one at each look: with either the old table stays.
+  fs::remove(path);
+  fs::create_directories(path);
+  CHECK(table.mounts() == first);
+}
+
+TEST_CASE("the kernel's own places cost nothing: no log lies there") {
+  const auto mounts = RemoteMounts::parse(mountinfo("/proc/sys/fs/binfmt_misc") +
+                                          mountinfo("/sys/fs/odd") + mountinfo("/process"));
+  CHECK(mounts.points() == std::vector<std::string>{"/process"});
+}
+
 TEST_CASE("patterns match as glob(7) does") {
   const test::TempDir dir;
   for (const char* name :
