@@ -68,7 +68,7 @@ class Chain {
   std::vector<SourceCount> counts_of(std::uint64_t seq);
   Result<SegmentRow> carried(std::uint64_t segment_number, std::uint64_t seq);
   // What is carried of this epoch at `from` and above: number in lane 0 and segment.
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> carried_from(std::uint64_t from);
+  Result<std::vector<std::pair<std::uint64_t, std::uint64_t>>> carried_from(std::uint64_t from);
   Result<std::vector<wire::SeriesDefinition>> series();
 
   // Numbers up to `seq` are not needed any more. Touches no disk; release() does.

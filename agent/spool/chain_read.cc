@@ -178,13 +178,17 @@ Result<SegmentRow> Chain::carried(std::uint64_t segment_number, std::uint64_t se
   return Error(Errc::kNotFound, "the segment with a carried batch is gone");
 }
 
-std::vector<std::pair<std::uint64_t, std::uint64_t>> Chain::carried_from(std::uint64_t from) {
+Result<std::vector<std::pair<std::uint64_t, std::uint64_t>>> Chain::carried_from(
+    std::uint64_t from) {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> out;
   for (auto& info : segments_) {
     if (info.number == 0 || info.epoch != context_.epoch()) continue;
     const auto segment = handle(info);
     const auto numbers = segment ? (*segment)->carried_by(info.last + info.shift)
                                  : Result<std::vector<std::uint64_t>>(segment.error());
+    // What damage has taken is told by its lane; what cannot be read just now may have numbers that
+    // must not be given again.
+    if (!numbers && numbers.error().code() != Errc::kCorrupt) return numbers.error();
     if (!numbers) continue;
     for (const auto seq : *numbers) {
       info.carried = std::max(info.carried, seq);

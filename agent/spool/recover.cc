@@ -66,7 +66,7 @@ Result<void> SegmentedSpool::recover() {
   for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane) {
     TRY_VOID(migrate_lane(lane));
   }
-  collect_carried();
+  TRY_VOID(collect_carried());
   if (numbers_lost) {
     TRY_VOID(start_epoch());
   } else if (!chains_[kControl].begun()) {
@@ -223,13 +223,15 @@ Result<void> SegmentedSpool::migrate_lane(std::size_t lane) {
 }
 
 // Those that lane 0 has not got yet.
-void SegmentedSpool::collect_carried() {
+Result<void> SegmentedSpool::collect_carried() {
   std::map<std::uint64_t, WaitingCarried> waiting;
   for (std::size_t lane = 1; lane < wire::kLaneCount; ++lane) {
-    for (const auto& carried : chains_[lane].carried_from(chains_[kControl].next_seq()))
+    TRY(const auto found, chains_[lane].carried_from(chains_[kControl].next_seq()));
+    for (const auto& carried : found)
       waiting.emplace(carried.first, WaitingCarried{carried.first, lane, carried.second});
   }
   for (const auto& [seq, carried] : waiting) carried_.push_back(carried);
+  return {};
 }
 
 }  // namespace observeai::agent

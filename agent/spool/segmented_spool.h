@@ -74,7 +74,7 @@ class SegmentedSpool final : public Spool {
   Result<void> find_old_layout();
   Result<void> load_forks();
   Result<void> migrate_lane(std::size_t lane);
-  void collect_carried();
+  Result<void> collect_carried();
 
   const sql::DirectoryLock lock_;
   std::unique_ptr<SpoolContext> context_;
