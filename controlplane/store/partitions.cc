@@ -186,9 +186,9 @@ Result<void> Partitions::seal(Partition& partition) {
 }
 
 Result<void> Partitions::create_next(std::int64_t newest_start_ms) {
-  // Starts ascend whatever the clock does.
+  // Starts ascend whatever the clock does, also past a sealed one that is no longer there.
   const std::int64_t slot = clock_.unix_ms() / limits_.length_ms * limits_.length_ms;
-  const std::int64_t start = std::max(slot, newest_start_ms + 1);
+  const std::int64_t start = std::max({slot, newest_start_ms + 1, sealed_through_ + 1});
   TRY(auto created, Partition::open(path_of(start), start));
   newest_since_ = clock_.steady_now();
   MutexLock lock(mutex_);

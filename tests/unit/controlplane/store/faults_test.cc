@@ -168,6 +168,30 @@ TEST_CASE("damage in the partition being written: put aside, a new one takes ove
   CHECK(first_letters(f) == "124");
 }
 
+TEST_CASE("a damaged partition was put aside, and the program killed before there was a next one") {
+  StoreFixture f;
+  fill_three(f);
+  f.reopen();
+  const auto path = partition_files(f)[2];
+  overwrite(path, 4096, static_cast<std::size_t>(std::filesystem::file_size(path)) - 4096);
+  CHECK(first_letters(f) == "12");
+  const auto next = logs_batch({}, 4, {record_of("t", 4, "4")});
+  if (!f.store->writer().commit(next)) REQUIRE(f.store->writer().commit(next));
+  f.store.reset();
+  REQUIRE(partition_files(f).size() == 3);
+  const auto successor = partition_files(f)[2];
+  for (const std::string end : {"", "-wal", "-shm"}) std::filesystem::remove(successor + end);
+  SUBCASE("in the same hour") {}
+  SUBCASE("under a clock that was set back") {
+    f.clock.jump_wall(-std::chrono::hours(1));
+  }
+  f.reopen();
+  for (std::uint64_t seq = 5; seq < 8; ++seq)
+    REQUIRE(f.commit(logs_batch({}, seq, {record_of("t", 5, "5")})) == CommitOutcome::kStored);
+  f.reopen();
+  CHECK(first_letters(f) == "12555");
+}
+
 namespace {
 
 // The ledger of fill_three(), which says that all three lines were sent.
