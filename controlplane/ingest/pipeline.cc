@@ -288,7 +288,15 @@ bool IngestPipeline::is_hopeless(const wire::Batch& batch) {
   const auto& header = batch.header;
   auto& of_agent = unreadable_[header.agent];
   const BatchKey key(header.epoch, header.lane, header.seq);
-  if (of_agent.size() >= kMaxUnreadable && !of_agent.contains(key)) of_agent.clear();
+  // The lowest numbers are those that hold up a lane: they keep their place.
+  if (of_agent.size() >= kMaxUnreadable && !of_agent.contains(key)) {
+    std::erase_if(of_agent,
+                  [&](const auto& one) { return std::get<0>(one.first) != header.epoch; });
+  }
+  if (of_agent.size() >= kMaxUnreadable && !of_agent.contains(key)) {
+    if (key > of_agent.rbegin()->first) return false;
+    of_agent.erase(std::prev(of_agent.end()));
+  }
   Refusals& refusals = of_agent[key];
   const std::size_t content = std::hash<std::string>()(batch.body);
   if (refusals.content != content) refusals = {content, 0};
