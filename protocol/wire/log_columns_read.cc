@@ -1,4 +1,5 @@
-#include <bit>
+#include <algorithm>
+#include <tuple>
 
 #include "protocol/wire/batch_codec.h"
 #include "protocol/wire/detail/decimal.h"
@@ -25,30 +26,31 @@ Error corrupt(std::string_view why) {
   return Error(Errc::kCorrupt, "log lines: " + std::string(why));
 }
 
-// Numbers pairs of texts in the order of their first use.
-class ColumnNumbers {
- public:
-  explicit ColumnNumbers(std::size_t pairs) : slots_(std::bit_ceil(2 * pairs + 1)) {}
-
-  std::uint32_t number_of(std::uint32_t before, std::uint32_t text) {
-    const auto key = std::uint64_t{before} << 32 | text;
-    auto at = (key ^ key >> 29) * 0x9E3779B97F4A7C15U >> 32;
-    for (;; ++at) {
-      auto& slot = slots_[at & (slots_.size() - 1)];
-      if (slot.number_from_1 == 0) slot = {key, ++count_};
-      if (slot.key == key) return slot.number_from_1 - 1;
-    }
-  }
-  std::uint32_t count() const { return count_; }
-
- private:
-  struct Slot {
-    std::uint64_t key = 0;
-    std::uint32_t number_from_1 = 0;
-  };
-  std::vector<Slot> slots_;
-  std::uint32_t count_ = 0;
+// A pair of texts, in the order of their places.
+struct Pair {
+  std::uint64_t texts = 0;  // The number of the one before, then its own
+  std::uint32_t place = 0;
 };
+
+// Numbers equal pairs alike, in the order of their first use: by sorting, because the sender chooses
+// them and could choose what collides in a hash table. How many differ.
+std::uint32_t number_pairs(std::vector<Pair> pairs, std::vector<std::uint32_t>& numbers) {
+  std::vector<std::uint32_t> first(numbers.size());
+  std::sort(pairs.begin(), pairs.end(), [](const Pair& a, const Pair& b) {
+    return std::tie(a.texts, a.place) < std::tie(b.texts, b.place);
+  });
+  std::vector<bool> is_first(numbers.size());
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const bool again = i > 0 && pairs[i].texts == pairs[i - 1].texts;
+    is_first[pairs[i].place] = !again;
+    first[pairs[i].place] = again ? first[pairs[i - 1].place] : pairs[i].place;
+  }
+  std::uint32_t count = 0;
+  for (std::size_t place = 0; place < numbers.size(); ++place)
+    if (is_first[place]) numbers[place] = count++;
+  for (const auto& pair : pairs) numbers[pair.place] = numbers[first[pair.place]];
+  return count;
+}
 
 }  // namespace
 
@@ -100,19 +102,25 @@ bool LogLineReader::take_skeletons(SectionReader& from) {
 
 bool LogLineReader::take_parts(const std::vector<std::uint32_t>& texts,
                                const std::vector<std::string_view>& bytes) {
-  ColumnNumbers columns(texts.size());
+  std::vector<Pair> pairs;
+  pairs.reserve(texts.size());
   parts_.reserve(texts.size());
   for (const auto end : ends_) {
-    auto before = UINT32_MAX;
+    std::uint64_t before = UINT32_MAX;
     while (parts_.size() < end) {
       const auto text = texts[parts_.size()];
-      const bool last = parts_.size() + 1 == end;
-      parts_.push_back({bytes[text], last ? 0 : columns.number_of(before, text)});
+      const auto place = static_cast<std::uint32_t>(parts_.size());
+      parts_.push_back({bytes[text], 0});
+      if (parts_.size() < end) pairs.push_back({before << 32 | text, place});
       before = text;
     }
   }
-  columns_.resize(std::min<std::size_t>(columns.count(), kMaxColumns));
-  return columns.count() <= kMaxColumns;
+  std::vector<std::uint32_t> numbers(parts_.size());
+  const auto count = number_pairs(std::move(pairs), numbers);
+  if (count > kMaxColumns) return false;
+  for (std::size_t place = 0; place < parts_.size(); ++place) parts_[place].column = numbers[place];
+  columns_.resize(count);
+  return true;
 }
 
 bool LogLineReader::take_lines(std::size_t count, SectionReader& from) {

@@ -36,7 +36,7 @@ std::string_view decimal_text(std::uint64_t number, std::size_t digits, DecimalB
 
 void put_lines(const LogSkeletons& lines, Sections& out);
 
-// Reads lines front to back. The bytes of the sections must outlive it. Memory: at most about 5 MB
+// Reads lines front to back. The bytes of the sections must outlive it. Memory: at most about 16 MB
 // beside the counts of lines, whatever the bytes claim.
 class LogLineReader {
  public:
