@@ -140,6 +140,8 @@ TEST_CASE_FIXTURE(Fixture, "a mount with logs of containers alone is waited for 
   start();
   pass(100);
   CHECK(events_of("logs.gap") == 0);
+  CHECK(unreadable().size() ==
+        2);  // That it waits: by the earlier one, which lives on here, and by this one
   write("far", root + "/server");
   fs::remove(far);
   fs::rename(root + "/server", far);
