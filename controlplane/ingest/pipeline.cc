@@ -101,7 +101,7 @@ IngestPipeline::Known* IngestPipeline::know(const AgentId& agent, const char*& w
              !keys) {
     why_not = "forged";
   } else {
-    Known known{{(*record)->tenant, (*record)->shard, agent}, std::move(*keys), {}, {}, {}};
+    Known known{{(*record)->tenant, (*record)->shard, agent}, std::move(*keys), {}, {}, {}, {}};
     signing::random_bytes(known.challenge);
     return &known_.emplace(agent, std::move(known)).first->second;
   }
@@ -125,17 +125,17 @@ void IngestPipeline::take_hello(Known& known, const std::string& payload) {
     return;
   }
   ++counters_.hellos;
+  if (const auto order = sessions_.order_of(*hello); order != SessionTracker::Order::kNew) {
+    refuse("replayed");
+    if (order == SessionTracker::Order::kEarlier) question(known, *hello);
+    return;
+  }
   const auto comparison = writer_.compare(*hello);
   if (!comparison) {  // Not judged, not answered: it is said again.
     refuse("store_error");
     return;
   }
-  const auto finding = sessions_.observe(*hello);
-  if (finding.is_replay) {
-    refuse("replayed");
-    return;
-  }
-  judge(known, *hello, *comparison, finding);
+  judge(known, *hello, *comparison, sessions_.observe(*hello));
 
   known.seen_written = clock_.steady_now();
   const auto epoch = hello->epoch;
@@ -151,6 +151,7 @@ void IngestPipeline::take_hello(Known& known, const std::string& payload) {
   credits_.greeted(agent, epoch, waiting_batches, hello->spool_bytes, clock_.steady_now());
 
   PendingAck& ack = acks_[{agent, epoch}];
+  ack.ask = false;  // For a hello before this one
   const auto contiguous = writer_.contiguous(agent, hello->epoch);
   if (!contiguous) return;
   // Ask again only for what is really lost, not for what is still on its way.

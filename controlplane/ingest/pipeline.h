@@ -82,6 +82,9 @@ class IngestPipeline {
   // Told apart at most; beyond it they are counted by kind, under no agent.
   static constexpr std::size_t kMaxAlertsApart = 10'000;
 
+  // An agent is given no more than one new challenge in this time for hellos that a broker repeats.
+  static constexpr std::chrono::seconds kQuestionEvery{10};
+
   // The next message of this agent is checked against the registry again; a waiting ack is not sent.
   void forget(const AgentId& agent);
   const IngestCounters& counters() const { return counters_; }
@@ -106,8 +109,9 @@ class IngestPipeline {
     SteadyTime seen_written{};
     std::vector<Session> sessions;  // At most one for each epoch, kMaxSessions in all; newest last
     // What a hello must echo to count: one that does was made after it. Random; a new one when another
-    // process takes over, and whenever it is forgotten what was sent since.
+    // process takes over, whenever it is forgotten what was sent since, and by question().
     wire::Nonce16 challenge{};
+    SteadyTime next_question{};  // No new challenge for an earlier hello before this
 
     Session* any_session_of(const Epoch& epoch);
     Session* session_of(const Epoch& epoch);  // Only if it is believed
@@ -136,6 +140,7 @@ class IngestPipeline {
   Session& begin_session(Known& known, const wire::Hello& hello);
   void judge(Known& known, const wire::Hello& hello, const model::SpoolComparison& comparison,
              const SessionTracker::Finding& finding);
+  void question(Known& known, const wire::Hello& hello);
   bool is_of_session(Known& known, const wire::BatchHeader& header);
   void note_settled(const wire::BatchHeader& header);
   void settle_conflict(const wire::BatchHeader& header);

@@ -64,6 +64,18 @@ void IngestPipeline::judge(Known& known, const wire::Hello& hello,
   }
 }
 
+// An earlier hello under the present challenge: the broker kept it, or the host was resumed from a
+// snapshot of its memory, and its process counts from there. Only who lives can echo a new challenge.
+void IngestPipeline::question(Known& known, const wire::Hello& hello) {
+  const auto now = clock_.steady_now();
+  if (now < known.next_question) return;
+  known.next_question = now + kQuestionEvery;
+  signing::random_bytes(known.challenge);
+  // All of this lies below any number of a hello that echoes the new one, of the same spool.
+  for (auto& session : known.sessions) session.highest = {};
+  acks_[{hello.agent, hello.epoch}].ask = true;
+}
+
 bool IngestPipeline::is_of_session(Known& known, const wire::BatchHeader& header) {
   const auto* session = known.session_of(header.epoch);
   if (session == nullptr || wire::session_tag(session->nonce) != header.session) {

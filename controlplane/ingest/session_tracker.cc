@@ -13,30 +13,43 @@ void remember(std::deque<T>& old, T value, std::size_t most) {
 
 }  // namespace
 
+SessionTracker::Order SessionTracker::order_of(const wire::Hello& hello) const {
+  const auto entry = histories_.find(hello.agent);
+  if (entry == histories_.end()) return Order::kNew;
+  const auto compare = [&](const Session& session) {
+    if (hello.challenge != session.challenge || hello.number > session.newest) return Order::kNew;
+    return hello.number == session.newest ? Order::kRepeated : Order::kEarlier;
+  };
+  const History& history = entry->second;
+  if (hello.session_nonce == history.session.nonce) return compare(history.session);
+  const auto old =
+      std::find_if(history.old_sessions.begin(), history.old_sessions.end(),
+                   [&](const Session& session) { return session.nonce == hello.session_nonce; });
+  return old == history.old_sessions.end() ? Order::kNew : compare(*old);
+}
+
 SessionTracker::Finding SessionTracker::observe(const wire::Hello& hello) {
   const auto [entry, is_new] = histories_.try_emplace(hello.agent);
   History& history = entry->second;
+  const Session session{hello.session_nonce, hello.challenge, hello.number};
   if (is_new) {
-    history.session = {hello.session_nonce, hello.number};
+    history.session = session;
     history.epoch = hello.epoch;
     return {.took_over = true, .clone = {}, .restored = {}};
   }
   Finding finding;
   if (hello.session_nonce == history.session.nonce) {
-    if (hello.number <= history.session.newest)
-      return {.is_replay = true, .clone = {}, .restored = {}};
-    history.session.newest = hello.number;
+    history.session = session;
   } else {
     const auto old =
         std::find_if(history.old_sessions.begin(), history.old_sessions.end(),
-                     [&](const Session& session) { return session.nonce == hello.session_nonce; });
+                     [&](const Session& one) { return one.nonce == hello.session_nonce; });
     if (old != history.old_sessions.end()) {
-      if (hello.number <= old->newest) return {.is_replay = true, .clone = {}, .restored = {}};
       history.old_sessions.erase(old);
       finding.clone = "two running agents take turns under this identity";
     }
     remember(history.old_sessions, history.session, kRemembered);
-    history.session = {hello.session_nonce, hello.number};
+    history.session = session;
     finding.took_over = true;
   }
   if (hello.epoch == history.epoch) return finding;

@@ -2,7 +2,8 @@
 // restored snapshot). An agent replaces its session nonce at each start and its epoch with each new
 // spool, and never goes back. A nonce that returns after it was replaced means that both processes are
 // alive. An epoch that returns with a new nonce is an older spool. What a broker repeats is known by the
-// number of the hello; the caller keeps away what it kept since before another process took over.
+// number of the hello, which ascends among the hellos of one process that echo one challenge; the caller
+// keeps away what echoes another challenge than the present one.
 #pragma once
 
 #include <deque>
@@ -17,19 +18,28 @@ namespace observeai::controlplane {
 // Pure, in memory; after a restart of the control plane it learns again. Not thread-safe.
 class SessionTracker {
  public:
+  enum class Order {
+    kNew,
+    kRepeated,  // The number of the newest one: a broker may deliver twice
+    kEarlier,  // Kept by the broker, or of a process that was resumed from a snapshot of its memory
+  };
+  // Compared with the hellos of the same process under the same challenge.
+  Order order_of(const wire::Hello& hello) const;
+
   struct Finding {
-    bool is_replay = false;               // Heard before, or an earlier one: to be ignored
     bool took_over = false;               // Another process than that of the last hello
     std::optional<std::string> clone;     // Why this shows a clone
     std::optional<std::string> restored;  // Why this shows an older disk; not with `clone`
   };
+  // Of a hello that is kNew.
   Finding observe(const wire::Hello& hello);
 
  private:
   static constexpr std::size_t kRemembered = 16;  // Restarts until an old nonce is forgotten
   struct Session {
     wire::Nonce16 nonce{};
-    std::uint64_t newest = 0;  // Number of its newest hello
+    wire::Nonce16 challenge{};  // Echoed by its newest hello
+    std::uint64_t newest = 0;   // Number of that
   };
   struct History {
     Session session;

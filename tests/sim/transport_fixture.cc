@@ -1,6 +1,20 @@
 #include "tests/sim/transport_fixture.h"
 
+#include <sodium.h>
+
+#include <cstring>
+
 namespace observeai::transport_test {
+namespace {
+
+wire::Nonce16 next_nonce;  // Of the uplink that is being made
+
+void give_next_nonce(void* out, std::size_t size) {
+  REQUIRE(size == next_nonce.size());
+  std::memcpy(out, next_nonce.data(), size);
+}
+
+}  // namespace
 
 // ---- one process -------------------------------------------------------------------------------
 
@@ -17,6 +31,11 @@ Copy::Copy(Site& site, std::string name, test::MemorySpool the_spool)
 }
 
 void Copy::restart() {
+  make_uplink();
+  uplink->start();
+}
+
+void Copy::make_uplink() {
   uplink.reset();
   client = site_.broker.client();
   agent::UplinkIdentity identity{
@@ -31,6 +50,16 @@ void Copy::restart() {
       [] { return wire::Hello{}; }};
   uplink = std::make_unique<agent::Uplink>(spool, *client, site_.clock, *this, std::move(identity),
                                            [this] { return site_.random(); });
+}
+
+void Copy::resume(const wire::Nonce16& was) {
+  next_nonce = was;
+  randombytes_implementation from_memory = randombytes_sysrandom_implementation;
+  from_memory.buf = give_next_nonce;
+  ::randombytes_set_implementation(&from_memory);
+  make_uplink();
+  ::randombytes_set_implementation(&randombytes_sysrandom_implementation);
+  REQUIRE(uplink->session_nonce() == was);
   uplink->start();
 }
 

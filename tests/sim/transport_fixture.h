@@ -39,6 +39,9 @@ class Copy final : public agent::UplinkEvents {
   // Gives the oldest batch up that is not acknowledged yet.
   void evict_oldest();
   void restart();
+  // As a host that is resumed from a snapshot of its memory: `was` continues on this spool, with the
+  // numbers that its hellos had at the start.
+  void resume(const wire::Nonce16& was);
   bool is_drained() const;
 
   void on_need_series() override {}
@@ -54,6 +57,8 @@ class Copy final : public agent::UplinkEvents {
   std::map<std::uint64_t, std::vector<std::string>> pending_texts() const;
 
  private:
+  void make_uplink();
+
   Site& site_;
   const std::string name_;
   std::uint64_t next_ = 1;

@@ -181,6 +181,48 @@ TEST_CASE("a snapshot that is restored, once and twice: what its disk has arrive
   }
 }
 
+TEST_CASE(
+    "a host resumed with its memory, nonce and hello numbers of the past: answered, and forked") {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    CAPTURE(seed);
+    Site site(seed);
+    auto& original = site.add_copy("original", test::MemorySpool());
+    const auto nonce = original.uplink->session_nonce();
+    const auto write_for = [&](int steps) {
+      for (int i = 0; i < steps; ++i) {
+        if (site.random() % 2 == 0) site.copies[0]->write(1 + site.random() % 4);
+        site.step();
+      }
+    };
+    write_for(20);
+    const test::MemorySpool snapshot = original.spool;
+    for (int i = 0; i < 200; ++i) {
+      site.pipeline->ask_for_hellos();
+      write_for(5);
+    }
+    site.remove_copy(original);
+    auto& resumed = site.add_copy("resumed", snapshot);
+    if (seed % 2 == 0) resumed.write(2);
+    resumed.resume(nonce);
+    if (seed % 4 < 2) {
+      site.broker.faults.drop = 0.3;
+      site.broker.faults.duplicate = 0.2;
+    }
+    write_for(5 * 60);
+    CHECK(resumed.uplink->state() == agent::UplinkState::kLive);
+    site.drain();
+    CHECK(resumed.spool.counters().epochs_begun == 1);
+    resumed.write_ledger();
+    site.drain();
+    CHECK(verdict(site) == "");
+    CHECK(site.pipeline->counters().refused.at("replayed") > 0);
+    const auto open = site.alerts.open().value();
+    CHECK(std::any_of(open.begin(), open.end(),
+                      [](const auto& alert) { return alert.kind == "agent.restored"; }));
+    CHECK(site.ledger_row().verdict == model::LedgerVerdict::kBalanced);
+  }
+}
+
 // What a broker can do with hellos that it kept: deliver them when ingest has forgotten whom it knows.
 TEST_CASE("hellos that the broker kept are delivered again after restarts: no spool is a copy") {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {

@@ -225,9 +225,11 @@ TEST_CASE("an old hello that is sent again is refused and is no clone") {
   CHECK_FALSE(f.alerted("agent.clone"));
   CHECK(f.registry.find(f.address.agent)->value().last_hello->session_nonce ==
         second.session_nonce);
+  second.challenge = f.challenge;
+  second.number = ++f.last_hello;
+  f.process({f.message(second)});
   const auto seen_ms = f.registry.find(f.address.agent)->value().last_seen_ms;
   f.clock.advance(std::chrono::minutes(1));
-  second.challenge = f.challenge;  // As if it had been said after the answer
   CHECK(f.process({f.message(second)}).empty());
   CHECK(f.refused("replayed") == 1);
   CHECK(f.registry.find(f.address.agent)->value().last_seen_ms == seen_ms);

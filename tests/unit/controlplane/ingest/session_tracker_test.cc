@@ -7,6 +7,8 @@ using controlplane::SessionTracker;
 
 namespace {
 
+using Order = SessionTracker::Order;
+
 wire::Hello hello(std::uint8_t nonce, std::uint8_t epoch, const char* agent = "web-1") {
   wire::Hello h;
   h.agent = AgentId::parse(agent).value();
@@ -55,19 +57,50 @@ TEST_CASE("agents do not disturb one another") {
   CHECK_FALSE(tracker.observe(hello(1, 1, "a")).clone);
 }
 
-TEST_CASE("an old hello that is sent again is a replay, whatever came after it") {
+TEST_CASE("an old hello that is sent again is known, whatever came after it") {
   SessionTracker tracker;
   const auto old = hello(1, 1);
-  CHECK_FALSE(tracker.observe(old).is_replay);
-  CHECK(tracker.observe(old).is_replay);  // The broker may deliver twice.
-  const auto later = hello(1, 1);
-  CHECK_FALSE(tracker.observe(hello(1, 1)).is_replay);
-  CHECK(tracker.observe(later).is_replay);  // It was passed on the way
-  CHECK_FALSE(tracker.observe(hello(2, 2)).is_replay);
-  for (int i = 0; i < 2; ++i) {
-    const auto again = tracker.observe(old);
-    CHECK(again.is_replay);
-    CHECK_FALSE(again.clone);
-  }
+  CHECK(tracker.order_of(old) == Order::kNew);
+  tracker.observe(old);
+  CHECK(tracker.order_of(old) == Order::kRepeated);
+  const auto passed_on_the_way = hello(1, 1);
+  tracker.observe(hello(1, 1));
+  CHECK(tracker.order_of(passed_on_the_way) == Order::kEarlier);
+  const auto newest = hello(1, 1);
+  tracker.observe(newest);
+  const auto other = hello(2, 2);
+  CHECK(tracker.order_of(other) == Order::kNew);
+  tracker.observe(other);
+  CHECK(tracker.order_of(old) == Order::kEarlier);
+  CHECK(tracker.order_of(newest) == Order::kRepeated);
+  CHECK(tracker.order_of(other) == Order::kRepeated);
   CHECK_FALSE(tracker.observe(hello(2, 2)).clone);
+}
+
+TEST_CASE("the numbers of hellos ascend under one challenge, and start over under another") {
+  SessionTracker tracker;
+  const auto resumed = hello(1, 1);
+  for (int i = 0; i < 3; ++i) tracker.observe(hello(1, 1));
+  CHECK(tracker.order_of(resumed) == Order::kEarlier);
+  auto again = resumed;
+  again.challenge.fill(7);
+  CHECK(tracker.order_of(again) == Order::kNew);
+  const auto finding = tracker.observe(again);
+  CHECK_FALSE(finding.took_over);
+  CHECK_FALSE(finding.clone);
+  CHECK_FALSE(finding.restored);
+  CHECK(tracker.order_of(again) == Order::kRepeated);
+  auto next = again;
+  ++next.number;
+  CHECK(tracker.order_of(next) == Order::kNew);
+}
+
+TEST_CASE("a replaced process that was resumed is a clone, however low its number") {
+  SessionTracker tracker;
+  auto resumed = hello(1, 1);
+  tracker.observe(hello(1, 1));
+  tracker.observe(hello(2, 1));
+  resumed.challenge.fill(7);
+  REQUIRE(tracker.order_of(resumed) == Order::kNew);
+  CHECK(tracker.observe(resumed).clone);
 }
