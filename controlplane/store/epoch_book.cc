@@ -32,6 +32,10 @@ constexpr const char* kForgetStored = "DELETE FROM stored WHERE epoch_no=? AND s
 constexpr const char* kForgetLost = "DELETE FROM lost WHERE epoch_no=? AND source=? AND lane=?";
 constexpr const char* kWriteSealing = "UPDATE sealing SET sealed_through=?";
 
+// Batches kept one by one: 16 bytes each, all sources of an agent together.
+constexpr std::size_t kRecentOfAgent = 1U << 20;
+constexpr std::size_t kLeastRecent = 16;
+
 Error broken(const char* what) {
   return Error(Errc::kCorrupt,
                std::string("state.db: ") + what + " of an epoch or lane that is none");
@@ -40,10 +44,12 @@ Error broken(const char* what) {
 }  // namespace
 
 void LostCount::add(std::uint64_t seq, const std::string& reason,
-                    const wire::LossNotice::Source& source) {
-  count.add(seq, source.records);
-  records[reason] += source.records;
-  if (source.bytes > 0) bytes[reason] += source.bytes;
+                    const wire::LossNotice::Source& source, std::size_t most_recent) {
+  count.add(seq, source.records, most_recent);
+  const bool fits = records.size() < kMaxReasons || records.contains(reason);
+  const std::string under = fits ? reason : kOtherReasons;
+  records[under] += source.records;
+  if (source.bytes > 0) bytes[under] += source.bytes;
 }
 
 LostCount& StoredSource::lost_count() {
@@ -51,8 +57,8 @@ LostCount& StoredSource::lost_count() {
   return *lost;
 }
 
-void StoredSource::add_stored(std::uint64_t seq, std::uint64_t records) {
-  count.add(seq, records);
+void StoredSource::add_stored(std::uint64_t seq, std::uint64_t records, std::size_t most_recent) {
+  count.add(seq, records, most_recent);
   in_open += records;
   unsealed = true;
 }
@@ -146,6 +152,27 @@ std::size_t EpochBook::epochs_of(const AgentId& agent) {
     ++count;
   }
   return count;
+}
+
+std::size_t EpochBook::sources_of(const AgentId& agent) {
+  std::size_t count = 0;
+  for (auto at = by_key_.lower_bound({agent, Epoch{}});
+       at != by_key_.end() && at->first.first == agent; ++at) {
+    count += at->second->stored.size();
+  }
+  return count;
+}
+
+StoredSource& EpochBook::source_of(EpochState& state, const SourceKey& key) {
+  const auto found = state.stored.find(key);
+  if (found != state.stored.end()) return found->second;
+  const bool fits = sources_of(state.agent) < limits.sources_of_agent;
+  return state.stored[fits ? key : SourceKey{key.lane, kOtherSources}];
+}
+
+std::size_t EpochBook::most_recent_of(const AgentId& agent) {
+  const std::size_t sources = std::max<std::size_t>(sources_of(agent), 1);
+  return std::clamp(kRecentOfAgent / sources, kLeastRecent, StoredCount::kMaxRecent);
 }
 
 Result<std::int64_t> EpochBook::insert(sql::Database& db, const AgentId& agent, const Epoch& epoch,

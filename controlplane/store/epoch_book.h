@@ -32,7 +32,10 @@ struct LostCount {
   StoredCount count;                             // Records, as StoredSource::count
   std::map<std::string, std::uint64_t> records;  // By reason
   std::map<std::string, std::uint64_t> bytes;
-  void add(std::uint64_t seq, const std::string& reason, const wire::LossNotice::Source& source);
+  // Agents name reasons: those that come when so many are known count together, as kOtherReasons.
+  static constexpr std::size_t kMaxReasons = 32;
+  void add(std::uint64_t seq, const std::string& reason, const wire::LossNotice::Source& source,
+           std::size_t most_recent = StoredCount::kMaxRecent);
 };
 
 struct StoredSource {
@@ -45,8 +48,12 @@ struct StoredSource {
 
   LostCount& lost_count();
   // Stored in the partition that is open.
-  void add_stored(std::uint64_t seq, std::uint64_t records);
+  void add_stored(std::uint64_t seq, std::uint64_t records, std::size_t most_recent);
 };
+
+inline constexpr const char* kOtherReasons = "other";
+// Counts what a replay brings of sources beyond the limit.
+inline constexpr const char* kOtherSources = "(others)";
 
 // The two newest samples of one series, in whatever order they come. Small: there are millions.
 struct LastValue {
@@ -95,6 +102,8 @@ class EpochBook {
   struct Limits {  // See StoreOptions
     std::size_t epochs_of_agent = 0;
     std::size_t moved_of_agent = 0;
+    std::size_t sources_of_agent = 0;
+    std::size_t series_of_agent = 0;
   };
   explicit EpochBook(Limits its_limits) : limits(its_limits) {}
 
@@ -117,6 +126,13 @@ class EpochBook {
   void adopt(std::int64_t no, const AgentId& agent, const Epoch& epoch) REQUIRES(mutex);
   void forget(std::int64_t no) REQUIRES(mutex);
   std::size_t epochs_of(const AgentId& agent) REQUIRES(mutex);
+  // Of all its epochs.
+  std::size_t sources_of(const AgentId& agent) REQUIRES(mutex);
+  // Made when it is new; kOtherSources when that would pass the limit. A commit asks for room before
+  // (Writer::check_room), so only a replay gets there.
+  StoredSource& source_of(EpochState& state, const SourceKey& key) REQUIRES(mutex);
+  // How many batches each source of the agent may keep one by one: all of them share a million.
+  std::size_t most_recent_of(const AgentId& agent) REQUIRES(mutex);
   // So that the same content is not stored again when it comes under its origin. Kept until the next
   // start after its partition is gone.
   void add_moved(const MovedContent& moved) REQUIRES(mutex) { moved_.insert(moved); }

@@ -196,16 +196,17 @@ Result<void> upsert_ledger(sql::Database& db, std::int64_t epoch_no, const wire:
   return {};
 }
 
-void count_account(EpochState& state, wire::Lane lane, std::uint64_t seq,
+void count_account(EpochBook& book, EpochState& state, wire::Lane lane, std::uint64_t seq,
                    const wire::LossNotice& account) {
   state.unsealed = true;
+  const std::size_t most_recent = book.most_recent_of(state.agent);
   for (const auto& source : account.sources) {
-    StoredSource& stored = state.stored[SourceKey{lane, source.name}];
+    StoredSource& stored = book.source_of(state, {lane, source.name});
     stored.unsealed = true;
     if (account.reason == kMovedReason)
-      stored.count.add(seq, source.records);
+      stored.count.add(seq, source.records, most_recent);
     else
-      stored.lost_count().add(seq, account.reason, source);
+      stored.lost_count().add(seq, account.reason, source, most_recent);
   }
 }
 

@@ -19,7 +19,7 @@ Result<void> upsert_ledger(sql::Database& db, std::int64_t epoch_no, const wire:
                            std::int64_t now_ms);
 
 // Under book.mutex: the records of a batch without a chunk, lost or (kMovedReason) stored elsewhere.
-void count_account(EpochState& state, wire::Lane lane, std::uint64_t seq,
+void count_account(EpochBook& book, EpochState& state, wire::Lane lane, std::uint64_t seq,
                    const wire::LossNotice& account);
 
 // What a batch that does not decode held, as far as its header tells.

@@ -110,9 +110,10 @@ Result<void> Partitions::replay_into_book(Partition& partition) {
     state->unsealed = true;
     return state;
   };
-  const auto count = [](EpochState& state, const BatchRow& row, std::string source,
-                        std::uint64_t n) {
-    state.stored[SourceKey{row.lane, std::move(source)}].add_stored(row.seq, n);
+  const auto count = [&](EpochState& state, const BatchRow& row, std::string source,
+                         std::uint64_t n) REQUIRES(book_.mutex) {
+    book_.source_of(state, {row.lane, std::move(source)})
+        .add_stored(row.seq, n, book_.most_recent_of(state.agent));
   };
   Replay into;
   into.on_batch = [&](const BatchRow& row) REQUIRES(book_.mutex) {
@@ -129,7 +130,8 @@ Result<void> Partitions::replay_into_book(Partition& partition) {
   into.on_account = [&](const BatchRow& row, const wire::LossNotice& account)
                         REQUIRES(book_.mutex) {
                           EpochState* state = state_of(row);
-                          if (state != nullptr) count_account(*state, row.lane, row.seq, account);
+                          if (state != nullptr)
+                            count_account(book_, *state, row.lane, row.seq, account);
                         };
   TRY_VOID(partition.read([&](sql::Database& db) { return replay(db, into); }));
   if (foreign)
@@ -290,7 +292,9 @@ void Partitions::count_expired(Partition& partition) {
     MutexLock lock(book_.mutex);
     for (const auto& [key, n] : expired) {
       auto* state = book_.find(key.first);
-      if (state != nullptr) state->stored[key.second].expired += n;
+      if (state == nullptr) continue;
+      const auto found = state->stored.find(key.second);
+      if (found != state->stored.end()) found->second.expired += n;  // Else it is forgotten by now
     }
   }
   ignore(state_.write([&](sql::Database& db) -> Result<void> {

@@ -117,6 +117,19 @@ std::optional<MovedContent> Prepared::moved() const {
   return MovedContent{header.origin->epoch, header.lane, header.origin->seq, hash};
 }
 
+std::vector<SourceKey> Prepared::sources() const {
+  std::vector<SourceKey> out;
+  if (samples) out.push_back({lane(), kMetricsSource});
+  for (const auto& span : spans) out.push_back({lane(), log_source(span.target)});
+  if (loss) {
+    for (const auto& source : loss->sources) out.push_back({lane(), source.name});
+  }
+  if (control && !batch->header.origin) {
+    for (const auto& entry : control->ledger) out.push_back({entry.lane, entry.source});
+  }
+  return out;
+}
+
 wire::LossNotice Prepared::account(const char* reason) const {
   wire::LossNotice account{reason, {}};
   if (samples) account.sources.push_back({kMetricsSource, n, 0});

@@ -40,6 +40,8 @@ struct Prepared {
     return outcome && *outcome && **outcome == model::CommitOutcome::kStored && !loss;
   }
   std::optional<MovedContent> moved() const;  // When it has an origin
+  // What the ledger counts it under, or it says of others.
+  std::vector<SourceKey> sources() const;
   // The records of each source, as an account of this batch.
   wire::LossNotice account(const char* reason) const;
 };

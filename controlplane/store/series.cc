@@ -14,6 +14,8 @@ constexpr const char* kSame =
     "SELECT target=?3 AND name=?4 AND labels=?5 AND kind=?6 FROM series WHERE epoch_no=?1 AND "
     "id=?2";
 constexpr const char* kDefined = "SELECT id, used_ms FROM series WHERE epoch_no=?";
+constexpr const char* kCount =
+    "SELECT count(*) FROM series WHERE epoch_no IN (SELECT no FROM epochs WHERE agent=?)";
 constexpr const char* kHighest = "SELECT series_high FROM epochs WHERE no=?";
 constexpr const char* kAll =
     "SELECT id, target, name, labels, kind FROM series WHERE epoch_no=?1 AND (?2='' OR name=?2) "
@@ -64,10 +66,10 @@ Result<wire::Labels> unpack_labels(std::string_view bytes) {
   return labels;
 }
 
-Result<std::vector<std::uint32_t>> define_series(sql::Database& db, std::int64_t epoch_no,
-                                                 const std::vector<wire::SeriesDefinition>& series,
-                                                 std::int64_t now_ms) {
-  std::vector<std::uint32_t> redefined;
+Result<Definitions> define_series(sql::Database& db, std::int64_t epoch_no,
+                                  const std::vector<wire::SeriesDefinition>& series,
+                                  std::int64_t now_ms) {
+  Definitions out;
   std::uint32_t highest = 0;
   for (const auto& definition : series) {
     const std::string labels = pack_labels(definition.labels);
@@ -75,15 +77,23 @@ Result<std::vector<std::uint32_t>> define_series(sql::Database& db, std::int64_t
     TRY(const auto inserted, db.run(kDefine, epoch_no, definition.id, definition.target,
                                     definition.name, sql::Blob(labels), kind, now_ms));
     highest = std::max(highest, definition.id);
-    if (inserted > 0) continue;
+    if (inserted > 0) {
+      ++out.added;
+      continue;
+    }
     TRY(const auto same, db.scalar(0, kSame, epoch_no, definition.id, definition.target,
                                    definition.name, sql::Blob(labels), kind));
-    if (same == 0) redefined.push_back(definition.id);
+    if (same == 0) out.redefined.push_back(definition.id);
   }
   if (highest > 0) {
     TRY_VOID(db.run(kRaiseHighest, highest, epoch_no));
   }
-  return redefined;
+  return out;
+}
+
+Result<std::size_t> count_series(sql::Database& db, const AgentId& agent) {
+  TRY(const auto count, db.scalar(0, kCount, agent.value()));
+  return static_cast<std::size_t>(count);
 }
 
 Result<std::vector<DefinedSeries>> defined_series(sql::Database& db, std::int64_t epoch_no) {

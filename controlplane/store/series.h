@@ -5,15 +5,21 @@
 #include <vector>
 
 #include "controlplane/store/state_db.h"
+#include "protocol/base/id.h"
 #include "protocol/wire/signals.h"
 
 namespace observeai::controlplane::store {
 
-// Inside a transaction of the caller. Returns the ids that were defined before as something else; the
-// first definition stays, history must not change its name.
-Result<std::vector<std::uint32_t>> define_series(sql::Database& db, std::int64_t epoch_no,
-                                                 const std::vector<wire::SeriesDefinition>& series,
-                                                 std::int64_t now_ms);
+struct Definitions {
+  std::size_t added = 0;
+  std::vector<std::uint32_t> redefined;  // Ids that were defined before as something else
+};
+// Inside a transaction of the caller. The first definition stays, history must not change its name.
+Result<Definitions> define_series(sql::Database& db, std::int64_t epoch_no,
+                                  const std::vector<wire::SeriesDefinition>& series,
+                                  std::int64_t now_ms);
+// Of all epochs of the agent. Reads them all.
+Result<std::size_t> count_series(sql::Database& db, const AgentId& agent);
 struct DefinedSeries {
   std::uint32_t id = 0;
   std::int64_t used_ms = 0;

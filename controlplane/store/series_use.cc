@@ -75,14 +75,13 @@ Result<void> SeriesUse::write_marks() {
 }
 
 Result<void> SeriesUse::forget(std::int64_t before_ms, std::int64_t now_ms) {
-  const std::uint32_t today = day_of(now_ms);
-  if (done_day_ == today) return {};
+  if (is_done(now_ms)) return {};
   for (int chunk = 0; chunk < kChunksOfCall; ++chunk) {
     TRY(const auto unused, next_unused(before_ms));
     if (unused.empty()) {
       TRY_VOID(drop_epochs(before_ms));
       at_ = {};
-      done_day_ = today;
+      done_day_ = day_of(now_ms);
       return {};
     }
     TRY_VOID(drop_series(unused, before_ms));

@@ -23,6 +23,8 @@ class SeriesUse {
   // of their agent and have neither series nor batches left. A sample of a dropped series is answered
   // with kNeedSeries, and its definition comes again.
   Result<void> forget(std::int64_t before_ms, std::int64_t now_ms);
+  // forget() has nothing left to do on this day.
+  bool is_done(std::int64_t now_ms) const { return done_day_ == day_of(now_ms); }
 
  private:
   struct SeriesKey {

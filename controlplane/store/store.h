@@ -26,6 +26,14 @@ struct StoreOptions {
   std::size_t max_epochs_of_agent = 256;
   // Moved batches that are remembered, about 100 bytes each, since the start: more than a spool holds.
   std::size_t max_moved_of_agent = 250'000;
+  // Sources that its batches, loss notices and ledger name, over all lanes and epochs: about 300 bytes
+  // of memory each, and the reader of an hour's partition counts each of them. They are forgotten after
+  // the age of telemetry without news: 10,000 containers a day are 80,000. Names have at most
+  // wire::kMaxLossSourceBytes (a container's are 78).
+  std::size_t max_sources_of_agent = 100'000;
+  // Series over all epochs, about 75 bytes of memory each, forgotten alike: 5,000 containers a day with
+  // all their 46 metrics are 1,840,000.
+  std::size_t max_series_of_agent = 2'000'000;
 };
 
 struct StoreCounters {

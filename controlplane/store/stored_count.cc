@@ -4,11 +4,11 @@
 
 namespace observeai::controlplane::store {
 
-void StoredCount::add(std::uint64_t seq, std::uint64_t count) {
+void StoredCount::add(std::uint64_t seq, std::uint64_t count, std::size_t most) {
   total_ += count;
   if (seq <= settled_) return;
   recent_.push_back({seq, count});
-  if (recent_.size() > kMaxRecent) merge_older_half();
+  if (recent_.size() > most) merge_older_half();
 }
 
 void StoredCount::merge_older_half() {

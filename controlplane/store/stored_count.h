@@ -19,7 +19,8 @@ class StoredCount {
   // before them can no longer be judged (up_to() is nullopt): the next entry can.
   static constexpr std::size_t kMaxRecent = 1024;
 
-  void add(std::uint64_t seq, std::uint64_t count);
+  // `most` batches are kept one by one, at least 2.
+  void add(std::uint64_t seq, std::uint64_t count, std::size_t most = kMaxRecent);
   // From here on only as_of_seq >= `seq` is asked for.
   void settle(std::uint64_t seq);
   // Records in batches with a number <= `seq`; nullopt when that is not known any more.

@@ -120,7 +120,31 @@ Result<void> Writer::name_epochs(std::vector<Prepared>& slice) {
   return {};
 }
 
-Result<void> Writer::check_room(const Prepared& prepared, bool lane_has_room) {
+Result<void> Writer::check_sources(const Prepared& prepared, NewSources& made) {
+  const AgentId& agent = prepared.batch->header.agent;
+  const std::size_t most = book_.limits.sources_of_agent;
+  auto& made_of_agent = made[agent];
+  const std::size_t taken = book_.sources_of(agent) + made_of_agent.size();
+  const EpochState& state = book_.at(prepared.epoch_no);
+  std::set<std::pair<std::int64_t, SourceKey>> added;
+  for (auto& key : prepared.sources()) {
+    if (key.source.size() > wire::kMaxLossSourceBytes) {
+      return Error(Errc::kInvalid, "a source of agent " + agent.value() + " has a name of " +
+                                       std::to_string(key.source.size()) + " bytes");
+    }
+    if (state.stored.contains(key) || made_of_agent.contains({state.no, key})) continue;
+    added.emplace(state.no, std::move(key));
+    if (taken + added.size() > most) {
+      return Error(Errc::kInvalid, "more than " + std::to_string(most) + " sources of agent " +
+                                       agent.value() +
+                                       ": those without news are forgotten with time");
+    }
+  }
+  made_of_agent.merge(added);
+  return {};
+}
+
+Result<void> Writer::check_room(const Prepared& prepared, bool lane_has_room, NewSources& made) {
   const auto& header = prepared.batch->header;
   const std::string whose = " of agent " + header.agent.value();
   if (!lane_has_room) {
@@ -130,7 +154,7 @@ Result<void> Writer::check_room(const Prepared& prepared, bool lane_has_room) {
   MutexLock lock(book_.mutex);
   if (prepared.moved() && !book_.may_move(header.agent))
     return Error(Errc::kInvalid, "too many moved batches" + whose);
-  return {};
+  return check_sources(prepared, made);
 }
 
 Result<model::LaneCursors> Writer::cursors(const AgentId& agent, const Epoch& epoch) {
@@ -227,6 +251,7 @@ Result<void> Writer::retain(std::int64_t now_ms, std::int64_t before_ms) {
   TRY_VOID(partitions_.retain(before_ms));
   TRY_VOID(book_.forget_sources(state_, before_ms));
   TRY_VOID(use_.write_marks());
+  if (!use_.is_done(now_ms)) series_of_.clear();
   return use_.forget(before_ms, now_ms);
 }
 

@@ -53,11 +53,16 @@ class Writer final : public model::TelemetryWriter {
 
  private:
   using Cursors = std::map<std::int64_t, LaneCursor>;  // Of lane 0, as they will be
+  using NewSources = std::map<AgentId, std::set<std::pair<std::int64_t, SourceKey>>>;
 
   void commit_slice(std::vector<Prepared>& slice) EXCLUDES(commit_mutex_);
   Result<void> name_epochs(std::vector<Prepared>& slice) REQUIRES(commit_mutex_);
-  // What one agent may make grow. `lane_has_room`: for one more gap.
-  Result<void> check_room(const Prepared& prepared, bool lane_has_room);
+  // What one agent may make grow. `lane_has_room`: for one more gap. `made`: sources that earlier
+  // batches of the same transaction make; those of this one are added when there is room.
+  Result<void> check_room(const Prepared& prepared, bool lane_has_room, NewSources& made);
+  Result<void> check_sources(const Prepared& prepared, NewSources& made) REQUIRES(book_.mutex);
+  // Of an agent that has just defined `added` series. kLimit: too many.
+  Result<void> check_series(sql::Database& db, const AgentId& agent, std::size_t added);
 
   // writer_compare.cc
   Result<std::optional<ContentHash>> find_any_hash(std::int64_t epoch_no, wire::Lane lane,
@@ -111,7 +116,9 @@ class Writer final : public model::TelemetryWriter {
   Mutex commit_mutex_;
   SeriesUse use_ GUARDED_BY(commit_mutex_);
   std::map<AgentId, std::string> digests_
-      GUARDED_BY(commit_mutex_);           // Erased when the inventory changes
+      GUARDED_BY(commit_mutex_);  // Erased when the inventory changes
+  // Of those that defined one since the last were forgotten. Committing thread only
+  std::map<AgentId, std::size_t> series_of_;
   std::set<AgentId> changed_inventories_;  // Of the transaction in hand; committing thread only
 };
 

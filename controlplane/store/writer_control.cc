@@ -66,15 +66,18 @@ void Writer::commit_control(std::vector<Prepared>& slice) {
     publish_control(slice, cursors);
     return;
   }
+  series_of_.clear();
   for (auto* prepared : group) prepared->outcome = Result<model::CommitOutcome>(written.error());
 }
 
 Result<void> Writer::store_control_group(sql::Database& db, std::vector<Prepared>& slice,
                                          Cursors& cursors) {
+  NewSources new_sources;
   for (auto& prepared : slice) {
     if (!prepared.is_undecided_control()) continue;
     LaneCursor cursor = cursors.at(prepared.epoch_no);
-    if (auto room = check_room(prepared, cursor.has_room_for(prepared.batch->header.seq)); !room) {
+    const bool lane_has_room = cursor.has_room_for(prepared.batch->header.seq);
+    if (auto room = check_room(prepared, lane_has_room, new_sources); !room) {
       prepared.outcome = Result<model::CommitOutcome>(std::move(room).error());
       continue;
     }
@@ -83,11 +86,16 @@ Result<void> Writer::store_control_group(sql::Database& db, std::vector<Prepared
     if (stored) {
       TRY_VOID(db.run("RELEASE batch"));
       cursors.at(prepared.epoch_no) = std::move(cursor);
-    } else if (stored.error().code() == Errc::kInvalid) {
-      // Its values do not fit into the store (a count above 2^63): the others must not wait for it.
+    } else if (const auto code = stored.error().code();
+               code == Errc::kInvalid || code == Errc::kLimit) {
+      // Its values do not fit into the store (a count above 2^63), or its series are too many: the
+      // others must not wait for it.
       TRY_VOID(db.run("ROLLBACK TO batch"));
       TRY_VOID(db.run("RELEASE batch"));
-      stored = Error(Errc::kCorrupt, stored.error().message());
+      prepared.settles = false;
+      series_of_.erase(prepared.batch->header.agent);
+      stored =
+          Error(code == Errc::kLimit ? Errc::kInvalid : Errc::kCorrupt, stored.error().message());
     } else {
       return std::move(stored).error();
     }
@@ -161,9 +169,10 @@ Result<void> Writer::store_content(sql::Database& db, Prepared& prepared,
   const auto& header = prepared.batch->header;
   const auto& control = *prepared.control;
   const std::int64_t now_ms = clock_.unix_ms();
-  TRY(const auto redefined, define_series(db, prepared.epoch_no, control.series, now_ms));
-  if (!redefined.empty()) {
-    TRY_VOID(alert_redefined(db, header.agent, redefined.size(), now_ms));
+  TRY(const auto defined, define_series(db, prepared.epoch_no, control.series, now_ms));
+  TRY_VOID(check_series(db, header.agent, defined.added));
+  if (!defined.redefined.empty()) {
+    TRY_VOID(alert_redefined(db, header.agent, defined.redefined.size(), now_ms));
   }
   if (prepared.is_moved_duplicate) {
     return apply_waiting(db, header.agent, prepared.epoch_no, cursor.contiguous());
@@ -175,6 +184,21 @@ Result<void> Writer::store_content(sql::Database& db, Prepared& prepared,
     }
   }
   return store_inventory(db, prepared, cursor);
+}
+
+// The rows are taken back with the batch; memory grows when it is published.
+Result<void> Writer::check_series(sql::Database& db, const AgentId& agent, std::size_t added) {
+  if (added == 0) return {};
+  auto known = series_of_.find(agent);
+  if (known == series_of_.end()) {
+    TRY(const auto count, count_series(db, agent));  // With those that were added
+    known = series_of_.emplace(agent, count).first;
+  } else {
+    known->second += added;
+  }
+  if (known->second <= book_.limits.series_of_agent) return {};
+  return Error(Errc::kLimit, "more than " + std::to_string(book_.limits.series_of_agent) +
+                                 " series of agent " + agent.value());
 }
 
 Result<void> Writer::store_control_loss(sql::Database& db, const Prepared& prepared) {
@@ -240,7 +264,7 @@ void Writer::publish_control(const std::vector<Prepared>& slice, const Cursors& 
     EpochState& state = book_.at(prepared.epoch_no);
     if (prepared.moved()) book_.count_moved(prepared.batch->header.agent);
     if (prepared.loss) {
-      count_account(state, wire::Lane::kControl, prepared.batch->header.seq, *prepared.loss);
+      count_account(book_, state, wire::Lane::kControl, prepared.batch->header.seq, *prepared.loss);
       continue;
     }
     for (const auto& definition : prepared.control->series) {
@@ -249,7 +273,7 @@ void Writer::publish_control(const std::vector<Prepared>& slice, const Cursors& 
     }
     if (prepared.is_moved_duplicate || prepared.batch->header.origin) continue;
     for (const auto& entry : prepared.control->ledger) {
-      StoredSource& stored = state.stored[SourceKey{entry.lane, entry.source}];
+      StoredSource& stored = book_.source_of(state, {entry.lane, entry.source});
       stored.count.settle(entry.as_of_seq);
       if (stored.lost) stored.lost->count.settle(entry.as_of_seq);
       stored.updated_ms = now_ms;

@@ -43,6 +43,7 @@ Result<void> Writer::store_data_group(Partition& partition, std::vector<Prepared
   TRY(auto transaction, sql::Transaction::begin(partition.writer()));
   TimeBounds bounds;
   std::set<MovedContent> moved_now;
+  NewSources new_sources;
   for (auto& prepared : slice) {
     if (!prepared.is_undecided_data()) continue;
     const bool lane_has_room = [&] {
@@ -51,7 +52,7 @@ Result<void> Writer::store_data_group(Partition& partition, std::vector<Prepared
           .lanes[static_cast<std::size_t>(prepared.lane())]
           .has_room_for(prepared.batch->header.seq);
     }();
-    if (auto room = check_room(prepared, lane_has_room); !room) {
+    if (auto room = check_room(prepared, lane_has_room, new_sources); !room) {
       prepared.outcome = Result<model::CommitOutcome>(std::move(room).error());
       continue;
     }
@@ -181,12 +182,14 @@ void Writer::publish_data(const std::vector<Prepared>& slice) {
       book_.count_moved(header.agent);
     }
     if (prepared.loss || prepared.is_moved_duplicate) {
-      count_account(state, header.lane, header.seq,
+      count_account(book_, state, header.lane, header.seq,
                     prepared.loss ? *prepared.loss : prepared.account(kMovedReason));
       continue;
     }
-    const auto count = [&](std::string source, std::uint64_t n) {
-      state.stored[SourceKey{header.lane, std::move(source)}].add_stored(header.seq, n);
+    const std::size_t most_recent = book_.most_recent_of(header.agent);
+    const auto count = [&](std::string source, std::uint64_t n) REQUIRES(book_.mutex) {
+      book_.source_of(state, {header.lane, std::move(source)})
+          .add_stored(header.seq, n, most_recent);
     };
     if (prepared.samples) {
       count(kMetricsSource, prepared.n);

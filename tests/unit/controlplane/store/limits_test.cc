@@ -19,6 +19,23 @@ wire::Batch moved(wire::Batch batch, const Epoch& from, std::uint64_t seq) {
   return batch;
 }
 
+wire::Batch loss_batch(const Origin& origin, Lane lane, std::uint64_t seq,
+                       std::vector<wire::LossNotice::Source> sources,
+                       const std::string& reason = "evicted") {
+  auto batch =
+      batch_of(origin, lane, seq, 1, wire::encode_loss({reason, std::move(sources)}).value());
+  batch.header.codec = wire::Codec::kLost;
+  return batch;
+}
+
+wire::LedgerEntry entry_of(const std::string& source, std::uint64_t as_of_seq) {
+  wire::LedgerEntry entry;
+  entry.source = source;
+  entry.lane = Lane::kLogs;
+  entry.as_of_seq = as_of_seq;
+  return entry;
+}
+
 Errc refusal(StoreFixture& f, const wire::Batch& batch) {
   const auto outcome = f.store->writer().commit(batch);
   REQUIRE_FALSE(outcome);
@@ -90,6 +107,125 @@ TEST_CASE("so many moved batches of an agent are remembered; what is not moved g
   CHECK(f.commit(moved(line({agent_id("other"), epoch_of(2)}, 1), epoch_of(8), 1)) ==
         CommitOutcome::kStored);
   CHECK(rows(f, "control_origins") == 1);
+}
+
+TEST_CASE(
+    "an agent has so many sources over lanes and epochs, also in one group and over restarts") {
+  StoreFixture f;
+  f.options.max_sources_of_agent = 4;
+  f.reopen();
+  const Origin one;
+  const Origin two{one.agent, epoch_of(2)};
+  const Origin other{agent_id("other"), epoch_of(3)};
+  const auto of = [](const Origin& origin, std::uint64_t seq, const std::string& target) {
+    return logs_batch(origin, seq, {record_of(target, 1, target)});
+  };
+  const auto outcomes = f.store->writer().commit_all(
+      {logs_batch(one, 1, {record_of("a", 1, "a"), record_of("b", 1, "b")}), of(one, 2, "a"),
+       logs_batch(one, 3, {record_of("c", 1, "c"), record_of("d", 1, "d"), record_of("e", 1, "e")}),
+       of(two, 1, "a"), of(one, 4, "c"), of(two, 2, "b"), of(other, 1, "z")});
+  REQUIRE(outcomes);
+  for (std::size_t i = 0; i < outcomes->size(); ++i) {
+    CAPTURE(i);
+    const bool is_refused = i == 2 || i == 5;
+    CHECK((*outcomes)[i].has_value() != is_refused);
+    if (is_refused) CHECK((*outcomes)[i].error().code() == Errc::kInvalid);
+  }
+  for (int restart = 0; restart < 3; ++restart) {
+    CAPTURE(restart);
+    CHECK(refusal(f, of(one, 3, "e")) == Errc::kInvalid);
+    CHECK(refusal(f, loss_batch(one, Lane::kControl, 1, {{"x", 1, 0}})) == Errc::kInvalid);
+    CHECK(refusal(f, loss_batch(one, Lane::kMetrics, 1, {{"x", 1, 0}})) == Errc::kInvalid);
+    wire::ControlBatch control;
+    control.ledger.push_back(entry_of("log/e", 1));
+    CHECK(refusal(f, control_batch(one, 1, control)) == Errc::kInvalid);
+    f.reopen();
+    f.clock.advance(std::chrono::hours(1));  // The next commit seals what was replayed
+    CHECK(f.commit(of(one, 10 + static_cast<std::uint64_t>(restart), "a")) ==
+          CommitOutcome::kStored);
+  }
+  CHECK(rows(f, "stored") == 5);
+  CHECK(rows(f, "lost") == 0);
+  CHECK(rows(f, "ledger") == 0);
+  wire::ControlBatch control;
+  control.ledger.push_back(entry_of("log/a", 1));
+  CHECK(f.commit(control_batch(one, 1, control)) == CommitOutcome::kStored);
+}
+
+TEST_CASE("sources that are forgotten make room; a name has a length, a source so many reasons") {
+  StoreFixture f;
+  f.options.max_sources_of_agent = 1;
+  f.reopen();
+  const Origin origin;
+  CHECK(refusal(f, logs_batch(origin, 1, {record_of(std::string(300, 't'), 1, "x")})) ==
+        Errc::kInvalid);
+  CHECK(f.commit(logs_batch(origin, 1, {record_of("a", 1, "x")})) == CommitOutcome::kStored);
+  CHECK(refusal(f, logs_batch(origin, 2, {record_of("b", 1, "x")})) == Errc::kInvalid);
+  f.clock.advance(std::chrono::hours(1));
+  CHECK(f.commit(logs_batch({agent_id("other"), epoch_of(3)}, 1, {record_of("a", 1, "x")})) ==
+        CommitOutcome::kStored);  // Seals
+  for (int day = 0; day < 9; ++day) {
+    f.clock.advance(std::chrono::hours(24));
+    REQUIRE(f.store->maintenance());
+  }
+  CHECK(f.commit(logs_batch(origin, 2, {record_of("b", 1, "x")})) == CommitOutcome::kStored);
+  for (std::uint64_t seq = 1; seq <= 100; ++seq) {
+    f.commit(loss_batch(origin, Lane::kLogs, seq + 2, {{"log/b", 2, 3}},
+                        "reason" + std::to_string(seq)));
+  }
+  const auto ledger = f.store->reader().ledger(origin.agent);
+  REQUIRE(ledger);
+  REQUIRE(ledger->size() == 1);
+  const auto& lost = ledger->front().records_lost;
+  CHECK(lost.size() == 33);
+  CHECK(lost.at("other") == 2 * 68);
+}
+
+TEST_CASE("a replay brings no more sources than the limit either; its numbers stay settled") {
+  StoreFixture f;
+  const Origin origin;
+  for (std::uint64_t seq = 1; seq <= 20; ++seq) {
+    f.commit(logs_batch(origin, seq, {record_of("t" + std::to_string(seq), 1, "x")}));
+  }
+  f.options.max_sources_of_agent = 5;
+  f.reopen();
+  f.clock.advance(std::chrono::hours(1));
+  CHECK(refusal(f, logs_batch(origin, 21, {record_of("t21", 1, "x")})) == Errc::kInvalid);
+  CHECK(f.store->writer().cursors(origin.agent, origin.epoch).value().contiguous[2] == 20);
+  CHECK(rows(f, "stored") == 6);
+  auto database = sql::Database::open(f.dir / "state.db", {}).value();
+  CHECK(database.scalar(0, "SELECT total FROM stored WHERE source='(others)'").value() == 15);
+}
+
+TEST_CASE(
+    "an agent has so many series over all epochs; known ones come again, unused ones make room") {
+  StoreFixture f;
+  f.options.max_series_of_agent = 6;
+  f.reopen();
+  const Origin one;
+  const Origin two{one.agent, epoch_of(2)};
+  CHECK(f.commit(series_batch(one, 1, 1, 4)) == CommitOutcome::kStored);
+  const auto outcomes = f.store->writer().commit_all(
+      {series_batch(two, 1, 1, 1), series_batch(two, 2, 2, 2), series_batch(one, 2, 1, 5)});
+  REQUIRE(outcomes);
+  CHECK((*outcomes)[0].has_value());
+  REQUIRE_FALSE((*outcomes)[1].has_value());
+  CHECK((*outcomes)[1].error().code() == Errc::kInvalid);
+  CHECK((*outcomes)[2].has_value());
+  for (int restart = 0; restart < 2; ++restart) {
+    CHECK(refusal(f, series_batch(two, 2, 2, 2)) == Errc::kInvalid);
+    CHECK(f.commit(samples_batch(two, 1, 1, {2}, 1)) == CommitOutcome::kNeedSeries);
+    CHECK(rows(f, "series") == 6);
+    f.reopen();
+  }
+  CHECK(f.commit(series_batch(two, 2, 1, 1)) == CommitOutcome::kStored);
+  CHECK(f.commit(series_batch({agent_id("other"), epoch_of(3)}, 1, 1, 6)) ==
+        CommitOutcome::kStored);
+  for (int day = 0; day < 10; ++day) {
+    f.clock.advance(std::chrono::hours(24));
+    REQUIRE(f.store->maintenance());
+  }
+  CHECK(f.commit(series_batch(two, 3, 10, 6)) == CommitOutcome::kStored);
 }
 
 TEST_CASE("what an epoch of lane 0 was moved from is forgotten with it") {

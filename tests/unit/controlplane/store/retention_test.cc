@@ -151,7 +151,7 @@ TEST_CASE("a partition put aside while retention runs is not dropped in another'
   } clock;
   auto state = controlplane::store::StateDb::open(dir / "state.db").value();
   REQUIRE(files::make_directories(dir / "telemetry", 0700));
-  controlplane::store::EpochBook book({256, 1000});
+  controlplane::store::EpochBook book({256, 1000, 1000, 1000});
   controlplane::store::Partitions partitions(dir / "telemetry", {UINT64_MAX, 3'600'000, UINT64_MAX},
                                              *state, book, clock);
   REQUIRE(partitions.load());
