@@ -18,9 +18,9 @@ inline constexpr const char* kMetricsSource = "metrics";
 Result<void> upsert_ledger(sql::Database& db, std::int64_t epoch_no, const wire::LedgerEntry& entry,
                            std::int64_t now_ms);
 
-// Under book.mutex: the records of a batch without a chunk, lost or (kMovedReason) stored elsewhere.
+// The records of a batch without a chunk, lost or (kMovedReason) stored elsewhere.
 void count_account(EpochBook& book, EpochState& state, wire::Lane lane, std::uint64_t seq,
-                   const wire::LossNotice& account);
+                   const wire::LossNotice& account) REQUIRES(book.mutex);
 
 // What a batch that does not decode held, as far as its header tells.
 wire::LossNotice unreadable_notice(const wire::BatchHeader& header);
