@@ -106,9 +106,9 @@ struct RemoteWorld {
       REQUIRE(remote.begin());
       if (world.docker_answers) tell_containers(world.containers);
     }
-    void tell_containers(const std::vector<ObservedContainer>& containers) {
-      collector.set_containers(containers);
-      remote.set_containers(containers);
+    void tell_containers(const std::vector<ObservedContainer>& told) {
+      collector.set_containers(told);
+      remote.set_containers(told);
     }
     Shedding shedding;
     LogCollector collector;
