@@ -6,6 +6,7 @@
 #include <random>
 
 #include "agent/app/agent_parts.h"
+#include "agent/app/broker_choice.h"
 #include "agent/app/budget_loop.h"
 #include "agent/app/inventory_loop.h"
 #include "agent/app/journal_loop.h"
@@ -13,12 +14,12 @@
 #include "agent/app/metrics_loop.h"
 #include "agent/app/oom_loop.h"
 #include "agent/app/outbox.h"
+#include "agent/app/own_spool.h"
 #include "agent/app/remote_logs.h"
 #include "agent/app/uplink_loop.h"
 #include "agent/logs/mount_table.h"
 #include "agent/logs/redactor.h"
 #include "agent/metrics/deadline_statfs.h"
-#include "agent/spool/aside.h"
 #include "agent/spool/spool.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
@@ -30,16 +31,6 @@ constexpr std::chrono::seconds kLedgerEvery(10);
 // Two of them at most in one scrape: nobody's samples come a second late for a dead mount.
 constexpr std::chrono::milliseconds kStatfsDeadline(400);
 constexpr const char* kRestartTold = "restart_told_ms";  // Up to which it was reported
-constexpr const char* kSpoolOwner = "agent";  // The fact that names whose batches it holds
-
-// Where the host was enrolled comes first: the broker stands beside the control plane by default.
-std::vector<pki::BrokerAddress> brokers_of(const Identity& identity) {
-  std::vector<pki::BrokerAddress> brokers{{identity.server.host, identity.brokers.front().port}};
-  for (const auto& broker : identity.brokers) {
-    if (broker.host != identity.server.host) brokers.push_back(broker);
-  }
-  return brokers;
-}
 
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
@@ -52,7 +43,7 @@ class Program final : public Agent, public UplinkEvents {
       : config_(config),
         identity_store_(std::move(store)),
         identity_(std::move(identity)),
-        brokers_(brokers_of(identity_)) {}
+        brokers_(identity_store_, identity_) {}
   // The frames of coroutines go before what they refer to; the loop, declared first, goes last.
   ~Program() override { loop_->shutdown(); }
 
@@ -62,8 +53,6 @@ class Program final : public Agent, public UplinkEvents {
  private:
   Result<void> build_collectors();
   void build_journal(std::span<const SourceCheckpoint> checkpoints);
-  // What another identity of this host left in the spool would be sent under a wrong name: put aside.
-  Result<void> open_spool();
   Result<void> build_uplink();
   Result<void> build_budget();
   Result<OwnUsage> own_usage(SteadyTime now);
@@ -71,7 +60,6 @@ class Program final : public Agent, public UplinkEvents {
   // Not in safe mode, or as soon as it is over.
   void collect();
   boost::asio::awaitable<void> report_ledger();
-  Result<mqtt::Identity> broker_identity() const;
   wire::Hello hello() const;
   ScrapeSubjects subjects() const;
   void announce_start();
@@ -115,13 +103,18 @@ class Program final : public Agent, public UplinkEvents {
   std::unique_ptr<OomLoop> oom_;
   std::unique_ptr<RenewalLoop> renewal_;
   std::vector<ObservedContainer> containers_;
-  std::vector<pki::BrokerAddress> brokers_;  // Of the newest identity
-  std::size_t broker_choice_ = 0;
+  BrokerChoice brokers_;
   std::string spool_of_other_;  // What to tell when one was found
 };
 
 Result<void> Program::build() {
-  TRY_VOID(open_spool());
+  const auto on_damage = [this](const Error& damage) {
+    loop_->fail("the spool, which only a new start can mend: " + damage.message());
+  };
+  TRY(auto own, open_own_spool(config_.state_dir, identity_.agent.value(), spool_limits(config_),
+                               clock_, on_damage));
+  spool_ = std::move(own.spool);
+  spool_of_other_ = std::move(own.of_other);
   TRY(outbox_, Outbox::create(*spool_, clock_, [this] {
         if (uplink_) uplink_->on_spool_grew();
       }));
@@ -133,39 +126,19 @@ Result<void> Program::build() {
   return {};
 }
 
-Result<void> Program::open_spool() {
-  const std::string directory = config_.state_dir + "/spool";
-  const auto open = [&] {
-    return Spool::open(directory, spool_limits(config_), clock_, [this](const Error& damage) {
-      loop_->fail("the spool, which only a new start can mend: " + damage.message());
-    });
-  };
-  TRY(spool_, open());
-  TRY(const auto owner, spool_->fact(kSpoolOwner));
-  if (owner && *owner != identity_.agent.value()) {
-    spool_.reset();
-    TRY(const auto folder, quarantine_spool(directory));
-    spool_of_other_ = "the spool of this host's earlier identity " + *owner +
-                      " was put aside, with what was not sent yet: " + folder;
-    TRY(spool_, open());
-  }
-  if (spool_->fact(kSpoolOwner).value_or(std::nullopt) == identity_.agent.value()) return {};
-  return spool_->set_fact(kSpoolOwner, identity_.agent.value());
-}
-
 Result<void> Program::build_uplink() {
   broker_ = mqtt::make_paho_client(
       [loop = loop_.get()](std::function<void()> task) { loop->post(std::move(task)); });
   TRY(auto keys, signing::agent_session_keys(identity_.sealing, identity_.controlplane_public_key));
   UplinkIdentity uplink{{identity_.tenant, identity_.shard, identity_.agent},
                         std::move(keys),
-                        [this] { return broker_identity(); },
+                        [this] { return brokers_.chosen(); },
                         [this] { return hello(); }};
   auto random = std::make_shared<std::mt19937_64>(std::random_device{}());
   uplink_ = std::make_unique<Uplink>(*spool_, *broker_, clock_, *this, std::move(uplink),
                                      [random] { return (*random)(); });
   const auto on_renewed = [this](const Identity& renewed) {
-    brokers_ = brokers_of(renewed);
+    brokers_.renew(renewed);
     uplink_->stop();
     uplink_->start();
   };
@@ -326,18 +299,6 @@ boost::asio::awaitable<void> Program::report_ledger() {
   }
 }
 
-Result<mqtt::Identity> Program::broker_identity() const {
-  const auto& chosen = brokers_[broker_choice_ % brokers_.size()];
-  mqtt::Identity identity;
-  identity.host = chosen.host;
-  identity.port = chosen.port;
-  identity.client_id = identity_.agent.value();
-  identity.ca_file = identity_store_.server_ca_path();
-  identity.certificate_file = identity_store_.tls_path();
-  identity.key_file = identity_store_.tls_path();
-  return identity;
-}
-
 AgentParts Program::parts() const {
   return {config_,     shedding_, *spool_,       *outbox_,       *uplink_,        *broker_,
           *pool_,      *mounts_,  *budget_,      *inventory_,    *docker_client_, *docker_,
@@ -394,7 +355,7 @@ void Program::on_need_inventory() {
 void Program::on_state_changed(UplinkState state, const std::string& reason) {
   log::info(std::string("uplink: ") + to_string(state) +
             (reason.empty() ? "" : " (" + log::printable(reason) + ")"));
-  if (state == UplinkState::kBackingOff) ++broker_choice_;
+  if (state == UplinkState::kBackingOff) brokers_.next();
 }
 
 void Program::on_fault(const Error& error) {
