@@ -1,0 +1,88 @@
+// One action of the catalogue on this host. Implementations are in actions/, made by make_actions().
+//
+//   assess   reads only: the target's state and what would change. Runs for a dry run and again before
+//            execute; the executor compares state and diff with what was approved.
+//   execute  acts. Called once, after an assess() whose result it gets.
+//   verify   the post-condition, and what has really changed, in the same words as assess()
+//   undo     back to the state of `seen`; only where the manifest says so
+//
+// Blocking; one call at a time for each object, on the executor's worker thread. Every call ends by
+// Run::deadline, children included. Parameters passed actions::check_parameters().
+//
+// Errors of assess, with what the refusal's reason becomes: kNotFound no_target, kDenied policy (the site's
+// lists do not allow it), kInvalid bad_parameter, others precondition. An error of execute or verify makes
+// the command failed, or rolled back where that was asked for and undo() succeeds.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/actions/manifest.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/result.h"
+#include "protocol/wire/command.h"
+
+namespace observeai::agent::executor {
+
+struct Assessment {
+  // All that must not change between approval and execution, one "name=value" line each, sorted: its
+  // sha256 is
+  // the state hash. Nothing that moves by itself (uptime, counters, sizes of live files) belongs here.
+  std::string state;
+  std::vector<wire::Change> diff;  // What would change; empty only for actions that change nothing
+  std::uint32_t downtime_ms = 0;   // Expected
+  wire::Labels facts;              // For safety checks: names ascend strictly; see facts.h
+};
+
+// One run of an action: its deadline, what it did, and what it printed.
+class Run {
+ public:
+  Run(const Clock& clock, SteadyTime deadline, std::size_t output_limit)
+      : clock_(clock), deadline_(deadline), output_limit_(output_limit) {}
+
+  SteadyTime deadline() const { return deadline_; }
+  std::chrono::milliseconds left() const;  // Never negative
+  // kTimeout once the deadline has passed.
+  Result<void> check() const;
+  // Says what begins now; the one before ends.
+  void step(std::string name, std::string detail = "");
+  void finish_step();
+  // Beyond the limit, counted and dropped: the beginning is kept.
+  void output(std::string_view text);
+
+  const std::vector<wire::ResultStep>& steps() const { return steps_; }
+  const std::string& text() const { return output_; }
+  bool truncated() const { return truncated_; }
+
+ private:
+  const Clock& clock_;
+  const SteadyTime deadline_;
+  const std::size_t output_limit_;
+  SteadyTime step_began_{};
+  bool in_step_ = false;
+  std::vector<wire::ResultStep> steps_;  // At most wire::kMaxSteps; further ones are not told
+  std::string output_;
+  bool truncated_ = false;
+};
+
+class Action {
+ public:
+  virtual ~Action() = default;
+  virtual Result<Assessment> assess(const wire::Parameters& parameters, Run& run) = 0;
+  virtual Result<void> execute(const wire::Parameters& parameters, const Assessment& seen,
+                               Run& run) = 0;
+  virtual Result<std::vector<wire::Change>> verify(const wire::Parameters& parameters,
+                                                   const Assessment& seen, Run& run) = 0;
+  // kInvalid: there is no way back.
+  virtual Result<void> undo(const wire::Parameters& parameters, const Assessment& seen, Run& run);
+};
+
+// By the catalogue's names.
+using Actions = std::map<std::string, std::unique_ptr<Action>, std::less<>>;
+
+}  // namespace observeai::agent::executor

@@ -1,0 +1,37 @@
+// Merkle trees over lists (RFC 6962, section 2.1): leaves sha256(0x00 leaf), nodes sha256(0x01 left
+// right), split at the largest power of two below the size. Pure; thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/base/result.h"
+
+namespace observeai::signing {
+
+using MerkleHash = std::array<std::uint8_t, 32>;
+
+class MerkleTree {
+ public:
+  // kInvalid for no leaves. The leaves are hashed, not kept.
+  static Result<MerkleTree> create(std::span<const std::string> leaves);
+  const MerkleHash& root() const { return root_; }
+  std::size_t size() const { return leaves_.size(); }
+  // The siblings from the leaf upwards; index < size().
+  std::vector<MerkleHash> path(std::size_t index) const;
+
+ private:
+  std::vector<MerkleHash> leaves_;  // Their hashes
+  MerkleHash root_{};
+};
+
+// Whether `leaf` is the leaf number `index` of the tree with this root and exactly `size` leaves: a
+// path that is too short or too long does not pass (RFC 9162, section 2.1.3.2).
+bool verify_merkle_path(std::string_view leaf, std::uint64_t index, std::uint64_t size,
+                        std::span<const MerkleHash> path, const MerkleHash& root);
+
+}  // namespace observeai::signing
