@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "agent/app/sample_logs.h"
+#include "agent/app/unreadable_logs.h"
 #include "agent/discovery/cgroup_owner.h"
 #include "agent/runtime/co.h"
 #include "protocol/base/files.h"
@@ -12,16 +13,6 @@ namespace observeai::agent {
 namespace {
 
 constexpr const char* kResource = "journal";
-
-LogCommit to_commit(JournalBatch batch) {
-  LogCommit commit;
-  commit.records = std::move(batch.records);
-  commit.checkpoints = std::move(batch.checkpoints);
-  commit.forgotten_sources = std::move(batch.forgotten);
-  commit.events = std::move(batch.events);
-  commit.counts = std::move(batch.counts);
-  return commit;
-}
 
 }  // namespace
 
@@ -130,9 +121,8 @@ boost::asio::awaitable<void> JournalLoop::close_reader() {
 JournalLoop::Outcome JournalLoop::commit(const JournalRead& read) {
   auto batch = source_.take(read);
   if (!batch.empty()) {
-    auto wanted = to_commit(std::move(batch));
-    sample_logs(wanted, sampler_, shedding_.keep_one_log_in);
-    const auto committed = outbox_.commit_logs(std::move(wanted));
+    sample_logs(batch, sampler_, shedding_.keep_one_log_in);
+    const auto committed = outbox_.commit_logs(std::move(batch));
     if (!committed) {
       source_.rollback();
       if (committed.error().code() == Errc::kLimit) return Outcome::kSpoolFull;
@@ -168,12 +158,10 @@ void JournalLoop::tell(const std::string& problem) {
   if (told_ || (told_at_ && now - *told_at_ < kTellEvery)) return;
   told_ = true;
   told_at_ = now;
-  outbox_.add_event({clock_.unix_ms(),
-                     "logs.unreadable",
-                     wire::kHostTarget,
-                     wire::Severity::kError,
-                     "the journal is not collected: " + problem + "; it is tried again",
-                     {{"source", kJournalSource}}});
+  outbox_.add_event(
+      unreadable_logs(clock_.unix_ms(), wire::Severity::kError,
+                      "the journal is not collected: " + problem + "; it is tried again",
+                      {{"source", kJournalSource}}));
   ignore(outbox_.flush(), "it waits for the next flush");
 }
 

@@ -6,20 +6,9 @@
 #include <cerrno>
 #include <cstring>
 
-#include "agent/app/sample_logs.h"
 #include "protocol/base/log.h"
 
 namespace observeai::agent {
-
-LogCommit to_log_commit(LogRead read) {
-  LogCommit commit;
-  commit.records = std::move(read.records);
-  commit.checkpoints = std::move(read.checkpoints);
-  commit.forgotten_sources = std::move(read.forgotten);
-  commit.events = std::move(read.events);
-  commit.counts = std::move(read.counts);
-  return commit;
-}
 
 LogCollectorOptions log_options(const AgentConfig& config) {
   LogCollectorOptions options;
@@ -39,6 +28,7 @@ LogsLoop::LogsLoop(Loop& loop, AsyncClock& clock, LogCollector& collector, Outbo
       flush_(flush),
       shedding_(shedding),
       admits_(std::move(admits)),
+      committer_(outbox, shedding),
       wake_(loop),
       inotify_(loop.context()) {
   if (collector.wake_fd() < 0) return;
@@ -107,23 +97,15 @@ bool LogsLoop::read_once() {
     return true;
   }
   if (admits_ && !admits_(read)) return false;
-  LogCommit commit = to_log_commit(std::move(read));
-  sample_logs(commit, sampler_, shedding_.keep_one_log_in);
-  const auto committed = outbox_.commit_logs(std::move(commit));
-  collector_.reuse(std::move(commit.records));
-  if (committed) {
-    collector_.committed();
-    ++rounds_;
-    problem_.clear();
-    return true;
+  const bool committed = committer_.commit(read);
+  collector_.reuse(std::move(read.records));
+  if (!committed) {
+    collector_.rollback();
+    return false;
   }
-  collector_.rollback();
-  // The outbox tells of a spool that is full.
-  if (committed.error().code() != Errc::kLimit && problem_ != committed.error().message()) {
-    problem_ = committed.error().message();
-    log::error("logs: " + problem_);
-  }
-  return false;
+  collector_.committed();
+  ++rounds_;
+  return true;
 }
 
 }  // namespace observeai::agent

@@ -9,8 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/app/outbox.h"
-#include "agent/budget/log_sampler.h"
+#include "agent/app/log_committer.h"
 #include "agent/budget/shedding.h"
 #include "agent/config/agent_config.h"
 #include "agent/logs/log_collector.h"
@@ -20,9 +19,6 @@ namespace observeai::agent {
 
 // What of the configuration concerns logs.
 LogCollectorOptions log_options(const AgentConfig& config);
-
-// What is to be committed of a read.
-LogCommit to_log_commit(LogRead read);
 
 // Loop thread only. Everything given must outlive it.
 class LogsLoop {
@@ -65,8 +61,7 @@ class LogsLoop {
   const std::chrono::milliseconds flush_;
   const Shedding& shedding_;
   const Admits admits_;
-  LogSampler sampler_;
-  std::string problem_;  // Last one told
+  LogCommitter committer_;
   SteadyTime last_news_{};
   std::uint64_t rounds_ = 0;
   Notifier wake_;

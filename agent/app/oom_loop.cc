@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/app/unreadable_logs.h"
 #include "agent/runtime/co.h"
 #include "protocol/base/files.h"
 #include "protocol/base/log.h"
@@ -102,12 +103,8 @@ void OomLoop::note_unreadable(const std::string& problem) {
   const std::string message =
       "who is killed for lack of memory stays unknown: cannot read " + problem;
   log::warning(log::printable(message));
-  outbox_.add_event({clock_.unix_ms(),
-                     "logs.unreadable",
-                     wire::kHostTarget,
-                     wire::Severity::kWarning,
-                     message,
-                     {{"source", "kernel"}}});
+  outbox_.add_event(
+      unreadable_logs(clock_.unix_ms(), wire::Severity::kWarning, message, {{"source", "kernel"}}));
 }
 
 boost::asio::awaitable<void> OomLoop::watch_log() {

@@ -10,21 +10,13 @@
 #include <vector>
 
 #include "agent/app/outbox_ledger.h"
-#include "agent/core/observed.h"
+#include "agent/core/log_commit.h"
 #include "agent/spool/spool.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/result.h"
 #include "protocol/wire/signals.h"
 
 namespace observeai::agent {
-
-struct LogCommit {
-  std::vector<wire::LogRecord> records;
-  std::vector<SourceCheckpoint> checkpoints;
-  std::vector<std::string> forgotten_sources;  // For good: their ledger entries leave as well
-  std::vector<SourceCounts> counts;
-  std::vector<wire::Event> events;
-};
 
 // A spool that was full is asked again after kAskEvery, or as soon as it has given back disk space:
 // until then nothing is encoded in vain.

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "agent/app/logs_loop.h"
-#include "agent/app/sample_logs.h"
+#include "agent/app/unreadable_logs.h"
 #include "agent/journal/journal_source.h"
 #include "agent/logs/checkpoint_state.h"
 #include "protocol/base/log.h"
@@ -22,7 +21,8 @@ RemoteLogs::RemoteLogs(Loop& loop, AsyncClock& clock, std::shared_ptr<const Cloc
       options_(std::move(options)),
       mounts_(std::move(mounts)),
       shedding_(shedding),
-      pool_(loop, clock, {kThreads, kThreads}) {}
+      pool_(loop, clock, {kThreads, kThreads}),
+      committer_(outbox, shedding) {}
 
 // ---- which log lies where ----------------------------------------------------------------------
 
@@ -298,18 +298,18 @@ boost::asio::awaitable<bool> RemoteLogs::read_once(std::shared_ptr<Served> serve
   served->idle = served->place->source_count() == 0;
   served->invalid_checkpoints = served->place->invalid_checkpoints();
   const bool more = served->place->more();
-  const bool committed = settle(*served, std::move(*read));
+  const bool committed = settle(*served, *read);
   co_return committed&& more;
 }
 
 // Commits a read, if it may be, and posts the answer.
-bool RemoteLogs::settle(Served& served, LogRead read) {
+bool RemoteLogs::settle(Served& served, LogRead& read) {
   RemotePlace::News news;
   const bool by_this_plan = served.place->plan() == plan_;
   if (by_this_plan) news.let_go = contested(read);
   const bool mine = by_this_plan && news.let_go.empty();
   const bool others = !news.let_go.empty();
-  const bool committed = mine && commit(std::move(read));
+  const bool committed = mine && commit(read);
   served.refused = mine && !committed;
   if (committed) ++rounds_;
   news.committed = committed;
@@ -339,26 +339,13 @@ boost::asio::awaitable<bool> RemoteLogs::close(std::shared_ptr<Served> served) {
       co_await pool_.run<bool>(served->resource, options_.deadline, std::move(work));
   const bool closed = answer || answer.error().code() == Errc::kInternal;
   if (!closed) co_return false;
-  if (auto last = served->place->take()) commit(std::move(*last));
+  if (auto last = served->place->take()) commit(*last);
   co_return true;
 }
 
 // False: the spool did not take it; the same lines come again.
-bool RemoteLogs::commit(LogRead read) {
-  if (read.empty()) return true;
-  LogCommit commit = to_log_commit(std::move(read));
-  sample_logs(commit, sampler_, shedding_.keep_one_log_in);
-  const auto committed = outbox_.commit_logs(std::move(commit));
-  if (committed) {
-    problem_.clear();
-    return true;
-  }
-  // The outbox tells of a spool that is full.
-  if (committed.error().code() != Errc::kLimit && problem_ != committed.error().message()) {
-    problem_ = committed.error().message();
-    log::error("logs: " + problem_);
-  }
-  return false;
+bool RemoteLogs::commit(LogCommit& logs) {
+  return logs.empty() || committer_.commit(logs);
 }
 
 // ---- telling -----------------------------------------------------------------------------------
@@ -386,12 +373,8 @@ void RemoteLogs::tell_absent(const std::set<std::string>& with_logs) {
 
 void RemoteLogs::add_event(const std::string& point, const std::string& message) {
   log::warning(log::printable(message));
-  outbox_.add_event({clock_.unix_ms(),
-                     "logs.unreadable",
-                     wire::kHostTarget,
-                     wire::Severity::kWarning,
-                     message,
-                     {{"path", point}}});
+  outbox_.add_event(
+      unreadable_logs(clock_.unix_ms(), wire::Severity::kWarning, message, {{"path", point}}));
   ignore(outbox_.flush(), "it waits for the next flush");
 }
 

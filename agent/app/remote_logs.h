@@ -28,9 +28,8 @@
 #include <string>
 #include <vector>
 
-#include "agent/app/outbox.h"
+#include "agent/app/log_committer.h"
 #include "agent/app/remote_place.h"
-#include "agent/budget/log_sampler.h"
 #include "agent/budget/shedding.h"
 #include "agent/logs/log_collector.h"
 #include "agent/runtime/blocking_pool.h"
@@ -79,7 +78,7 @@ class RemoteLogs {
   // last one was refused.
   bool waits() const;
   std::uint64_t rounds() const { return rounds_; }
-  const std::string& problem() const { return problem_; }
+  const std::string& problem() const { return committer_.problem(); }
   std::uint64_t invalid_checkpoints() const;
 
  private:
@@ -125,9 +124,9 @@ class RemoteLogs {
   std::shared_ptr<Served> want(const std::string& point);
   boost::asio::awaitable<void> serve(std::shared_ptr<Served> served);
   boost::asio::awaitable<bool> read_once(std::shared_ptr<Served> served);
-  bool settle(Served& served, LogRead read);
+  bool settle(Served& served, LogRead& read);
   boost::asio::awaitable<bool> close(std::shared_ptr<Served> served);
-  bool commit(LogRead read);
+  bool commit(LogCommit& logs);
   void tell_unanswered(Served& served, const Error& error);
   void add_event(const std::string& point, const std::string& message);
 
@@ -141,8 +140,7 @@ class RemoteLogs {
   const Mounts mounts_;
   const Shedding& shedding_;
   BlockingPool pool_;
-  LogSampler sampler_;
-  std::string problem_;  // Last one told
+  LogCommitter committer_;
 
   bool running_ = false;
   bool plan_due_ = false;

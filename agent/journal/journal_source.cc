@@ -101,12 +101,12 @@ bool JournalSource::wants_second_look(const JournalRead& read) const {
 
 // ---- a batch -----------------------------------------------------------------------------------
 
-JournalBatch JournalSource::take(const JournalRead& read) {
+LogCommit JournalSource::take(const JournalRead& read) {
   if (outstanding_) rollback();
   next_ = now_;
   outstanding_ = true;
   counts_.clear();
-  JournalBatch out;
+  LogCommit out;
   out.events = restore_events_;
   const std::size_t count = whole_entries(read);
   const bool at_end = read.at_end && count == read.entries.size();
@@ -126,7 +126,7 @@ JournalBatch JournalSource::take(const JournalRead& read) {
   next_.state.sequence = watch.state();
   forget_containers(at_end);
   for (auto& [source, counts] : counts_) out.counts.push_back(std::move(counts));
-  for (const auto& target : next_.forgotten) out.forgotten.push_back(source_of(target));
+  for (const auto& target : next_.forgotten) out.forgotten_sources.push_back(source_of(target));
   add_checkpoints(out);
   return out;
 }
@@ -165,7 +165,7 @@ std::size_t JournalSource::whole_entries(const JournalRead& read) {
   return whole;
 }
 
-void JournalSource::note_place(const JournalRead& read, JournalBatch& out) {
+void JournalSource::note_place(const JournalRead& read, LogCommit& out) {
   const auto& before = now_.state.position.after;
   const auto& first = read.entries.front().cursor;
   // In a chain that is known the numbers tell what is missing.
@@ -182,7 +182,7 @@ void JournalSource::note_place(const JournalRead& read, JournalBatch& out) {
             out);
 }
 
-void JournalSource::note_damage(const JournalRead& read, JournalBatch& out) {
+void JournalSource::note_damage(const JournalRead& read, LogCommit& out) {
   if (read.damage.empty()) {
     if (read.at_end) next_.damage_told = false;
     return;
@@ -192,7 +192,7 @@ void JournalSource::note_damage(const JournalRead& read, JournalBatch& out) {
             {{"source", kJournalSource}}, out);
 }
 
-void JournalSource::note_losses(const std::vector<SequenceLoss>& losses, JournalBatch& out) {
+void JournalSource::note_losses(const std::vector<SequenceLoss>& losses, LogCommit& out) {
   for (const auto& loss : losses) {
     auto& counts = counts_of(kJournalSource);
     counts.records_read += loss.records;
@@ -210,7 +210,7 @@ void JournalSource::note_losses(const std::vector<SequenceLoss>& losses, Journal
 
 // ---- an entry ----------------------------------------------------------------------------------
 
-void JournalSource::add(const JournalEntry& entry, JournalBatch& out) {
+void JournalSource::add(const JournalEntry& entry, LogCommit& out) {
   if (entry.unreadable) {
     auto& counts = counts_of(kJournalSource);
     ++counts.records_read;
@@ -275,7 +275,7 @@ bool JournalSource::is_over_own_limit(const JournalEntry& entry) {
 }
 
 // Names without end (a unit for each connection) must not fill the ledger.
-void JournalSource::bound_target(JournalRoute& to, JournalBatch& out) {
+void JournalSource::bound_target(JournalRoute& to, LogCommit& out) {
   if (knows(to.target)) return;
   const auto pattern = template_of(to.unit);
   if (!pattern.empty()) {
@@ -313,7 +313,7 @@ bool JournalSource::knows(const wire::Target& target) const {
 }
 
 void JournalSource::emit(const JournalRoute& to, const JournalEntry& entry, std::uint32_t flags,
-                         JournalBatch& out) {
+                         LogCommit& out) {
   auto& counts = counts_of(source_of(to.target));
   ++counts.records_read;
   counts.bytes_read += entry.message_bytes;
@@ -402,7 +402,7 @@ void JournalSource::forget_containers(bool at_end) {
   }
 }
 
-void JournalSource::add_checkpoints(JournalBatch& out) {
+void JournalSource::add_checkpoints(LogCommit& out) {
   const auto now = clock_.steady_now();
   storing_ = false;
   if (stored_ == next_.state) return;
@@ -436,7 +436,7 @@ void JournalSource::rollback() {
 }
 
 void JournalSource::add_event(const char* kind, wire::Severity severity, std::string message,
-                              wire::Labels attributes, JournalBatch& out) const {
+                              wire::Labels attributes, LogCommit& out) const {
   out.events.push_back({clock_.unix_ms(), kind, wire::kHostTarget, severity, std::move(message),
                         std::move(attributes)});
 }

@@ -22,7 +22,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/core/observed.h"
+#include "agent/core/log_commit.h"
 #include "agent/journal/journal_reader.h"
 #include "agent/journal/journal_route.h"
 #include "agent/journal/journal_state.h"
@@ -39,18 +39,6 @@ struct JournalOptions {
   std::string own_unit;  // "" = not run by systemd
   // Where the first start begins: what explains the present, not the host's whole past.
   std::chrono::milliseconds backfill{600'000};
-};
-
-struct JournalBatch {
-  std::vector<wire::LogRecord> records;
-  std::vector<SourceCheckpoint> checkpoints;
-  std::vector<std::string> forgotten;
-  std::vector<SourceCounts> counts;  // bytes_read: of messages
-  std::vector<wire::Event> events;
-  bool empty() const {
-    return records.empty() && checkpoints.empty() && forgotten.empty() && counts.empty() &&
-           events.empty();
-  }
 };
 
 // Takes those of the journal out of all checkpoints of the spool.
@@ -81,7 +69,8 @@ class JournalSource {
   JournalLimits limits() const;
   // Entries seem to be missing: close the journal and read again, once, before that is believed.
   bool wants_second_look(const JournalRead& read) const;
-  JournalBatch take(const JournalRead& read);
+  // counts: bytes_read of messages.
+  LogCommit take(const JournalRead& read);
   void committed();
   void rollback();
 
@@ -109,25 +98,25 @@ class JournalSource {
   using LineKey = std::pair<wire::Target, wire::LogStream>;
 
   std::size_t whole_entries(const JournalRead& read);
-  void note_place(const JournalRead& read, JournalBatch& out);
-  void note_damage(const JournalRead& read, JournalBatch& out);
-  void note_losses(const std::vector<SequenceLoss>& losses, JournalBatch& out);
-  void add(const JournalEntry& entry, JournalBatch& out);
+  void note_place(const JournalRead& read, LogCommit& out);
+  void note_damage(const JournalRead& read, LogCommit& out);
+  void note_losses(const std::vector<SequenceLoss>& losses, LogCommit& out);
+  void add(const JournalEntry& entry, LogCommit& out);
   bool is_own(const JournalEntry& entry) const;
   bool is_wanted(const JournalEntry& entry, const JournalRoute& route) const;
   bool is_over_own_limit(const JournalEntry& entry);
-  void bound_target(JournalRoute& route, JournalBatch& out);
+  void bound_target(JournalRoute& route, LogCommit& out);
   bool knows(const wire::Target& target) const;
   void emit(const JournalRoute& route, const JournalEntry& entry, std::uint32_t flags,
-            JournalBatch& out);
+            LogCommit& out);
   bool redact(const wire::Target& target, std::string& text);
   void note_key_block(const wire::Target& target);
   void forget_key_block(const wire::Target& target);
   SourceCounts& counts_of(const std::string& source);
   void forget_containers(bool at_end);
-  void add_checkpoints(JournalBatch& out);
+  void add_checkpoints(LogCommit& out);
   void add_event(const char* kind, wire::Severity severity, std::string message,
-                 wire::Labels attributes, JournalBatch& out) const;
+                 wire::Labels attributes, LogCommit& out) const;
 
   const Clock& clock_;
   const RedactLine redact_;

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/core/observed.h"
+#include "agent/core/log_commit.h"
 #include "protocol/base/clock.h"
 
 namespace observeai::agent {
@@ -15,18 +15,13 @@ namespace observeai::agent {
 // Read at once from a file, for all sources together.
 inline constexpr std::size_t kReadBufferBytes = 256U << 10;
 
-// What LogCollector::read() found.
-struct LogRead {
-  std::vector<wire::LogRecord> records;  // Of one target and stream: in source order
-  std::vector<SourceCheckpoint> checkpoints;
-  // bytes_read: raw file bytes of the records, and "nul_hole" bytes. bytes_dropped: "nul_hole": NULs of a
-  // sparse file, passed over (read); "held_limit", "late_write": known to exist, never read.
-  std::vector<SourceCounts> counts;
-  std::vector<std::string> forgotten;  // Drained and gone for good: delete their checkpoints
+// What LogCollector::read() found. Its counts: bytes_read: raw file bytes of the records, and "nul_hole"
+// bytes. bytes_dropped: "nul_hole": NULs of a sparse file, passed over (read); "held_limit",
+// "late_write": known to exist, never read. Forgotten are sources that are drained and gone.
+struct LogRead : LogCommit {
   // Sources that began without a checkpoint and have one now, or are forgotten. Where the spool holds
   // one of such a source, another collector followed it: not to be committed.
   std::vector<std::string> begun;
-  std::vector<wire::Event> events;
   std::uint64_t raw_bytes = 0;
   std::vector<wire::LogRecord> spare;  // Any content: their memory is for add_record()
   std::size_t spare_used = 0;          // Of these, from the first on: as they lie in memory
@@ -35,10 +30,6 @@ struct LogRead {
   wire::LogRecord& add_record() {
     if (spare_used == spare.size()) return records.emplace_back();
     return records.emplace_back(std::move(spare[spare_used++]));
-  }
-  bool empty() const {
-    return records.empty() && checkpoints.empty() && counts.empty() && forgotten.empty() &&
-           events.empty();
   }
 };
 

@@ -284,7 +284,7 @@ void LogSource::finish_read(LogWorkspace& work, LogRead& out) {
     out.counts.push_back(counts_);
   }
   if (finished_) {
-    out.forgotten.push_back(spec_.name);
+    out.forgotten_sources.push_back(spec_.name);
     if (!known_) out.begun.push_back(spec_.name);
   }
   if (moves_on) add_checkpoint(out);

@@ -59,13 +59,7 @@ class JournalDrain {
     auto batch = source_.take(*read);
     entries += read->entries.size();
     if (!batch.empty()) {
-      agent::LogCommit commit;
-      commit.records = std::move(batch.records);
-      commit.checkpoints = std::move(batch.checkpoints);
-      commit.forgotten_sources = std::move(batch.forgotten);
-      commit.events = std::move(batch.events);
-      commit.counts = std::move(batch.counts);
-      const auto committed = outbox_.commit_logs(std::move(commit));
+      const auto committed = outbox_.commit_logs(std::move(batch));
       if (!committed) {
         source_.rollback();
         last_error = committed.error().message();

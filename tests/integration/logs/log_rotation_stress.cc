@@ -103,7 +103,7 @@ struct Store {
   void commit(LogRead read) {
     for (auto& record : read.records) records[record.target].push_back(std::move(record));
     for (auto& [source, state] : read.checkpoints) checkpoints[source] = std::move(state);
-    for (const auto& source : read.forgotten) checkpoints.erase(source);
+    for (const auto& source : read.forgotten_sources) checkpoints.erase(source);
     for (const auto& event : read.events) {
       if (event.kind != "logs.gap" && event.kind != "logs.truncated") continue;
       ++gaps;

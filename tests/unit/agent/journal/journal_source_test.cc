@@ -54,19 +54,19 @@ struct Fixture {
     return out;
   }
 
-  JournalBatch take(std::vector<JournalEntry> entries, bool at_end = true) {
+  LogCommit take(std::vector<JournalEntry> entries, bool at_end = true) {
     JournalRead read;
     read.entries = std::move(entries);
     read.at_end = at_end;
     return source.take(read);
   }
-  JournalBatch commit(std::vector<JournalEntry> entries, bool at_end = true) {
+  LogCommit commit(std::vector<JournalEntry> entries, bool at_end = true) {
     auto batch = take(std::move(entries), at_end);
     for (const auto& checkpoint : batch.checkpoints) {
       std::erase_if(stored, [&](const auto& one) { return one.source == checkpoint.source; });
       stored.push_back(checkpoint);
     }
-    for (const auto& gone : batch.forgotten)
+    for (const auto& gone : batch.forgotten_sources)
       std::erase_if(stored, [&](const auto& one) { return one.source == gone; });
     source.committed();
     return batch;
@@ -77,7 +77,7 @@ struct Fixture {
   }
 };
 
-const SourceCounts* counts_of(const JournalBatch& batch, const std::string& source) {
+const SourceCounts* counts_of(const LogCommit& batch, const std::string& source) {
   for (const auto& counts : batch.counts) {
     if (counts.source == source) return &counts;
   }
@@ -417,10 +417,10 @@ TEST_CASE("a container that is gone is forgotten once nothing more can come") {
   f.source.set_containers(running);
   f.commit({f.piece("hello", false)});
   f.clock.advance(std::chrono::hours(48));
-  CHECK(f.commit({}).forgotten.empty());  // Quiet, but there
+  CHECK(f.commit({}).forgotten_sources.empty());  // Quiet, but there
   f.source.set_containers(none);
   const auto batch = f.commit({});
-  CHECK(batch.forgotten == std::vector<std::string>{name});
+  CHECK(batch.forgotten_sources == std::vector<std::string>{name});
   CHECK_FALSE(f.has_stored(name));
   CHECK(f.source.target_count() == 0);
 }
@@ -430,9 +430,9 @@ TEST_CASE("a container that no runtime tells of is kept for a day") {
   f.source.set_containers({});
   f.commit({f.piece("hello", false)});
   f.clock.advance(std::chrono::hours(23));
-  CHECK(f.commit({}).forgotten.empty());
+  CHECK(f.commit({}).forgotten_sources.empty());
   f.clock.advance(std::chrono::hours(2));
-  CHECK(f.commit({}).forgotten.size() == 1);
+  CHECK(f.commit({}).forgotten_sources.size() == 1);
 }
 
 TEST_CASE("a place that cannot be read begins as at the first start, and says so") {

@@ -28,7 +28,7 @@ struct LogStore {
     for (auto& event : read.events) events.push_back(std::move(event));
     for (const auto& checkpoint : read.checkpoints)
       checkpoints[checkpoint.source] = checkpoint.state;
-    for (const auto& source : read.forgotten) checkpoints.erase(source);
+    for (const auto& source : read.forgotten_sources) checkpoints.erase(source);
     for (const auto& counts : read.counts) {
       counted_records += counts.records_read;
       counted_bytes += counts.bytes_read;
