@@ -44,6 +44,14 @@ JournalRoute to_unit(const std::string& unit) {
 
 }  // namespace
 
+std::string source_of(const wire::Target& target) {
+  return "log/" + target;
+}
+
+bool is_container(const wire::Target& target) {
+  return target.starts_with("container/");
+}
+
 JournalRoute route(const JournalEntry& entry) {
   if (entry.is_root && is_container_id(entry.container_id)) {
     JournalRoute out;

@@ -34,6 +34,10 @@ JournalRoute route(const JournalEntry& entry);
 // "sshd[12]: ", "kernel: "
 std::string line_prefix(const JournalEntry& entry);
 
+// Of the ledger and of checkpoints: "log/<target>".
+std::string source_of(const wire::Target& target);
+bool is_container(const wire::Target& target);
+
 // "sshd@7.service" -> "sshd@.service"; "" when it is not an instance.
 std::string template_of(std::string_view unit);
 

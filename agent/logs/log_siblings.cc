@@ -1,6 +1,5 @@
 #include "agent/logs/log_siblings.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
@@ -9,9 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 #include <set>
 
+#include "agent/logs/unique_directory.h"
 #include "protocol/base/files.h"
 #include "protocol/base/text.h"
 
@@ -103,10 +102,6 @@ std::string age_of(const RotatedName& rotated) {
   return "1" + natural(std::to_string(kMaxRotation - rotated.number));
 }
 
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
-
 // Oldest first. `with_family`: the log is reached by a link that is moved on to the next of them.
 Result<std::vector<SiblingName>> sibling_names(const std::string& path, bool with_family) {
   const auto slash = path.rfind('/');
@@ -114,7 +109,7 @@ Result<std::vector<SiblingName>> sibling_names(const std::string& path, bool wit
   const std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
   const std::string own_family = family(base);
   const bool has_digits = own_family != base;
-  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(folder.c_str()));
+  const UniqueDirectory directory(::opendir(folder.c_str()));
   if (!directory) return files::from_errno("cannot list " + folder, errno);
   std::vector<SiblingName> names;
   while (const dirent* entry = ::readdir(directory.get())) {

@@ -1,18 +1,14 @@
 #include "agent/logs/path_pattern.h"
 
-#include <dirent.h>
 #include <fnmatch.h>
 #include <sys/stat.h>
 
-#include <memory>
 #include <string_view>
+
+#include "agent/logs/unique_directory.h"
 
 namespace observeai::agent {
 namespace {
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { ::closedir(directory); }
-};
 
 bool has_wildcard(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -75,7 +71,7 @@ class Expansion {
                                     bool folders_only) const {
     std::vector<std::string> paths;
     if (!may_touch_(folder)) return paths;
-    const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(folder.c_str()));
+    const UniqueDirectory directory(::opendir(folder.c_str()));
     if (!directory) return paths;
     while (const dirent* entry = ::readdir(directory.get())) {
       if (folders_only && entry->d_type != DT_DIR && entry->d_type != DT_LNK &&
