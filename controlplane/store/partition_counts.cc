@@ -97,8 +97,8 @@ Result<void> PartitionCounts::write(sql::Database& db, std::int64_t start_ms) {
   return {};
 }
 
-Result<std::uint64_t> count_gone(StateDb& state, EpochBook& book, std::int64_t start_ms, Gone how,
-                                 const std::function<Result<void>(sql::Database&)>& also) {
+Result<void> count_gone(StateDb& state, EpochBook& book, std::int64_t start_ms, Gone how,
+                        const std::function<Result<void>(sql::Database&)>& also) {
   std::vector<Held> all;
   TRY_VOID(state.write([&](sql::Database& db) -> Result<void> {
     TRY(all, read_row(db, book, start_ms));
@@ -116,22 +116,21 @@ Result<std::uint64_t> count_gone(StateDb& state, EpochBook& book, std::int64_t s
     }
     return {};
   }));
-  std::uint64_t records = 0;
   MutexLock lock(book.mutex);
   for (const auto& held : all) {
-    records += held.records;
     auto* epoch = book.find(held.epoch_no);
     if (epoch == nullptr) continue;
     const auto found = epoch->stored.find(held.key);
     if (found == epoch->stored.end()) continue;
-    if (how == Gone::kCorrupt)
-      found->second.lost_count().records[kCorruptPartition] += held.records;
-    else
+    if (how == Gone::kExpired) {
       found->second.expired += held.records;
+      continue;
+    }
+    found->second.lost_count().records[kCorruptPartition] += held.records;
     // A sealing meanwhile may have written what was there before.
     epoch->unsealed = found->second.unsealed = true;
   }
-  return records;
+  return {};
 }
 
 Result<std::vector<std::int64_t>> counted_partitions(StateDb& state) {

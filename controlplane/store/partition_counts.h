@@ -29,14 +29,14 @@ class PartitionCounts {
 std::uint64_t source_mark(const std::string& source);
 
 enum class Gone {
-  kExpired,  // By retention
-  kCorrupt,  // Shown as lost, reason kCorruptPartition; they stay in StoredSource::count
+  kExpired,  // By retention; from the thread that seals
+  kCorrupt,  // From any thread. Shown as lost, reason kCorruptPartition; they stay in StoredSource::count
 };
-// A sealed partition is gone whose content cannot be asked: what its row counts is expired or lost from here
-// on, in state.db and in the book, and the row is removed. `also` is part of the transaction. Returns how
-// many records that are; 0 when there is no row. Any thread, without book.mutex.
-Result<std::uint64_t> count_gone(StateDb& state, EpochBook& book, std::int64_t start_ms, Gone how,
-                                 const std::function<Result<void>(sql::Database&)>& also = nullptr)
+// The files of a sealed partition are gone: what its row counts is expired or lost from here on, in state.db,
+// then in the book, and the row is removed. So whoever is first counts it, once; without a row nothing
+// is counted. `also` is part of the transaction. Without book.mutex.
+Result<void> count_gone(StateDb& state, EpochBook& book, std::int64_t start_ms, Gone how,
+                        const std::function<Result<void>(sql::Database&)>& also = nullptr)
     EXCLUDES(book.mutex);
 
 // Starts of the partitions that have a row.

@@ -27,9 +27,9 @@ struct Aside {
   auto operator<=>(const Aside&) const = default;
 };
 
-std::vector<Aside> all_aside(const std::string& directory) {
+// On an error those that were found.
+std::vector<Aside> all_aside(const std::string& directory, std::error_code& error) {
   std::vector<Aside> out;
-  std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
     const std::string name = entry.path().filename().string();
     const auto middle = name.find(kAside);
@@ -74,8 +74,20 @@ std::string aside_path(const std::string& path) {
   return aside;
 }
 
-bool is_aside(const std::string& path) {
-  return files::exists(path + ".corrupt-1") || files::exists(path + ".corrupt-2");
+Result<std::string> newest_aside(const std::string& path) {
+  const std::string directory = std::filesystem::path(path).parent_path().string();
+  std::error_code error;
+  std::string newest;
+  for (const auto& one : all_aside(directory, error)) {
+    if (one.path.starts_with(path + ".")) newest = one.path;
+  }
+  if (error) return Error(Errc::kUnavailable, directory + ": " + error.message());
+  return newest;
+}
+
+bool is_gone(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::status(path, error).type() == std::filesystem::file_type::not_found;
 }
 
 void move_aside(const std::string& path, const std::string& aside) {
@@ -87,13 +99,15 @@ void move_aside(const std::string& path, const std::string& aside) {
 }
 
 void forget_aside(const std::string& directory) {
-  const auto all = all_aside(directory);
+  std::error_code unknown;
+  const auto all = all_aside(directory, unknown);
   for (std::size_t i = 0; i + kAsideKept < all.size(); ++i) unlink_with_logs(all[i].path);
 }
 
 std::uint64_t aside_bytes(const std::string& directory) {
   std::uint64_t bytes = 0;
-  for (const auto& one : all_aside(directory)) {
+  std::error_code unknown;
+  for (const auto& one : all_aside(directory, unknown)) {
     for (const auto* suffix : kWithLogs) {
       std::error_code error;
       const auto size = std::filesystem::file_size(one.path + suffix, error);

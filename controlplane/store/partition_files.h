@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "protocol/base/result.h"
+
 namespace observeai::controlplane::store {
 
 // A damaged partition is kept for a person to look at, but not every one for ever.
@@ -17,7 +19,9 @@ void unlink_with_logs(const std::string& path);
 
 // A name that is free. The files of its log have the same name with their suffix behind.
 std::string aside_path(const std::string& path);
-bool is_aside(const std::string& path);  // Some file of this partition is
+// Of this partition; "" = none. kUnavailable: the folder cannot be listed.
+Result<std::string> newest_aside(const std::string& path);
+bool is_gone(const std::string& path);  // For certain: not when the disk does not say
 // Renames the partition and its log; what fails is logged.
 void move_aside(const std::string& path, const std::string& aside);
 // Unlinks all but the newest kAsideKept.

@@ -19,10 +19,6 @@ constexpr std::uint64_t kMinPartitionBytes = 1U << 20;
 // Closed partitions are rarely read, and there may be hundreds; the newest of them by most queries.
 constexpr std::size_t kReadersOfNewestClosed = 1;
 
-constexpr const char* kForgetCounts = "DELETE FROM partition_counts WHERE start_ms=?";
-constexpr const char* kAddExpired =
-    "UPDATE stored SET expired=expired+? WHERE epoch_no=? AND source=? AND lane=?";
-
 }  // namespace
 
 std::string Partitions::path_of(std::int64_t start_ms) const {
@@ -75,18 +71,31 @@ Result<void> Partitions::open_one(std::int64_t start_ms) {
   }
   if (usable.error().code() != Errc::kCorrupt) return usable;
   opened = Error(Errc::kCorrupt, "closed");
-  book_.lose_open();  // As far as it could be read; what could not is a gap
+  if (start_ms > sealed_through_) lose_open(start_ms);
   put_aside(start_ms, usable.error());
   return {};
 }
 
+// As far as it could be read; what could not is a gap. Remembered before it is put aside, for then it
+// is not replayed again.
+void Partitions::lose_open(std::int64_t start_ms) {
+  book_.lose_open();
+  const auto sealed = seal_through(start_ms);
+  if (!sealed)
+    log::error("what is lost with " + path_of(start_ms) +
+               " is not written yet: " + sealed.error().message());
+}
+
 Result<void> Partitions::count_missing() {
   TRY(const auto counted, counted_partitions(state_));
-  const auto there = partition_starts(directory_);
   for (const auto start : counted) {
-    if (std::binary_search(there.begin(), there.end(), start)) continue;
-    TRY_VOID(count_gone(state_, book_, start,
-                        is_aside(path_of(start)) ? Gone::kCorrupt : Gone::kExpired));
+    if (!is_gone(path_of(start))) continue;
+    TRY(const auto aside, newest_aside(path_of(start)));
+    if (aside.empty()) {
+      TRY_VOID(count_gone(state_, book_, start, Gone::kExpired));
+    } else {
+      TRY_VOID(count_corrupt(start, aside, "it was put aside"));
+    }
   }
   return {};
 }
@@ -178,12 +187,17 @@ Result<std::shared_ptr<Partition>> Partitions::current() {
 }
 
 Result<void> Partitions::seal(Partition& partition) {
-  const std::int64_t now_ms = clock_.unix_ms();
-  TRY_VOID(state_.write(
-      [&](sql::Database& db) { return book_.write_unsealed(db, partition.start_ms(), now_ms); }));
-  book_.mark_sealed(now_ms);
-  sealed_through_ = partition.start_ms();
+  TRY_VOID(seal_through(partition.start_ms()));
   partition.close_writer();
+  return {};
+}
+
+Result<void> Partitions::seal_through(std::int64_t start_ms) {
+  const std::int64_t now_ms = clock_.unix_ms();
+  TRY_VOID(
+      state_.write([&](sql::Database& db) { return book_.write_unsealed(db, start_ms, now_ms); }));
+  book_.mark_sealed(now_ms);
+  sealed_through_ = start_ms;
   return {};
 }
 
@@ -212,6 +226,8 @@ void Partitions::tend_closed() {
 }
 
 Result<void> Partitions::retain(std::int64_t oldest_ms) {
+  const auto missing = count_missing();
+  if (!missing) log::warning("what is gone is not counted yet: " + missing.error().message());
   const auto all = snapshot();
   std::uint64_t bytes = aside_bytes(directory_);
   for (const auto& partition : all) bytes += partition->bytes_on_disk();
@@ -268,48 +284,7 @@ void Partitions::alert_low_disk(std::uint64_t free_bytes) {
          "it is in the log");
 }
 
-void Partitions::count_expired(Partition& partition) {
-  std::map<std::pair<std::int64_t, SourceKey>, std::uint64_t> expired;
-  const auto add = [&](const BatchRow& row, std::string source, std::uint64_t n) {
-    if (n > 0) expired[{row.epoch_no, SourceKey{row.lane, std::move(source)}}] += n;
-  };
-  Replay into;
-  into.on_batch = [&](const BatchRow& row) {
-    if (row.lane == wire::Lane::kMetrics) add(row, kMetricsSource, row.n);
-  };
-  into.on_logs = [&](const BatchRow& row, const wire::Target& target, std::uint64_t n) {
-    add(row, log_source(target), n);
-  };
-  into.on_account = [](const BatchRow&, const wire::LossNotice&) {};
-  const auto read = partition.read([&](sql::Database& db) { return replay(db, into); });
-  if (!read) {
-    log::warning(partition.path() + ": " + read.error().message());
-    ignore(count_gone(state_, book_, partition.start_ms(), Gone::kExpired),
-           "the disk may be full, and room is made here");
-    return;
-  }
-  {
-    MutexLock lock(book_.mutex);
-    for (const auto& [key, n] : expired) {
-      auto* state = book_.find(key.first);
-      if (state == nullptr) continue;
-      const auto found = state->stored.find(key.second);
-      if (found != state->stored.end()) found->second.expired += n;  // Else it is forgotten by now
-    }
-  }
-  ignore(state_.write([&](sql::Database& db) -> Result<void> {
-    for (const auto& [key, n] : expired) {
-      TRY_VOID(
-          db.run(kAddExpired, n, key.first, key.second.source, static_cast<int>(key.second.lane)));
-    }
-    TRY_VOID(db.run(kForgetCounts, partition.start_ms()));
-    return {};
-  }),
-         "the disk may be full, and room is made here");
-}
-
 void Partitions::drop(const std::shared_ptr<Partition>& partition) {
-  count_expired(*partition);
   {
     MutexLock lock(mutex_);
     const auto found = std::find(all_.begin(), all_.end(), partition);
@@ -320,6 +295,8 @@ void Partitions::drop(const std::shared_ptr<Partition>& partition) {
   }
   unlink_with_logs(partition->path());
   log::info("telemetry partition " + partition->path() + " dropped by retention");
+  ignore(count_gone(state_, book_, partition->start_ms(), Gone::kExpired),
+         "the disk may be full; count_missing() counts it later");
 }
 
 void Partitions::quarantine(const std::shared_ptr<Partition>& partition, const Error& why) {
@@ -341,26 +318,31 @@ void Partitions::remove(const std::shared_ptr<Partition>& partition) {
   std::erase(all_, partition);
 }
 
-// Counted before it is moved: a crash in between finds the damage again, but no counts.
+// Moved before it is counted: after a crash in between count_missing() does the rest.
 void Partitions::put_aside(std::int64_t start_ms, const Error& why) {
   const std::string path = path_of(start_ms);
   const std::string aside = aside_path(path);
-  model::Alert alert;
-  alert.kind = "store.corrupt_partition";
-  alert.object = std::filesystem::path(aside).filename().string();
-  alert.message = why.message() + "; `observeai ledger` shows what is lost with it";
-  alert.first_ms = alert.last_ms = clock_.unix_ms();
-  alert.count = 1;
-  const auto counted = count_gone(state_, book_, start_ms, Gone::kCorrupt,
-                                  [&](sql::Database& db) { return raise_alert(db, alert); });
-  if (!counted)
-    log::error("what is lost with " + path + " is not written: " + counted.error().message());
   move_aside(path, aside);
+  const auto counted = count_corrupt(start_ms, aside, why.message());
+  if (!counted)
+    log::error("what is lost with " + path + " is not written yet: " + counted.error().message());
   forget_aside(directory_);
   log::error("a telemetry partition is damaged and is put aside as " + aside + ": " +
              why.message());
   MutexLock lock(mutex_);
   ++counters_.quarantined_partitions;
+}
+
+Result<void> Partitions::count_corrupt(std::int64_t start_ms, const std::string& aside,
+                                       const std::string& why) {
+  model::Alert alert;
+  alert.kind = "store.corrupt_partition";
+  alert.object = std::filesystem::path(aside).filename().string();
+  alert.message = why + "; `observeai ledger` shows what is lost with it";
+  alert.first_ms = alert.last_ms = clock_.unix_ms();
+  alert.count = 1;
+  return count_gone(state_, book_, start_ms, Gone::kCorrupt,
+                    [&](sql::Database& db) { return raise_alert(db, alert); });
 }
 
 PartitionCounters Partitions::counters() {

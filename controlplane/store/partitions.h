@@ -52,8 +52,7 @@ class Partitions {
   // The one to write to; seals the last one and makes the next when it is due.
   Result<std::shared_ptr<Partition>> current();
   // Drops whole partitions of before `oldest_ms`, beyond bytes, or while the disk is nearly full: oldest
-  // first, never the newest. Works on a full disk: only the counts of what expired may be lost with the
-  // next restart.
+  // first, never the newest. Works on a full disk: what cannot be counted now is counted later.
   Result<void> retain(std::int64_t oldest_ms);
 
   std::vector<std::shared_ptr<Partition>> snapshot() EXCLUDES(mutex_);  // Oldest first
@@ -65,16 +64,21 @@ class Partitions {
  private:
   Result<void> open_one(std::int64_t start_ms);
   void put_aside(std::int64_t start_ms, const Error& why);
-  // What vanished without being counted: dropped before state.db was open, or put aside by a crash.
+  Result<void> count_corrupt(std::int64_t start_ms, const std::string& aside,
+                             const std::string& why);
+  // What is gone and still has its row of partition_counts: it was dropped before state.db was open, or
+  // put aside, and the program ended or state.db could not be written before that was counted.
   Result<void> count_missing();
+  // The one that was written to when the program ended is damaged.
+  void lose_open(std::int64_t start_ms);
   bool is_due(const Partition& partition) const;
   Result<void> seal(Partition& partition);
+  Result<void> seal_through(std::int64_t start_ms);
   Result<void> create_next(std::int64_t newest_start_ms);
   Result<void> replay_into_book(Partition& partition);
   Result<void> load_origins(Partition& partition);
-  // What a partition holds counts as expired from here on.
-  void count_expired(Partition& partition);
-  // Unless another thread has put it aside meanwhile, or it is the newest by now.
+  // What it holds counts as expired from here on. Not when another thread has put it aside meanwhile, or
+  // it is the newest by now.
   void drop(const std::shared_ptr<Partition>& partition) EXCLUDES(mutex_);
   // Empties the logs that a reader held open; keeps a connection to the newest closed partition only.
   void tend_closed() EXCLUDES(mutex_);

@@ -205,6 +205,19 @@ model::LedgerRow ledger_of_three(StoreFixture& f) {
   return rows[0];
 }
 
+// From here on nothing that is gone can be counted, as on a full disk.
+void refuse_counts(StoreFixture& f) {
+  auto database = sql::Database::open(f.dir / "state.db", {}).value();
+  REQUIRE(
+      database.execute("CREATE TRIGGER full BEFORE DELETE ON partition_counts"
+                       " BEGIN SELECT RAISE(ABORT, 'no room'); END"));
+}
+
+void take_counts(StoreFixture& f) {
+  auto database = sql::Database::open(f.dir / "state.db", {}).value();
+  REQUIRE(database.execute("DROP TRIGGER full"));
+}
+
 void check_one_is_lost(const model::LedgerRow& row) {
   CHECK(row.records_stored == 2);
   CHECK(row.records_lost == std::map<std::string, std::uint64_t>{{"corrupt_partition", 1}});
@@ -227,6 +240,13 @@ TEST_CASE("what was in a damaged partition counts as lost, not as stored, and st
     spoil(0, 4096);
     CHECK(first_letters(f) == "23");
   }
+  SUBCASE("a sealed one, found by a query while state.db cannot be written") {
+    refuse_counts(f);
+    spoil(0, 4096);
+    CHECK(first_letters(f) == "23");
+    take_counts(f);
+    REQUIRE(f.store->maintenance());
+  }
   SUBCASE("a sealed one, found at the start") {
     f.store.reset();
     spoil(1, 0);
@@ -244,8 +264,19 @@ TEST_CASE("what was in a damaged partition counts as lost, not as stored, and st
     std::filesystem::rename(partition_files(f)[0], partition_files(f)[0] + ".corrupt-1");
     f.reopen();
   }
+  SUBCASE("the one that was open, of which a part could be read") {
+    f.store.reset();
+    auto database = sql::Database::open(partition_files(f)[2], {}).value();
+    REQUIRE(database.execute("INSERT INTO accounts(no, body) SELECT max(no), x'ff' FROM batches"));
+    f.reopen();
+  }
   check_one_is_lost(ledger_of_three(f));
+  const auto alerts = f.store->alerts().open().value();
+  REQUIRE(alerts.size() == 1);
+  CHECK(alerts[0].kind == "store.corrupt_partition");
+  CHECK(std::filesystem::exists(f.dir / ("telemetry/" + alerts[0].object)));
   f.reopen();
+  CHECK(f.store->writer().contiguous(Origin().agent, Origin().epoch).value()[2] >= 3);
   check_one_is_lost(ledger_of_three(f));
   f.clock.advance(std::chrono::hours(2));
   REQUIRE(f.commit(logs_batch({}, 5, {record_of("t", 5, "5")})) == CommitOutcome::kStored);
@@ -263,6 +294,31 @@ TEST_CASE("partitions that went at the start for want of room are expired in the
   CHECK(row.records_stored == 2);
   CHECK(row.records_expired == 1);
   CHECK(row.verdict == model::LedgerVerdict::kBalanced);
+}
+
+TEST_CASE("what retention drops while state.db cannot be written is counted later, once") {
+  StoreFixture f;
+  f.options.telemetry_max_age_ms = 3'600'000;
+  f.reopen();
+  fill_three(f);
+  refuse_counts(f);
+  REQUIRE(f.store->maintenance());
+  CHECK(f.store->counters().partitions == 1);
+  take_counts(f);
+  SUBCASE("by the next maintenance") {
+    REQUIRE(f.store->maintenance());
+  }
+  SUBCASE("by the next start, after a sealing") {
+    REQUIRE(f.commit(logs_batch({}, 4, {record_of("t", 4, "4")})) == CommitOutcome::kStored);
+    f.reopen();
+  }
+  for (int restart = 0; restart < 2; ++restart) {
+    const auto row = ledger_of_three(f);
+    CHECK(row.records_stored == 1);
+    CHECK(row.records_expired == 2);
+    CHECK(row.verdict == model::LedgerVerdict::kBalanced);
+    f.reopen();
+  }
 }
 
 TEST_CASE("a chunk that does not decode is left out, counted and alerted") {
