@@ -84,7 +84,7 @@ Result<void> Outbox::flush() {
         ledger_.finished(spool_->state().oldest_seq[index_of(wire::Lane::kControl)]);
   std::uint64_t last_seq = 0;
   if (!unit.batches.empty() || !unit.forgotten_ledger.empty()) {
-    TRY(const auto sequences, commit(unit, control_pause_));
+    TRY(const auto sequences, commit(unit, wire::Lane::kControl));
     if (!sequences.empty()) last_seq = sequences.back();
   }
   control_committed(last_seq, unit.forgotten_ledger, encoder.refused);
@@ -185,7 +185,7 @@ Result<void> Outbox::store_scrape(wire::Scrape scrape,
   entry.records_spooled += unit.batches.back().n;
   entry.as_of_seq = spool_->state().next_seq[index_of(wire::Lane::kMetrics)];
   unit.ledger.push_back(entry);
-  TRY_VOID(commit(unit, metrics_pause_));
+  TRY_VOID(commit(unit, wire::Lane::kMetrics));
   ledger_.keep(std::move(entry));
   note_full();
   on_grew_();
@@ -223,7 +223,7 @@ Result<void> Outbox::commit_logs(LogCommit&& logs) {
   for (const auto& [source, entry] : entries) unit.ledger.push_back(entry);
   unit.checkpoints = std::move(logs.checkpoints);
   unit.forgotten_sources = std::move(logs.forgotten_sources);
-  TRY_VOID(commit(unit, logs_pause_));
+  TRY_VOID(commit(unit, wire::Lane::kLogs));
   logs_committed(std::move(unit));
   note_refused(encoder.refused);
   return {};
@@ -238,10 +238,16 @@ void Outbox::logs_committed(CommitUnit unit) {
   }
 }
 
-Result<std::vector<std::uint64_t>> Outbox::commit(const CommitUnit& unit, FullPause& pause) {
+Result<std::vector<std::uint64_t>> Outbox::commit(const CommitUnit& unit, wire::Lane lane) {
+  FullPause& pause = lane == wire::Lane::kLogs      ? logs_pause_
+                     : lane == wire::Lane::kMetrics ? metrics_pause_
+                                                    : control_pause_;
   auto sequences = spool_->commit(unit);
   if (sequences) {
-    if (!unit.batches.empty()) pause.end();
+    // What else is in the unit finds room where a batch of the lane may not.
+    const bool has_lane = std::any_of(unit.batches.begin(), unit.batches.end(),
+                                      [lane](const auto& batch) { return batch.lane == lane; });
+    if (has_lane) pause.end();
   } else if (sequences.error().code() == Errc::kLimit) {
     pause.begin(spool_->state(), clock_->steady_now());
     note_full();

@@ -88,7 +88,8 @@ class Outbox {
   Outbox(Spool& spool, const Clock& clock, std::function<void()> on_grew)
       : spool_(&spool), clock_(&clock), on_grew_(std::move(on_grew)) {}
 
-  Result<std::vector<std::uint64_t>> commit(const CommitUnit& unit, FullPause& pause);
+  // `lane`: whose pause a refusal begins, and a batch of it that went in ends.
+  Result<std::vector<std::uint64_t>> commit(const CommitUnit& unit, wire::Lane lane);
   Result<void> store_scrape(wire::Scrape scrape,
                             const std::vector<wire::SeriesDefinition>& definitions,
                             const wire::LedgerEntry& before);

@@ -453,10 +453,26 @@ TEST_CASE("a spool that takes no more logs still takes metrics and control") {
   CHECK(f.event_kinds() == std::vector<std::string>{"spool.full", "container.start"});
   CHECK(f.ledger("metrics").records_dropped.empty());
 
+  // An event goes in beside logs that do not: that says nothing about them.
+  for (int round = 0; round < 3; ++round) {
+    f.clock.advance(FullPause::kAskEvery);
+    LogCommit told;
+    told.events.push_back(event);
+    REQUIRE(f.outbox.commit_logs(std::move(told)));
+    CHECK(f.outbox.commit_logs(log_commit(3)).error().code() == Errc::kLimit);
+    REQUIRE(f.outbox.flush());
+  }
+  CHECK(f.outbox.spool_full());
+  CHECK(f.event_kinds() == std::vector<std::string>{"spool.full", "container.start",
+                                                    "container.start", "container.start",
+                                                    "container.start"});
+
   f.spool.full_lanes.clear();
   f.clock.advance(FullPause::kAskEvery);
   REQUIRE(f.outbox.commit_logs(log_commit(3)));
   CHECK_FALSE(f.outbox.spool_full());
+  REQUIRE(f.outbox.flush());
+  CHECK(f.event_kinds().back() == "spool.recovered");
 }
 
 TEST_CASE("each batch says how many records of which source are in it") {
