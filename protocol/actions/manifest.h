@@ -20,7 +20,7 @@ enum class Form : std::uint8_t {
   kNone = 0,       // Not a text
   kName = 1,       // Docker and systemd names: [A-Za-z0-9][A-Za-z0-9_.@:-]{0,254}, never "-" first
   kContainer = 2,  // kName, or 12 to 64 hex digits
-  kPath = 3,       // Absolute, no "//", no "." or ".." part, at most 4095 bytes
+  kPath = 3,       // Absolute, no "//", none at the end, no "." or ".." part, at most 4095 bytes
   kPrefix = 4,     // Printable ASCII without spaces, at most 256; no glob character *?[]\ in it
   kHash = 5,       // 64 lower-case hex digits
   kFree = 6,       // Printable UTF-8 without control characters

@@ -19,14 +19,14 @@ class MerkleTree {
  public:
   // kInvalid for no leaves. The leaves are hashed, not kept.
   static Result<MerkleTree> create(std::span<const std::string> leaves);
-  const MerkleHash& root() const { return root_; }
-  std::size_t size() const { return leaves_.size(); }
-  // The siblings from the leaf upwards; index < size().
+  const MerkleHash& root() const { return levels_.back().front(); }
+  std::size_t size() const { return levels_.front().size(); }
+  // The siblings from the leaf upwards; index < size(). Cheap: nothing is hashed.
   std::vector<MerkleHash> path(std::size_t index) const;
 
  private:
-  std::vector<MerkleHash> leaves_;  // Their hashes
-  MerkleHash root_{};
+  MerkleTree() = default;
+  std::vector<std::vector<MerkleHash>> levels_;  // From the leaves to the root
 };
 
 // Whether `leaf` is the leaf number `index` of the tree with this root and exactly `size` leaves: a

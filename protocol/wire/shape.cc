@@ -3,8 +3,10 @@
 #include <string>
 
 #include "observeai/v1/batch.pb.h"
+#include "observeai/v1/command.pb.h"
 #include "observeai/v1/control.pb.h"
 #include "observeai/v1/trust.pb.h"
+#include "protocol/wire/command.h"
 #include "protocol/wire/messages.h"
 
 namespace observeai::wire::detail {
@@ -83,6 +85,18 @@ constexpr Shape kDelegation{256, kDelegationChildren};
 constexpr Child kSignerChildren[] = {{2, &kDelegation}};
 constexpr Shape kSigner{384, kSignerChildren};
 constexpr Child kRootChildren[] = {{4, &kString}, {5, &kSigner}, {6, &kPair}};
+
+using ParameterNode = std::pair<std::pair<const std::string, ParameterValue>, std::uint64_t[4]>;
+constexpr Shape kParameter{320, {}};
+constexpr Shape kChange{384, {}};
+constexpr Shape kStep{256, {}};
+static_assert(memory<v1::Parameter, ParameterNode>(2) <= kParameter.cost);
+static_assert(memory<v1::CommandResult::Change, Change>(3) <= kChange.cost);
+static_assert(memory<v1::CommandResult::Step, ResultStep>(2) <= kStep.cost);
+constexpr Child kIntentChildren[] = {{7, &kParameter}};
+constexpr Child kCommandChildren[] = {{13, &kString}, {14, &kString}};
+constexpr Child kResultChildren[] = {{10, &kChange}, {11, &kStep}, {22, &kPair}};
+constexpr Child kMetaChildren[] = {{1, &kString}};
 
 Error malformed() {
   return Error(Errc::kCorrupt, "not a protobuf message");
@@ -168,6 +182,16 @@ const Shape kHelloShape{1536, kHelloChildren};
 const Shape kLossShape{256, kLossChildren};
 const Shape kEnvelopeShape{256, kEnvelopeChildren};
 const Shape kRootShape{512, kRootChildren};
+const Shape kIntentShape{1024, kIntentChildren};
+const Shape kCommandShape{1024, kCommandChildren};
+const Shape kResultShape{1536, kResultChildren};
+const Shape kMetaShape{256, kMetaChildren};
+const Shape kFlatShape{512, {}};
+static_assert(memory<v1::Intent, Intent>(9) <= 1024);
+static_assert(memory<v1::Command, Command>(7) <= 1024);
+static_assert(memory<v1::CommandResult, CommandResult>(12) <= 1536);
+static_assert(memory<v1::Meta, Meta>(2) <= 256);
+static_assert(memory<v1::Approval, Approval>(4) <= 512);
 
 Result<std::size_t> structure_bytes(std::string_view message, const Shape& shape,
                                     std::size_t limit) {

@@ -12,6 +12,8 @@ namespace observeai::wire::detail {
 inline constexpr std::string_view kBatchDomain = "observeai/v1/batch";
 inline constexpr std::string_view kHelloDomain = "observeai/v1/hello";
 inline constexpr std::string_view kAckDomain = "observeai/v1/ack";
+inline constexpr std::string_view kCommandDomain = "observeai/v1/cmd";
+inline constexpr std::string_view kMetaDomain = "observeai/v1/meta";
 
 // domain 0x00 context. No domain has a 0x00, so no two pairs give the same bytes.
 std::string associated_data(std::string_view domain, std::string_view context);

@@ -31,5 +31,10 @@ extern const Shape kHelloShape;
 extern const Shape kLossShape;
 extern const Shape kEnvelopeShape;
 extern const Shape kRootShape;
+extern const Shape kIntentShape;
+extern const Shape kCommandShape;
+extern const Shape kResultShape;
+extern const Shape kMetaShape;
+extern const Shape kFlatShape;  // Approval, TimeStatement, AuditHead: nothing repeats
 
 }  // namespace observeai::wire::detail
