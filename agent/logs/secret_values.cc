@@ -184,6 +184,12 @@ std::size_t quoted_end(std::string_view text, std::size_t at, const Quote& quote
   return text.size();
 }
 
+std::size_t credential_end(std::string_view text, std::size_t at) {
+  while (at < text.size() && " \t\r\n\"'`,;<>\\)]}"sv.find(text[at]) == std::string_view::npos)
+    ++at;
+  return at;
+}
+
 std::size_t phrase_end(std::string_view text, std::size_t end) {
   constexpr int kMaxWords = 16;
   for (int words = 0; words < kMaxWords; ++words) {

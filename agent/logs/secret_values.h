@@ -28,6 +28,8 @@ std::size_t skip_scheme(std::string_view text, std::size_t at);
 
 std::size_t quoted_end(std::string_view text, std::size_t at, const Quote& quote);
 std::size_t unquoted_end(std::string_view text, std::size_t at);
+// Of credentials in a header or on a command line.
+std::size_t credential_end(std::string_view text, std::size_t at);
 // A phrase of plain words goes on to its last one: "passphrase=correct horse battery".
 std::size_t phrase_end(std::string_view text, std::size_t end);
 
