@@ -45,6 +45,7 @@ struct Host {
   std::string journal_directory = "/var/log/journal";
   std::string systemctl = "/usr/bin/systemctl";
   std::string journalctl = "/usr/bin/journalctl";
+  std::uint32_t site_owner = 0;  // User who must own what the lists name; tests have another
   SiteLists lists;
   const Clock* clock = nullptr;
 };

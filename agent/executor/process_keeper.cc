@@ -157,8 +157,11 @@ class Watch {
   }
   void signal_all(int number) const {
     // The group's number is nobody else's as long as the program was not reaped.
-    if (!program_ended_) ::kill(-program_, number);
-    for_each_child([number](pid_t child) { ::kill(child, number); });
+    // 1 and below would be everybody.
+    if (!program_ended_ && program_ > 1) ::kill(-program_, number);
+    for_each_child([number](pid_t child) {
+      if (child > 1) ::kill(child, number);
+    });
   }
   [[noreturn]] void finish(bool left) const {
     report(

@@ -1,10 +1,15 @@
 #include "agent/executor/actions/registry.h"
 
+#include "agent/executor/actions/process_actions.h"
+#include "agent/executor/actions/runbook_actions.h"
+
 namespace observeai::agent::executor {
 
-// Each file of actions adds its own: void add_docker_actions(const Host& host, Actions& actions);
-Actions make_actions(const Host&) {
-  return {};
+Actions make_actions(const Host& host) {
+  Actions actions;
+  add_process_actions(host, actions);
+  add_runbook_actions(host, actions);
+  return actions;
 }
 
 }  // namespace observeai::agent::executor
