@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "protocol/base/id.h"
+#include "protocol/wire/command.h"
 #include "protocol/wire/messages.h"
 
 namespace observeai::model {
@@ -88,7 +89,21 @@ struct AuditEntry {
   std::string actor;   // "user:admin", "agent:<id>", "system"
   std::string action;  // "token.create", "agent.enroll", "agent.revoke", ...
   std::string object;
-  std::string detail;  // JSON object
+  std::string detail;   // JSON object
+  wire::Digest hash{};  // In the chain (controlplane/audit/chain.h); zeros: it has none
+};
+
+// A place in the chain: the entry and the hash that covers it and all before it. 0 and zeros: the beginning.
+struct AuditPoint {
+  std::uint64_t seq = 0;
+  wire::Digest hash{};
+  bool operator==(const AuditPoint&) const = default;
+};
+
+struct SignedAuditHead {
+  wire::AuditHead head;
+  std::string envelope;  // As signed
+  bool operator==(const SignedAuditHead&) const = default;
 };
 
 // ---- alerts ------------------------------------------------------------------------------------

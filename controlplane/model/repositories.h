@@ -62,8 +62,21 @@ class AccessRepository {
 class AuditLog {
  public:
   virtual ~AuditLog() = default;
-  virtual Result<void> append(const AuditEntry& entry) = 0;  // seq is assigned
+  // Numbered and chained in one transaction: seq and hash are assigned, without holes. Texts that are
+  // not UTF-8 are made so.
+  virtual Result<void> append(const AuditEntry& entry) = 0;
   virtual Result<std::vector<AuditEntry>> list(std::uint64_t after_seq, std::size_t limit) = 0;
+  virtual Result<AuditPoint> newest() = 0;
+};
+
+// Signed heads of the chain, never changed, at most one for an entry.
+class AuditHeadRepository {
+ public:
+  virtual ~AuditHeadRepository() = default;
+  // No-op when this entry has one with the same hash; kDenied: with another hash.
+  virtual Result<void> insert(const SignedAuditHead& head) = 0;
+  virtual Result<std::vector<SignedAuditHead>> list(std::uint64_t after_seq, std::size_t limit) = 0;
+  virtual Result<std::optional<SignedAuditHead>> newest() = 0;
 };
 
 class AlertRepository {

@@ -14,10 +14,6 @@ constexpr const char* kClear = "DELETE FROM alerts WHERE kind=? AND agent=? AND 
 constexpr const char* kOpen =
     "SELECT kind, agent, object, message, first_ms, last_ms, count FROM alerts"
     " ORDER BY first_ms, kind, agent, object";
-constexpr const char* kAppend =
-    "INSERT INTO audit(ts_ms, actor, action, object, detail) VALUES(?,?,?,?,?)";
-constexpr const char* kList =
-    "SELECT seq, ts_ms, actor, action, object, detail FROM audit WHERE seq>? ORDER BY seq LIMIT ?";
 
 void merge(model::Alert& into, const model::Alert& more) {
   const std::uint64_t before = into.count;
@@ -110,27 +106,6 @@ Result<std::vector<model::Alert>> AlertStore::open() {
     }
   }
   return alerts;
-}
-
-Result<void> AuditStore::append(const model::AuditEntry& entry) {
-  return state_.write([&](sql::Database& db) -> Result<void> {
-    TRY_VOID(db.run(kAppend, entry.ts_ms, entry.actor, entry.action, entry.object, entry.detail));
-    return {};
-  });
-}
-
-Result<std::vector<model::AuditEntry>> AuditStore::list(std::uint64_t after_seq,
-                                                        std::size_t limit) {
-  return state_.read([&](sql::Database& db) -> Result<std::vector<model::AuditEntry>> {
-    TRY(auto row, db.query(kList, after_seq, limit));
-    std::vector<model::AuditEntry> entries;
-    for (;;) {
-      TRY(const bool more, row.step());
-      if (!more) return entries;
-      entries.push_back({row.unsigned_integer(0), row.integer(1), row.string(2), row.string(3),
-                         row.string(4), row.string(5)});
-    }
-  });
 }
 
 }  // namespace observeai::controlplane::store

@@ -1,4 +1,4 @@
-// Open alerts and the audit log. Internal to controlplane/store.
+// Open alerts. Internal to controlplane/store.
 #pragma once
 
 #include <map>
@@ -33,16 +33,6 @@ class AlertStore final : public model::AlertRepository {
   StateDb& state_;
   Mutex mutex_;
   std::map<Key, model::Alert> unwritten_ GUARDED_BY(mutex_);
-};
-
-class AuditStore final : public model::AuditLog {
- public:
-  explicit AuditStore(StateDb& state) : state_(state) {}
-  Result<void> append(const model::AuditEntry& entry) override;
-  Result<std::vector<model::AuditEntry>> list(std::uint64_t after_seq, std::size_t limit) override;
-
- private:
-  StateDb& state_;
 };
 
 }  // namespace observeai::controlplane::store

@@ -76,11 +76,23 @@ CREATE TABLE audit (
   actor  TEXT NOT NULL,
   action TEXT NOT NULL,
   object TEXT NOT NULL,
-  detail TEXT NOT NULL
+  detail TEXT NOT NULL,
+  hash   BLOB CHECK (length(hash) = 32)  -- Of the chain; NULL: from before it, until the store is opened
 );
-CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit
+CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit WHEN OLD.hash IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+
+CREATE TABLE audit_heads (
+  seq      INTEGER PRIMARY KEY,
+  hash     BLOB NOT NULL CHECK (length(hash) = 32),
+  ts_ms    INTEGER NOT NULL,
+  envelope BLOB NOT NULL  -- As signed
+);
+CREATE TRIGGER audit_heads_are_never_changed BEFORE UPDATE ON audit_heads
+BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+CREATE TRIGGER audit_heads_are_never_deleted BEFORE DELETE ON audit_heads
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 
 CREATE TABLE alerts (

@@ -4,6 +4,7 @@
 #include "controlplane/store/age_clock.h"
 #include "controlplane/store/agents.h"
 #include "controlplane/store/alerts.h"
+#include "controlplane/store/audit_log.h"
 #include "controlplane/store/events.h"
 #include "controlplane/store/inventory.h"
 #include "controlplane/store/ledger.h"
@@ -67,6 +68,7 @@ struct Store::Parts {
         tokens(*state),
         access(*state),
         audit(*state),
+        audit_heads(*state),
         alerts(*state) {}
 
   // What is old by the time that is believed; alerts while that is not the wall clock's.
@@ -85,6 +87,7 @@ struct Store::Parts {
   store::TokenStore tokens;
   store::AccessStore access;
   store::AuditStore audit;
+  store::AuditHeadStore audit_heads;
   store::AlertStore alerts;
   Mutex age_mutex;
   std::optional<store::AgeClock> age GUARDED_BY(age_mutex);  // Set by open()
@@ -125,6 +128,7 @@ Result<std::unique_ptr<Store>> Store::open(const StoreOptions& options, const Cl
     store::Partitions::make_room_on_disk(telemetry_of(options), limits_of(options));
     TRY(auto state, store::StateDb::open(options.directory + "/state.db"));
     TRY_VOID(store::name_old_inventory(*state));
+    TRY_VOID(store::chain_old_entries(*state));
     auto parts = std::make_unique<Parts>(options, clock, std::move(lock), std::move(state));
     TRY_VOID(parts->book.load(*parts->state));
     TRY_VOID(parts->partitions.load());
@@ -153,6 +157,9 @@ model::AccessRepository& Store::access() {
 }
 model::AuditLog& Store::audit() {
   return parts_->audit;
+}
+model::AuditHeadRepository& Store::audit_heads() {
+  return parts_->audit_heads;
 }
 model::AlertRepository& Store::alerts() {
   return parts_->alerts;

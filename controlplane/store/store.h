@@ -60,6 +60,7 @@ class Store {
   model::TokenRepository& tokens();
   model::AccessRepository& access();
   model::AuditLog& audit();
+  model::AuditHeadRepository& audit_heads();
   model::AlertRepository& alerts();
   model::TelemetryReader& reader();
   model::TelemetryWriter& writer();

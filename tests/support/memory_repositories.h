@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "controlplane/audit/chain.h"
 #include "controlplane/model/repositories.h"
 #include "protocol/base/thread_annotations.h"
 
@@ -169,8 +170,11 @@ class MemoryAuditLog final : public model::AuditLog {
  public:
   Result<void> append(const model::AuditEntry& entry) override {
     MutexLock lock(mutex_);
+    const auto before = entries_.empty() ? wire::Digest{} : entries_.back().hash;
     entries_.push_back(entry);
-    entries_.back().seq = entries_.size();
+    auto& added = entries_.back();
+    added.seq = entries_.size();
+    added.hash = controlplane::audit::chain_hash(added.seq, before, added);
     return {};
   }
 
@@ -184,9 +188,50 @@ class MemoryAuditLog final : public model::AuditLog {
     return out;
   }
 
+  Result<model::AuditPoint> newest() override {
+    MutexLock lock(mutex_);
+    if (entries_.empty()) return model::AuditPoint();
+    return model::AuditPoint{entries_.back().seq, entries_.back().hash};
+  }
+
+  // For attacks: the next appends go on from this.
+  void replace(std::vector<model::AuditEntry> entries) {
+    MutexLock lock(mutex_);
+    entries_ = std::move(entries);
+  }
+
  private:
   Mutex mutex_;
   std::vector<model::AuditEntry> entries_ GUARDED_BY(mutex_);
+};
+
+class MemoryAuditHeadRepository final : public model::AuditHeadRepository {
+ public:
+  Result<void> insert(const model::SignedAuditHead& head) override {
+    MutexLock lock(mutex_);
+    const auto [place, is_new] = heads_.emplace(head.head.seq, head);
+    if (is_new || place->second.head.hash == head.head.hash) return {};
+    return Error(Errc::kDenied, "signed before, with another hash");
+  }
+
+  Result<std::vector<model::SignedAuditHead>> list(std::uint64_t after_seq,
+                                                   std::size_t limit) override {
+    MutexLock lock(mutex_);
+    std::vector<model::SignedAuditHead> out;
+    for (auto it = heads_.upper_bound(after_seq); it != heads_.end() && out.size() < limit; ++it)
+      out.push_back(it->second);
+    return out;
+  }
+
+  Result<std::optional<model::SignedAuditHead>> newest() override {
+    MutexLock lock(mutex_);
+    if (heads_.empty()) return std::optional<model::SignedAuditHead>();
+    return std::optional<model::SignedAuditHead>(heads_.rbegin()->second);
+  }
+
+ private:
+  Mutex mutex_;
+  std::map<std::uint64_t, model::SignedAuditHead> heads_ GUARDED_BY(mutex_);
 };
 
 class MemoryAlertRepository final : public model::AlertRepository {
@@ -229,6 +274,7 @@ struct MemoryRepositories {
   MemoryAgentRegistry agents;
   MemoryTokenRepository tokens{agents};
   MemoryAuditLog audit;
+  MemoryAuditHeadRepository audit_heads;
   MemoryAlertRepository alerts;
 };
 
