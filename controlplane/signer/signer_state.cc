@@ -1,0 +1,98 @@
+#include "controlplane/signer/signer_state.h"
+
+#include <algorithm>
+
+#include "protocol/base/text.h"
+
+namespace observeai::controlplane::signer {
+namespace {
+
+constexpr std::int64_t kVersion = 1;
+constexpr const char* kSchema = R"(
+CREATE TABLE IF NOT EXISTS sequence (agent TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS revoked (agent TEXT PRIMARY KEY, revoked_ms INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS audit_head (
+  one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL, unix_ms INTEGER NOT NULL);
+PRAGMA user_version = 1;
+)";
+constexpr const char* kAdvance =
+    "INSERT INTO sequence (agent, seq) VALUES (?1, ?2) "
+    "ON CONFLICT (agent) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > seq";
+constexpr const char* kRevoke =
+    "INSERT INTO revoked (agent, revoked_ms) VALUES (?1, ?2) ON CONFLICT (agent) DO NOTHING";
+constexpr const char* kSetHead =
+    "INSERT INTO audit_head (one, seq, hash, unix_ms) VALUES (1, ?1, ?2, ?3) "
+    "ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, unix_ms = "
+    "excluded.unix_ms";
+
+}  // namespace
+
+Result<std::unique_ptr<SignerState>> SignerState::open(const std::string& path) {
+  sql::OpenOptions options;
+  options.exclusive = true;
+  TRY(auto database, sql::Database::open(path, options));
+  TRY(const auto version, database.scalar(0, "PRAGMA user_version"));
+  if (version > kVersion) {
+    return Error(Errc::kInvalid, path + " is of version " + std::to_string(version) +
+                                     "; this program knows " + std::to_string(kVersion));
+  }
+  TRY_VOID(database.execute(kSchema));
+  std::unique_ptr<SignerState> state(new SignerState(std::move(database)));
+  TRY_VOID(state->load());
+  return state;
+}
+
+Result<void> SignerState::load() {
+  TRY(auto sequences, database_.query("SELECT agent, seq FROM sequence"));
+  for (;;) {
+    TRY(const bool found, sequences.step());
+    if (!found) break;
+    sequences_[sequences.string(0)] = sequences.unsigned_integer(1);
+  }
+  TRY(auto revoked, database_.query("SELECT agent FROM revoked"));
+  for (;;) {
+    TRY(const bool found, revoked.step());
+    if (!found) break;
+    revoked_.insert(revoked.string(0));
+  }
+  TRY(auto head, database_.query("SELECT seq, hash, unix_ms FROM audit_head"));
+  TRY(const bool found, head.step());
+  if (!found) return {};
+  const auto hash = head.blob(1);
+  if (hash.size() != audit_head_.hash.size())
+    return Error(Errc::kCorrupt, database_.path() + ": the audit head is damaged");
+  audit_head_.seq = head.unsigned_integer(0);
+  std::copy(hash.begin(), hash.end(), audit_head_.hash.begin());
+  audit_head_.unix_ms = head.integer(2);
+  return {};
+}
+
+std::uint64_t SignerState::sequence(const std::string& agent) const {
+  const auto found = sequences_.find(agent);
+  return found == sequences_.end() ? 0 : found->second;
+}
+
+Result<void> SignerState::advance(const Sequences& sequences) {
+  TRY(auto transaction, sql::Transaction::begin(database_));
+  for (const auto& [agent, seq] : sequences) {
+    TRY_VOID(database_.run(kAdvance, agent, seq));
+  }
+  TRY_VOID(transaction.commit());
+  for (const auto& [agent, seq] : sequences) sequences_[agent] = seq;
+  return {};
+}
+
+Result<void> SignerState::revoke(const AgentId& agent, std::int64_t now_ms) {
+  if (is_revoked(agent.value())) return {};
+  TRY_VOID(database_.run(kRevoke, agent.value(), now_ms));
+  revoked_.insert(agent.value());
+  return {};
+}
+
+Result<void> SignerState::set_audit_head(const wire::AuditHead& head) {
+  TRY_VOID(database_.run(kSetHead, head.seq, sql::Blob(text::as_text(head.hash)), head.unix_ms));
+  audit_head_ = head;
+  return {};
+}
+
+}  // namespace observeai::controlplane::signer

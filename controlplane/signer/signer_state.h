@@ -1,0 +1,47 @@
+// What the signer must never forget, in one SQLite file that one process holds: the highest sequence
+// signed for each agent, which agents are shut out (only grows), the last audit head. On disk, past a
+// power cut, before a call returns; held in memory besides. One thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "protocol/base/id.h"
+#include "protocol/base/result.h"
+#include "protocol/sql/database.h"
+#include "protocol/wire/command.h"
+
+namespace observeai::controlplane::signer {
+
+using Sequences = std::unordered_map<std::string, std::uint64_t>;  // Agent -> highest
+
+class SignerState {
+ public:
+  // kUnavailable: another signer has this file. kCorrupt: it is damaged; never made anew silently.
+  static Result<std::unique_ptr<SignerState>> open(const std::string& path);
+
+  std::uint64_t sequence(const std::string& agent) const;  // 0: none yet
+  // All or nothing. Each must be above sequence().
+  Result<void> advance(const Sequences& sequences);
+
+  bool is_revoked(const std::string& agent) const { return revoked_.contains(agent); }
+  std::size_t revoked() const { return revoked_.size(); }
+  Result<void> revoke(const AgentId& agent, std::int64_t now_ms);
+
+  const wire::AuditHead& audit_head() const { return audit_head_; }  // seq 0: none
+  Result<void> set_audit_head(const wire::AuditHead& head);
+
+ private:
+  explicit SignerState(sql::Database database) : database_(std::move(database)) {}
+  Result<void> load();
+
+  sql::Database database_;
+  Sequences sequences_;
+  std::unordered_set<std::string> revoked_;
+  wire::AuditHead audit_head_;
+};
+
+}  // namespace observeai::controlplane::signer

@@ -1,0 +1,253 @@
+#include "controlplane/signer/signing_service.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "controlplane/signer/refusal.h"
+#include "protocol/base/log.h"
+#include "protocol/wire/command_codec.h"
+#include "protocol/wire/envelope_codec.h"
+#include "protocol/wire/root_codec.h"
+
+namespace observeai::controlplane::signer {
+namespace {
+
+namespace words = wire::refusals;
+
+// Whoever may ask can cause refusals without end; the log takes so many lines of them a minute.
+constexpr std::uint64_t kMaxRefusalLines = 30;
+constexpr auto kMaxSequence = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+
+std::string sign(const char* type, std::string payload, const signing::SigningKeyPair& key) {
+  signing::SignedEnvelope envelope{type, std::move(payload), {}};
+  signing::add_signature(envelope, key);
+  return wire::encode_envelope(envelope);
+}
+
+}  // namespace
+
+SigningService::SigningService(SigningKeys keys, SignerState& state, std::string roots_directory,
+                               std::string root_sha256, const SigningLimits& limits,
+                               const Clock& clock)
+    : keys_(std::move(keys)),
+      roots_directory_(std::move(roots_directory)),
+      root_sha256_(std::move(root_sha256)),
+      clock_(clock),
+      rules_(keys_.signer.public_key(), limits.max_lifetime_ms),
+      state_(state),
+      tenants_("commands for tenant", limits.commands_of_tenant),
+      agents_("commands for agent", limits.commands_of_agent),
+      times_("time statements for agent", limits.times_of_agent) {}
+
+Result<std::unique_ptr<SigningService>> SigningService::open(SigningKeys keys, SignerState& state,
+                                                             const std::string& roots_directory,
+                                                             std::string root_sha256,
+                                                             const SigningLimits& limits,
+                                                             const Clock& clock) {
+  std::unique_ptr<SigningService> service(new SigningService(
+      std::move(keys), state, roots_directory, std::move(root_sha256), limits, clock));
+  auto chain = RootChain::open(roots_directory);
+  if (!chain && chain.error().code() != Errc::kNotFound) return std::move(chain).error();
+  const MutexLock lock(service->mutex_);
+  if (chain) {
+    service->chain_ = std::move(*chain);
+    service->root_changed();
+  }
+  return service;
+}
+
+void SigningService::root_changed() {
+  root_ = chain_->newest();
+  approvals_.trust(root_);
+}
+
+Result<void> SigningService::may_sign() const {
+  if (root_.version > 0) return {};
+  return refusal(kNoRoot, "the signer was told no root metadata yet");
+}
+
+// Sequence, revocation and rates, which need memory.
+Result<void> SigningService::check_memory(const OpenedCommand& opened, const Sequences& staged) {
+  const std::string& agent = opened.intent.agent.value();
+  if (state_.is_revoked(agent)) return refusal(kRevoked, "agent " + agent + " is shut out");
+  const auto found = staged.find(agent);
+  const auto highest = found == staged.end() ? state_.sequence(agent) : found->second;
+  if (opened.command.seq <= highest || opened.command.seq > kMaxSequence) {
+    return refusal(words::kSequence, "sequence " + std::to_string(opened.command.seq) +
+                                         " of agent " + agent + " is not above " +
+                                         std::to_string(highest));
+  }
+  const auto now = clock_.steady_now();
+  TRY_VOID(tenants_.check(opened.intent.tenant.value(), now));
+  return agents_.check(agent, now);
+}
+
+Result<void> SigningService::admit(const std::string& bytes, Sequences& staged) {
+  TRY(const auto opened, open_command(bytes));
+  const auto now_ms = clock_.unix_ms();
+  TRY_VOID(rules_.check(opened, root_, now_ms));
+  if (opened.command.mode == wire::CommandMode::kExecute) {
+    TRY_VOID(approvals_.check(opened.command, opened.intent, now_ms));
+  }
+  TRY_VOID(check_memory(opened, staged));
+  const auto now = clock_.steady_now();
+  tenants_.count(opened.intent.tenant.value(), now);
+  agents_.count(opened.intent.agent.value(), now);
+  staged[opened.intent.agent.value()] = opened.command.seq;
+  return {};
+}
+
+Result<std::vector<Outcome>> SigningService::sign_commands(std::span<const std::string> commands) {
+  const MutexLock lock(mutex_);
+  TRY_VOID(may_sign());
+  std::vector<Outcome> outcomes;
+  outcomes.reserve(commands.size());
+  std::vector<std::size_t> admitted;
+  Sequences staged;
+  for (const auto& bytes : commands) {
+    const auto one = admit(bytes, staged);
+    if (one) admitted.push_back(outcomes.size());
+    outcomes.push_back(one ? Outcome(std::string()) : Outcome(counted(one.error())));
+  }
+  // On disk before any of them is signed.
+  const auto kept = admitted.empty() ? Result<void>() : state_.advance(staged);
+  if (!kept) log::error("nothing is signed: " + kept.error().message());
+  for (const auto place : admitted) {
+    outcomes[place] = kept ? Outcome(sign(wire::kCommandType, commands[place], keys_.signer))
+                           : Outcome(Error(Errc::kUnavailable, std::string(words::kLedger) + ": " +
+                                                                   kept.error().message()));
+  }
+  if (kept) signed_commands_ += admitted.size();
+  log_refusals(outcomes);
+  return outcomes;
+}
+
+Result<std::string> SigningService::sign_time(const wire::TimeStatement& time) {
+  const MutexLock lock(mutex_);
+  TRY_VOID(may_sign());
+  const auto now = clock_.steady_now();
+  if (state_.is_revoked(time.agent.value()))
+    return counted(refusal(kRevoked, "agent " + time.agent.value() + " is shut out"));
+  if (const auto rate = times_.check(time.agent.value(), now); !rate) return counted(rate.error());
+  wire::TimeStatement own = time;
+  own.unix_ms = clock_.unix_ms();
+  TRY(auto payload, wire::encode_time(own));
+  times_.count(time.agent.value(), now);
+  ++signed_times_;
+  return sign(wire::kTimeType, std::move(payload), keys_.signer);
+}
+
+Result<std::string> SigningService::sign_audit_head(const wire::AuditHead& head) {
+  const MutexLock lock(mutex_);
+  TRY_VOID(may_sign());
+  if (root_.audit_key != keys_.audit.public_key()) {
+    return counted(refusal(kAuditKey, "root version " + std::to_string(root_.version) +
+                                          " names another audit key than this signer's"));
+  }
+  const auto& last = state_.audit_head();
+  if (head.seq < last.seq || (head.seq == last.seq && head.hash != last.hash)) {
+    log_refusal("the audit log was rewritten: entry " + std::to_string(last.seq) +
+                " was signed, now number " + std::to_string(head.seq) + " is asked for");
+    return counted(refusal(
+        kAuditRewritten,
+        head.seq < last.seq
+            ? "a later head is signed already, number " + std::to_string(last.seq)
+            : "number " + std::to_string(last.seq) + " is signed already with another hash"));
+  }
+  wire::AuditHead own = head;
+  own.unix_ms = clock_.unix_ms();
+  TRY(auto payload, wire::encode_audit_head(own));
+  if (head.seq > last.seq) {
+    TRY_VOID(state_.set_audit_head(own));
+  }
+  return sign(wire::kAuditHeadType, std::move(payload), keys_.audit);
+}
+
+Result<void> SigningService::begin_chain(const std::string& envelope) {
+  const auto hash = signing::sha256_hex(envelope);
+  if (!root_sha256_.empty() && hash != root_sha256_)
+    return refusal(kRootRefused, "the first root is " + hash + ", pinned is " + root_sha256_);
+  TRY(const auto root, read_root(envelope));
+  const bool knows_us = std::any_of(root.signers.begin(), root.signers.end(), [&](const auto& one) {
+    return one.key == keys_.signer.public_key();
+  });
+  if (!knows_us && root_sha256_.empty()) {
+    return refusal(kRootRefused, "the first root does not name this signer's key " +
+                                     keys_.signer.id().value() +
+                                     "; say its hash as root_sha256 if it is the right one");
+  }
+  TRY(chain_, RootChain::begin(roots_directory_, envelope));
+  log::warning("root of trust " + hash + " is believed from now on");
+  return {};
+}
+
+Result<void> SigningService::take_roots(std::span<const std::string> roots) {
+  const MutexLock lock(mutex_);
+  if (roots.empty()) return {};
+  if (!chain_) {
+    TRY_VOID(begin_chain(roots.front()));
+  }
+  const auto taken = chain_->take({roots.begin(), roots.end()});
+  const auto before = root_.version;
+  root_changed();  // Also when only some were taken
+  if (root_.version != before)
+    log::info("root version " + std::to_string(root_.version) + " is in force");
+  TRY_VOID(taken);
+  return {};
+}
+
+Result<void> SigningService::revoke_agent(const AgentId& agent) {
+  const MutexLock lock(mutex_);
+  TRY_VOID(state_.revoke(agent, clock_.unix_ms()));
+  log::info("agent " + agent.value() + " is shut out");
+  return {};
+}
+
+SignerStatus SigningService::status() const {
+  const MutexLock lock(mutex_);
+  SignerStatus status;
+  status.signer_key = keys_.signer.public_key();
+  status.audit_key = keys_.audit.public_key();
+  status.root_version = root_.version;
+  status.audit_seq = state_.audit_head().seq;
+  status.signed_commands = signed_commands_;
+  status.signed_times = signed_times_;
+  status.refused = refused_;
+  return status;
+}
+
+Error SigningService::counted(Error error) {
+  ++refused_[std::string(word_of(error.message()))];
+  return error;
+}
+
+// One line for each reason of a batch, with the first message.
+void SigningService::log_refusals(const std::vector<Outcome>& outcomes) {
+  std::map<std::string_view, std::pair<std::uint64_t, std::string_view>> reasons;
+  for (const auto& outcome : outcomes) {
+    if (outcome) continue;
+    const std::string_view message = outcome.error().message();
+    auto& [count, first] = reasons[word_of(message)];
+    if (count++ == 0) first = message;
+  }
+  for (const auto& [word, reason] : reasons) {
+    log_refusal("refused " + std::to_string(reason.first) + " of " +
+                std::to_string(outcomes.size()) +
+                " commands: " + log::printable(reason.second, 300));
+  }
+}
+
+void SigningService::log_refusal(std::string line) {
+  const auto now = clock_.steady_now();
+  if (lines_.count(now) >= kMaxRefusalLines) {
+    ++lines_left_out_;
+    return;
+  }
+  lines_.add(now, 1);
+  if (lines_left_out_ > 0)
+    line += " (" + std::to_string(std::exchange(lines_left_out_, 0)) + " lines left out before)";
+  log::warning(line);
+}
+
+}  // namespace observeai::controlplane::signer
