@@ -77,7 +77,9 @@ void RateGuard::count(const std::string& name, SteadyTime now) {
 }
 
 void RateGuard::forget_idle(SteadyTime now) {
-  std::erase_if(counts_, [now](auto& entry) { return entry.second.hour.count(now) == 0; });
+  for (auto at = counts_.begin(); at != counts_.end();) {
+    at = at->second.hour.count(now) == 0 ? counts_.erase(at) : std::next(at);
+  }
   swept_at_ = counts_.size();
 }
 

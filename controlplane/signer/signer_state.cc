@@ -30,6 +30,7 @@ constexpr const char* kSetHead =
 Result<std::unique_ptr<SignerState>> SignerState::open(const std::string& path) {
   sql::OpenOptions options;
   options.exclusive = true;
+  options.busy_timeout = std::chrono::milliseconds(500);  // Of a signer that is just ending
   TRY(auto database, sql::Database::open(path, options));
   TRY(const auto version, database.scalar(0, "PRAGMA user_version"));
   if (version > kVersion) {

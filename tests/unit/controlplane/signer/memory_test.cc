@@ -1,0 +1,194 @@
+// What the signer never forgets: sequences, who is shut out, the audit head, the root; and its rates.
+#include <doctest/doctest.h>
+
+#include "protocol/base/files.h"
+#include "tests/unit/controlplane/signer/service_fixture.h"
+
+using namespace observeai;
+using namespace observeai::controlplane;
+using namespace observeai::test;
+
+namespace {
+
+wire::AuditHead head(std::uint64_t seq, std::uint8_t fill) {
+  wire::AuditHead out;
+  out.seq = seq;
+  out.hash.fill(fill);
+  out.unix_ms = 1;
+  return out;
+}
+
+std::string word(const Error& error) {
+  return std::string(signer::word_of(error.message()));
+}
+
+wire::Command dry_run(std::uint64_t seq, std::size_t host = 0) {
+  Batch batch;
+  batch.seq = seq;
+  return batch.dry_run(host);
+}
+
+}  // namespace
+
+TEST_CASE("a sequence is signed once for each agent, also after a restart and inside one batch") {
+  Signer signer;
+  CHECK(signer.outcome(dry_run(5)) == "");
+  CHECK(signer.outcome(dry_run(5)) == "sequence");
+  CHECK(signer.outcome(dry_run(4)) == "sequence");
+  CHECK(signer.outcome(dry_run(1, 1)) == "");
+  signer.start();
+  CHECK(signer.outcome(dry_run(5)) == "sequence");
+  const auto outcomes =
+      signer.service->sign_commands(encoded({dry_run(6), dry_run(6), dry_run(7)})).value();
+  CHECK(outcomes[0]);
+  CHECK(word(outcomes[1].error()) == "sequence");
+  CHECK(outcomes[2]);
+  CHECK(signer.outcome(dry_run(std::uint64_t{1} << 63)) == "sequence");
+  CHECK(signer.outcome(dry_run((std::uint64_t{1} << 63) - 1)) == "");
+}
+
+TEST_CASE("a refused command takes no sequence") {
+  Signer signer;
+  auto bad = dry_run(9);
+  bad.root_version = 7;
+  CHECK(signer.outcome(bad) == "root_outdated");
+  CHECK(signer.outcome(dry_run(1)) == "");
+}
+
+TEST_CASE("nothing is signed for an agent that was shut out, also after a restart") {
+  Signer signer;
+  const auto agent = AgentId::parse("host-0").value();
+  REQUIRE(signer.service->revoke_agent(agent));
+  REQUIRE(signer.service->revoke_agent(agent));
+  for (int round = 0; round < 2; ++round) {
+    CHECK(signer.outcome(dry_run(1)) == "revoked");
+    CHECK(word(signer.service->sign_time({agent, {}, 0}).error()) == "revoked");
+    CHECK(signer.outcome(dry_run(1U + static_cast<unsigned>(round), 1)) == "");
+    signer.start();
+  }
+}
+
+TEST_CASE("a time statement tells the signer's own time, at a bounded rate") {
+  Signer signer;
+  wire::TimeStatement asked;
+  asked.agent = AgentId::parse("host-0").value();
+  asked.challenge.fill(9);
+  asked.unix_ms = 42;  // What the control plane would like it to be
+  const auto envelope = wire::decode_envelope(signer.service->sign_time(asked).value()).value();
+  CHECK(
+      signing::verify(envelope, wire::kTimeType, 1, std::vector{signer.acme.signer.public_key()}));
+  const auto told = wire::decode_time(envelope.payload).value();
+  CHECK(told.unix_ms == kNowMs);
+  CHECK(told.challenge == asked.challenge);
+  for (int i = 1; i < 20; ++i) REQUIRE(signer.service->sign_time(asked));
+  const auto refused = signer.service->sign_time(asked);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == Errc::kLimit);
+  signer.clock.advance(std::chrono::seconds(61));
+  CHECK(signer.service->sign_time(asked));
+}
+
+TEST_CASE("an audit head never goes back, and no number has two hashes") {
+  Signer signer;
+  const auto first = signer.service->sign_audit_head(head(10, 1));
+  const auto envelope = wire::decode_envelope(first.value()).value();
+  CHECK(signing::verify(envelope, wire::kAuditHeadType, 1,
+                        std::vector{signer.acme.audit.public_key()}));
+  CHECK(wire::decode_audit_head(envelope.payload).value().unix_ms == kNowMs);
+  CHECK(signer.service->sign_audit_head(head(10, 1)));
+  for (int round = 0; round < 2; ++round) {
+    CHECK(word(signer.service->sign_audit_head(head(10, 2)).error()) == "audit_rewritten");
+    CHECK(word(signer.service->sign_audit_head(head(9, 1)).error()) == "audit_rewritten");
+    signer.start();
+  }
+  CHECK(signer.service->sign_audit_head(head(11, 3)));
+  CHECK(signer.service->status().audit_seq == 11);
+  auto next = signer.acme.root(2);
+  next.audit_key = Organisation().audit.public_key();
+  REQUIRE(signer.service->take_roots(std::vector{signer.acme.signed_root(next)}));
+  CHECK(word(signer.service->sign_audit_head(head(12, 3)).error()) == "audit_key");
+}
+
+TEST_CASE("rates: the limit passes, one more does not, and the refusal names limit and wait") {
+  Signer signer;
+  signer.limits.commands_of_agent = {3, 5};
+  signer.limits.commands_of_tenant = {7, 100};
+  signer.start();
+  std::uint64_t seq = 0;
+  for (int i = 0; i < 3; ++i) CHECK(signer.outcome(dry_run(++seq)) == "");
+  const auto over = signer.service->sign_commands(encoded({dry_run(seq + 1)})).value()[0].error();
+  CHECK(over.code() == Errc::kLimit);
+  CHECK(over.message() ==
+        "rate: 3 commands for agent host-0 in one minute are signed already; wait 61 s");
+  CHECK(signer.outcome(dry_run(1, 1)) == "");  // Another agent
+  signer.clock.advance(std::chrono::seconds(59));
+  CHECK(signer.outcome(dry_run(++seq)) == "rate");
+  signer.clock.advance(std::chrono::seconds(2));
+  signer.clock.jump_wall(std::chrono::seconds(-61));  // Rates do not follow the wall clock
+  --seq;
+  for (int i = 0; i < 2; ++i) CHECK(signer.outcome(dry_run(++seq)) == "");
+  signer.clock.jump_wall(std::chrono::seconds(-1));   // Rates do not follow the wall clock
+  CHECK(signer.outcome(dry_run(seq + 1)) == "rate");  // 5 in an hour
+  for (std::size_t i = 2; i < 7; ++i) CHECK(signer.outcome(dry_run(1, i)) == "");
+  CHECK(signer.outcome(dry_run(1, 9)) == "rate");  // 7 of the tenant in this minute
+  CHECK(signer.service->status().refused.at("rate") == 4);
+}
+
+TEST_CASE("without a root nothing is signed; the first one must name this signer") {
+  Signer signer(false);
+  CHECK(word(signer.service->sign_commands(encoded({dry_run(1)})).error()) == "no_root");
+  CHECK(word(signer.service->sign_time({AgentId::parse("a").value(), {}, 0}).error()) == "no_root");
+  CHECK(word(signer.service->sign_audit_head(head(1, 1)).error()) == "no_root");
+  Organisation mallory;
+  CHECK(
+      word(signer.service->take_roots(std::vector{mallory.signed_root(mallory.root())}).error()) ==
+      "root_refused");
+  CHECK(signer.service->take_roots({}));
+  const auto v1 = signer.acme.signed_root(signer.acme.root());
+  const auto v2 = signer.acme.signed_root(signer.acme.root(2));
+  REQUIRE(signer.service->take_roots(std::vector{v1, v2}));
+  CHECK(signer.service->status().root_version == 2);
+  // From then on nobody hands in another one, nor an older one as the newest.
+  CHECK_FALSE(signer.service->take_roots(std::vector{mallory.signed_root(mallory.root())}));
+  signer.start();
+  CHECK(signer.service->take_roots(std::vector{v1}));
+  CHECK(signer.service->status().root_version == 2);
+}
+
+TEST_CASE("a pinned root is the only one to begin with") {
+  Signer signer(false);
+  const auto v1 = signer.acme.signed_root(signer.acme.root());
+  signer.pin = std::string(64, 'a');
+  signer.start();
+  CHECK(word(signer.service->take_roots(std::vector{v1}).error()) == "root_refused");
+  signer.pin = signing::sha256_hex(v1);
+  signer.start();
+  CHECK(signer.service->take_roots(std::vector{v1}));
+}
+
+TEST_CASE("one signer for each folder; a damaged memory is an error, not a new beginning") {
+  Signer signer;
+  CHECK(signer::SignerState::open(signer.dir / "signer.db").error().code() == Errc::kUnavailable);
+  signer.service.reset();
+  signer.state.reset();
+  REQUIRE(files::write_atomic(signer.dir / "signer.db", std::string(8192, 'x'), 0600));
+  CHECK(signer::SignerState::open(signer.dir / "signer.db").error().code() == Errc::kCorrupt);
+}
+
+TEST_CASE("of one batch each approval is verified once") {
+  Signer signer;
+  signer.limits.commands_of_tenant = {100'000, 100'000};
+  signer.start();
+  Batch batch;
+  batch.size = 1000;
+  const auto asked = encoded(batch.commands({Batch::sign(batch.approval(), signer.acme.ada)}));
+  const auto outcomes = signer.service->sign_commands(asked).value();
+  CHECK(std::all_of(outcomes.begin(), outcomes.end(), [](const auto& one) { return bool(one); }));
+  signer::Approvals approvals;
+  approvals.trust(signer.acme.root());
+  for (const auto& bytes : asked) {
+    const auto opened = signer::open_command(bytes).value();
+    REQUIRE(approvals.check(opened.command, opened.intent, kNowMs));
+  }
+  CHECK(approvals.verified() == 1);
+}
