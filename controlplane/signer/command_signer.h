@@ -16,9 +16,12 @@ namespace observeai::controlplane {
 class CommandSigner {
  public:
   virtual ~CommandSigner() = default;
-  // wire::encode_command() bytes -> envelopes, in the same order, each its own outcome.
+  // wire::encode_command() bytes -> envelopes, in the same order, each its own outcome. A sequence is signed
+  // once: what fails with kUnavailable is built anew under a higher one, never asked for again.
   virtual Result<std::vector<Result<std::string>>> sign_commands(
       std::span<const std::string> commands) = 0;
+  // Both times are the signer's own clock's, whatever unix_ms says. A head's number never goes back, and
+  // none is signed with two hashes: kDenied.
   virtual Result<std::string> sign_time(const wire::TimeStatement& time) = 0;
   virtual Result<std::string> sign_audit_head(const wire::AuditHead& head) = 0;
   // Envelopes of root metadata, versions ascending: from then on the newest decides. kDenied: no

@@ -6,6 +6,12 @@ namespace observeai::controlplane {
 
 using signer::FrameKind;
 
+namespace {
+
+constexpr std::int64_t kAnyTime = 1;  // The signer writes its own
+
+}  // namespace
+
 Result<signer::Frame> SignerClient::exchange(FrameKind kind, std::string_view body) {
   const auto deadline = std::chrono::steady_clock::now() + options_.patience;
   if (!socket_ || signer::is_stale(socket_.get())) {
@@ -80,13 +86,17 @@ Result<std::vector<Result<std::string>>> SignerClient::sign_commands(
 }
 
 Result<std::string> SignerClient::sign_time(const wire::TimeStatement& time) {
-  TRY(const auto body, wire::encode_time(time));
+  wire::TimeStatement asked = time;
+  asked.unix_ms = kAnyTime;
+  TRY(const auto body, wire::encode_time(asked));
   TRY(auto reply, ask(FrameKind::kTime, body, FrameKind::kEnvelope));
   return std::move(reply.body);
 }
 
 Result<std::string> SignerClient::sign_audit_head(const wire::AuditHead& head) {
-  TRY(const auto body, wire::encode_audit_head(head));
+  wire::AuditHead asked = head;
+  asked.unix_ms = kAnyTime;
+  TRY(const auto body, wire::encode_audit_head(asked));
   TRY(auto reply, ask(FrameKind::kAuditHead, body, FrameKind::kEnvelope));
   return std::move(reply.body);
 }

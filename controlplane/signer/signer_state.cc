@@ -12,7 +12,8 @@ constexpr const char* kSchema = R"(
 CREATE TABLE IF NOT EXISTS sequence (agent TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS revoked (agent TEXT PRIMARY KEY, revoked_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS audit_head (
-  one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL, unix_ms INTEGER NOT NULL);
+  one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL,
+  unix_ms INTEGER NOT NULL);
 PRAGMA user_version = 1;
 )";
 constexpr const char* kAdvance =
