@@ -3,9 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "agent/runtime/co.h"
-#include "protocol/wire/batch_codec.h"
-#include "tests/support/memory_spool.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/agent/app/loop_world.h"
 
 using namespace observeai;
 using namespace observeai::agent;
@@ -15,14 +13,8 @@ namespace {
 
 constexpr std::uint64_t kMib = 1 << 20;
 
-struct Fixture {
-  test::TempDir dir;
-  Loop loop;
-  ManualAsyncClock clock{loop};
-  test::MemorySpool spool;
-  Outbox outbox = Outbox::create(spool, clock, [] {}).value();
+struct Fixture : test::LoopWorld {
   LoopWatchdog watchdog{[](std::chrono::seconds) { FAIL("the loop turns"); }};
-  Shedding shedding;
   OwnUsage usage{1, 10 * kMib, 0, 10};
   std::vector<StallDetector::Progress> parts;
   std::vector<std::string> stuck;
@@ -48,20 +40,6 @@ struct Fixture {
     spawn(loop, "budget", budget->run(watchdog, ServiceManager("", 0us)));
     loop.poll();
     return newest;
-  }
-  std::vector<wire::Event> events() {
-    std::vector<wire::Event> all;
-    const auto batches = spool.read(wire::Lane::kControl, 0, 10'000, SIZE_MAX).value();
-    for (const auto& batch : batches) {
-      const auto control = wire::decode_control(batch.body, batch.header.codec).value();
-      all.insert(all.end(), control.events.begin(), control.events.end());
-    }
-    return all;
-  }
-  std::vector<std::string> kinds() {
-    std::vector<std::string> all;
-    for (const auto& event : events()) all.push_back(event.kind);
-    return all;
   }
 };
 

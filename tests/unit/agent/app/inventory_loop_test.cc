@@ -2,23 +2,14 @@
 
 #include <doctest/doctest.h>
 
-#include "protocol/wire/batch_codec.h"
-#include "tests/support/memory_spool.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/agent/app/loop_world.h"
 
 using namespace observeai;
 using namespace observeai::agent;
 
 namespace {
 
-struct Fixture {
-  test::TempDir dir;
-  Loop loop;
-  ManualAsyncClock clock{loop};
-  BlockingPool pool{loop, clock};
-  test::MemorySpool spool;
-  Outbox outbox = Outbox::create(spool, clock, [] {}).value();
-  Shedding shedding;
+struct Fixture : test::LoopWorld {
   int told = 0;
   std::vector<ObservedContainer> containers;
   InventoryLoop inventory{loop,
@@ -50,13 +41,7 @@ struct Fixture {
     event.kind = "container.start";
     inventory.event(std::move(event));
   }
-  std::vector<wire::ControlBatch> reported() {
-    std::vector<wire::ControlBatch> all;
-    const auto batches = spool.read(wire::Lane::kControl, 0, 10'000, SIZE_MAX).value();
-    for (const auto& batch : batches)
-      all.push_back(wire::decode_control(batch.body, batch.header.codec).value());
-    return all;
-  }
+  std::vector<wire::ControlBatch> reported() { return test::spooled_control(spool); }
 };
 
 }  // namespace

@@ -7,8 +7,7 @@
 #include <condition_variable>
 #include <mutex>
 
-#include "protocol/wire/batch_codec.h"
-#include "tests/support/memory_spool.h"
+#include "tests/unit/agent/app/loop_world.h"
 
 using namespace observeai;
 using namespace observeai::agent;
@@ -106,16 +105,10 @@ class ManualJournal final : public JournalReader {
   std::uint64_t opened_ = 0;
 };
 
-struct Fixture {
-  Loop loop;
-  ManualAsyncClock clock{loop};
-  BlockingPool pool{loop, clock};
-  test::MemorySpool spool;
-  Outbox outbox = Outbox::create(spool, clock, [] {}).value();
+struct Fixture : test::LoopWorld {
   JournalSource source{
       clock, [](std::string_view, std::uint32_t&, std::string&) { return false; }, {}};
   std::shared_ptr<ManualJournal> journal = std::make_shared<ManualJournal>();
-  Shedding shedding;
   JournalLoop journal_loop{loop, clock, pool, outbox, source, journal, 200ms, shedding};
 
   Fixture() { spawn(loop, "journal", journal_loop.run()); }
@@ -124,24 +117,7 @@ struct Fixture {
     loop.shutdown();
   }
 
-  std::vector<std::string> texts() {
-    std::vector<std::string> all;
-    const auto batches = spool.read(wire::Lane::kLogs, 0, 10'000, SIZE_MAX).value();
-    for (const auto& batch : batches) {
-      const auto part = wire::decode_logs(batch.body, batch.header.codec).value();
-      for (const auto& record : part.records) all.push_back(record.text);
-    }
-    return all;
-  }
-  std::vector<wire::Event> events() {
-    std::vector<wire::Event> all;
-    const auto batches = spool.read(wire::Lane::kControl, 0, 10'000, SIZE_MAX).value();
-    for (const auto& batch : batches) {
-      const auto control = wire::decode_control(batch.body, batch.header.codec).value();
-      all.insert(all.end(), control.events.begin(), control.events.end());
-    }
-    return all;
-  }
+  std::vector<std::string> texts() { return test::spooled_texts(spool); }
   // Lets workers finish; the clock stands.
   bool until(const std::function<bool()>& done) { return loop.run_until(done, 10s); }
   bool until_lines(std::uint64_t count) {

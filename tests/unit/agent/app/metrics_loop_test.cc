@@ -4,9 +4,7 @@
 
 #include <algorithm>
 
-#include "protocol/wire/batch_codec.h"
-#include "tests/support/memory_spool.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/agent/app/loop_world.h"
 
 using namespace observeai;
 using namespace observeai::agent;
@@ -17,14 +15,7 @@ namespace {
 const std::string kContainer(64, 'c');
 
 // A host without any sources: what is scraped is what the agent says of itself.
-struct Fixture {
-  test::TempDir dir;
-  Loop loop;
-  ManualAsyncClock clock{loop};
-  BlockingPool pool{loop, clock};
-  test::MemorySpool spool;
-  Outbox outbox = Outbox::create(spool, clock, [] {}).value();
-  Shedding shedding;
+struct Fixture : test::LoopWorld {
   ScrapeSubjects subjects;
   std::unique_ptr<MetricsLoop> metrics;
 
@@ -55,9 +46,7 @@ struct Fixture {
   }
   std::size_t definitions_sent(const std::string& name) {
     std::size_t count = 0;
-    const auto batches = spool.read(wire::Lane::kControl, 0, 10'000, SIZE_MAX).value();
-    for (const auto& batch : batches) {
-      const auto control = wire::decode_control(batch.body, batch.header.codec).value();
+    for (const auto& control : test::spooled_control(spool)) {
       for (const auto& series : control.series) count += series.name == name ? 1 : 0;
     }
     return count;

@@ -104,14 +104,7 @@ TEST_CASE_FIXTURE(Fixture, "a folder that was a mount is local in the end") {
 }
 
 TEST_CASE_FIXTURE(Fixture, "mounts beyond the limit are told, not read") {
-  std::string lines;
-  for (std::size_t i = 0; i <= RemoteLogs::kMaxPlaces; ++i) {
-    const std::string point = root + "/mount-" + std::to_string(100 + i);
-    fs::create_directories(point);
-    lines += "1 1 0:1 / " + point + " rw - nfs4 server:/ rw\n";
-    add_container("c" + std::to_string(100 + i), point);
-  }
-  mount(true, lines);
+  mount_too_many();
   start();
   CHECK(wait_stored("c100", 1));
   pass(5);

@@ -193,14 +193,7 @@ TEST_CASE_FIXTURE(Fixture, "a worker that throws anywhere loses and doubles noth
 }
 
 TEST_CASE_FIXTURE(Fixture, "a place without logs gives its slot to others") {
-  std::string lines;
-  for (std::size_t i = 0; i <= RemoteLogs::kMaxPlaces; ++i) {
-    const std::string point = root + "/mount-" + std::to_string(100 + i);
-    fs::create_directories(point);
-    lines += "1 1 0:1 / " + point + " rw - nfs4 server:/ rw\n";
-    add_container("c" + std::to_string(100 + i), point);
-  }
-  mount(true, lines);
+  mount_too_many();
   auto& programs = start();
   REQUIRE(wait_stored("c100", 1));
   CHECK(stored("c116").empty());

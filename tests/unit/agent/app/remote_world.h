@@ -14,8 +14,8 @@
 
 #include "agent/app/logs_loop.h"
 #include "agent/app/remote_logs.h"
-#include "protocol/wire/batch_codec.h"
 #include "tests/support/memory_spool.h"
+#include "tests/support/spooled.h"
 #include "tests/support/temp_dir.h"
 
 namespace observeai::test {
@@ -133,6 +133,18 @@ struct RemoteWorld {
     const std::string line = "1 1 0:1 / " + far + " rw - nfs4 server:/ rw\n";
     table = std::make_shared<const RemoteMounts>(RemoteMounts::parse((there ? line : "") + more));
   }
+  // One mount more than are looked after, mount-100 and so on, and a container's log on each.
+  void mount_too_many() {
+    std::string lines;
+    for (std::size_t i = 0; i <= RemoteLogs::kMaxPlaces; ++i) {
+      const std::string number = std::to_string(100 + i);
+      const std::string point = root + "/mount-" + number;
+      fs::create_directories(point);
+      lines += "1 1 0:1 / " + point + " rw - nfs4 server:/ rw\n";
+      add_container("c" + number, point);
+    }
+    mount(true, lines);
+  }
   Programs& start() {
     for (auto& earlier : started) earlier->shedding.logs = false;
     auto& programs = *started.emplace_back(std::make_unique<Programs>(*this));
@@ -164,23 +176,15 @@ struct RemoteWorld {
   // Lines in the spool that begin so.
   std::vector<std::string> stored(const std::string& id) {
     std::vector<std::string> out;
-    const auto batches = spool.read(wire::Lane::kLogs, 0, 1000, SIZE_MAX).value();
-    for (const auto& batch : batches) {
-      const auto logs = wire::decode_logs(batch.body, batch.header.codec).value();
-      for (const auto& record : logs.records) {
-        if (record.text.starts_with(id + " ")) out.push_back(record.text);
-      }
+    for (auto& text : spooled_texts(spool)) {
+      if (text.starts_with(id + " ")) out.push_back(std::move(text));
     }
     return out;
   }
   std::vector<std::string> unreadable() {
     std::vector<std::string> out;
-    const auto batches = spool.read(wire::Lane::kControl, 0, 1000, SIZE_MAX).value();
-    for (const auto& batch : batches) {
-      const auto control = wire::decode_control(batch.body, batch.header.codec).value();
-      for (const auto& event : control.events) {
-        if (event.kind == "logs.unreadable") out.push_back(event.message);
-      }
+    for (const auto& event : spooled_events(spool)) {
+      if (event.kind == "logs.unreadable") out.push_back(event.message);
     }
     return out;
   }
@@ -193,13 +197,9 @@ struct RemoteWorld {
     return std::any_of(all.begin(), all.end(), [&](const auto& c) { return c.source == source; });
   }
   std::size_t events_of(const std::string& kind) {
-    std::size_t count = 0;
-    const auto batches = spool.read(wire::Lane::kControl, 0, 1000, SIZE_MAX).value();
-    for (const auto& batch : batches) {
-      const auto control = wire::decode_control(batch.body, batch.header.codec).value();
-      for (const auto& event : control.events) count += event.kind == kind ? 1 : 0;
-    }
-    return count;
+    const auto all = spooled_events(spool);
+    return static_cast<std::size_t>(std::count_if(
+        all.begin(), all.end(), [&](const auto& event) { return event.kind == kind; }));
   }
   bool wait_stored(const std::string& id, std::size_t lines) {
     for (int i = 0; i < 200 && stored(id).size() < lines; ++i) pass(1);
