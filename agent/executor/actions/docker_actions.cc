@@ -1,0 +1,9 @@
+#include "agent/executor/actions/docker_actions.h"
+
+namespace observeai::agent::executor {
+
+void add_docker_actions(const Host& host, Actions& actions) {
+  add_docker_lifecycle(host, actions);
+}
+
+}  // namespace observeai::agent::executor

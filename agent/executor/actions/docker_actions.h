@@ -1,0 +1,14 @@
+// The actions on the Docker engine. `host` outlives what is added.
+#pragma once
+
+#include "agent/executor/action.h"
+#include "agent/executor/host.h"
+
+namespace observeai::agent::executor {
+
+// All of the following.
+void add_docker_actions(const Host& host, Actions& actions);
+
+void add_docker_lifecycle(const Host& host, Actions& actions);  // restart, start, stop
+
+}  // namespace observeai::agent::executor

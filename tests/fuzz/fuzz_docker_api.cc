@@ -1,0 +1,64 @@
+// What the Docker engine answers to the executor: the first byte chooses a parser.
+#include <boost/json.hpp>
+#include <cstdint>
+#include <cstdlib>
+#include <string_view>
+
+#include "agent/executor/docker_answers.h"
+#include "protocol/base/text.h"
+
+using namespace observeai::agent::executor;
+using observeai::ignore;
+
+namespace {
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+void check_container(const Container& container) {
+  require(is_container_id(container.id));
+  require(is_image_id(container.image_id));
+  require(is_container_name(container.name));
+  require(container.configuration_hash.size() == 64);
+  require(observeai::text::is_valid_utf8(container.service));
+  // The same once more: what an approval covers does not depend on the order of keys.
+  const boost::json::object again = configuration_of(container.document);
+  const std::string text = canonical_json(boost::json::value(again));
+  const auto read = parse_object(text);
+  require(read.has_value() && canonical_json(boost::json::value(*read)) == text);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  switch (data[0] % 16) {
+    case 0: {
+      const auto container = parse_container(text);
+      if (container) check_container(*container);
+      break;
+    }
+    case 1: {
+      const auto containers = parse_containers(text);
+      if (!containers) break;
+      for (const auto& container : *containers) require(is_container_id(container.id));
+      break;
+    }
+    case 2: {
+      const auto version = parse_api_version(text);
+      if (version) require(version->size() <= 24);
+      break;
+    }
+    case 3:
+      ignore(parse_swap_limit(text), "bytes of anybody");
+      break;
+    case 4:
+      ignore(parse_memory_use(text), "bytes of anybody");
+      break;
+    default:
+      require(parse_message(text).size() <= 303);
+  }
+  return 0;
+}

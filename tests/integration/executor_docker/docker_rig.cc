@@ -1,0 +1,170 @@
+#include "tests/integration/executor_docker/docker_rig.h"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "protocol/base/files.h"
+
+namespace observeai::test {
+
+using agent::executor::Run;
+
+namespace {
+
+constexpr std::size_t kOutputLimit = 64U << 10;
+
+bool run(const std::string& command) {
+  return std::system(command.c_str()) == 0;
+}
+
+// Kept for all cases: starting it takes a second.
+struct Daemon {
+  TempDir dir;
+  bool running = false;
+
+  Daemon() {
+    for (const char* needed : {"dockerd", "docker", "busybox"}) {
+      if (::getuid() == 0 && run(std::string("command -v ") + needed + " >/dev/null")) continue;
+      std::printf("skipped: needs root, dockerd, docker and busybox\n");
+      std::exit(77);
+    }
+    running = script("start", "") && script("image", "obs:base");
+  }
+  ~Daemon() { script("stop", ""); }
+  bool script(const char* verb, const char* argument) const {
+    std::string command = OBSERVEAI_DOCKERD_SH;
+    command.append(" ").append(verb).append(" ").append(dir.path()).append(" ").append(argument);
+    return run(command);
+  }
+};
+
+Daemon& daemon() {
+  static Daemon one;
+  return one;
+}
+
+std::string client() {
+  return "docker -H unix://" + (daemon().dir / "docker.sock") + " ";
+}
+
+}  // namespace
+
+DockerRig::DockerRig() {
+  REQUIRE(daemon().running);
+  host_.docker_socket = socket();
+  host_.clock = &clock_;
+  actions_ = agent::executor::make_actions(host_);
+}
+
+DockerRig::~DockerRig() {
+  // One that removes itself is in the way for a moment.
+  const std::string remove_all =
+      client() + "ps -aq | xargs -r " + client() + "rm -fv >/dev/null 2>&1";
+  for (int i = 0; i < 100 && !docker("ps -aq").empty(); ++i) {
+    if (!run(remove_all)) ::usleep(100'000);
+  }
+  run(client() + "volume prune -f >/dev/null");
+  run(client() + "network prune -f >/dev/null");
+}
+
+std::string DockerRig::socket() const {
+  return daemon().dir / "docker.sock";
+}
+const std::string& DockerRig::directory() const {
+  return daemon().dir.path();
+}
+
+std::string DockerRig::docker(const std::string& arguments) const {
+  const std::string out = daemon().dir / "out";
+  CHECK_MESSAGE(run(client() + arguments + " >" + out), "docker ", arguments);
+  std::string text = files::read(out).value();
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+bool DockerRig::docker_fails(const std::string& arguments) const {
+  return !run(client() + arguments + " >/dev/null 2>&1");
+}
+std::string DockerRig::inspect(const std::string& what, const std::string& format) const {
+  return docker("inspect --format '" + format + "' " + what);
+}
+
+void DockerRig::make_image(const std::string& name, const std::vector<std::string>& changes) const {
+  const std::string id = docker("create --network none obs:base true");
+  std::string arguments = "commit ";
+  for (const auto& change : changes) arguments += "--change '" + change + "' ";
+  docker(arguments + id + " " + name);
+  docker("rm " + id);
+}
+
+bool DockerRig::Outcome::as_simulated() const {
+  return seen && executed && verified && *verified == seen->diff;
+}
+
+std::string DockerRig::Outcome::why() const {
+  if (!seen) return "assess: " + seen.error().message();
+  if (stale) return "stale";
+  if (!executed) return "execute: " + executed.error().message();
+  if (!verified) return "verify: " + verified.error().message();
+  return "changed:\n" + text_of(*verified) + "simulated:\n" + text_of(seen->diff);
+}
+
+Result<Assessment> DockerRig::assess(const std::string& action,
+                                     const wire::Parameters& parameters) {
+  Run run(clock_, clock_.steady_now() + std::chrono::seconds(20), kOutputLimit);
+  return actions_.at(action)->assess(parameters, run);
+}
+
+DockerRig::Outcome DockerRig::perform_approved(const std::string& action,
+                                               const wire::Parameters& parameters,
+                                               const Assessment& approved, bool roll_back,
+                                               std::chrono::milliseconds limit) {
+  Outcome out;
+  Run run(clock_, clock_.steady_now() + limit, kOutputLimit);
+  Action& doing = *actions_.at(action);
+  out.seen = doing.assess(parameters, run);
+  if (!out.seen) return out;
+  out.stale = out.seen->state != approved.state || out.seen->diff != approved.diff;
+  if (out.stale) return out;
+  out.executed = doing.execute(parameters, *out.seen, run);
+  if (out.executed) out.verified = doing.verify(parameters, *out.seen, run);
+  if (!out.verified && roll_back) out.undone = undo(action, parameters, *out.seen);
+  out.steps = run.steps();
+  return out;
+}
+
+DockerRig::Outcome DockerRig::perform(const std::string& action, const wire::Parameters& parameters,
+                                      bool roll_back, std::chrono::milliseconds limit) {
+  const auto approved = assess(action, parameters);
+  if (!approved) {
+    Outcome out;
+    out.seen = approved.error();
+    return out;
+  }
+  return perform_approved(action, parameters, *approved, roll_back, limit);
+}
+
+Result<void> DockerRig::undo(const std::string& action, const wire::Parameters& parameters,
+                             const Assessment& seen) {
+  Run run(clock_, clock_.steady_now() + std::chrono::seconds(40), kOutputLimit);
+  return actions_.at(action)->undo(parameters, seen, run);
+}
+
+std::string text_of(const std::vector<wire::Change>& changes) {
+  std::string out;
+  for (const auto& change : changes) {
+    out += "  " + change.what + ": " + change.before + " -> " + change.after + "\n";
+  }
+  return out;
+}
+
+std::string fact(const Assessment& seen, const std::string& name) {
+  for (const auto& label : seen.facts) {
+    if (label.name == name) return label.value;
+  }
+  return {};
+}
+
+}  // namespace observeai::test
