@@ -97,6 +97,14 @@ class LogSource {
                  wire::Labels attributes = {});
 
  private:
+  // Files that were dropped for one reason and are not told yet: one event, however long nothing can be
+  // committed.
+  struct GivenUp {
+    std::uint64_t files = 0;
+    std::uint64_t bytes = 0;
+    std::int64_t ts_ms = 0;  // Of the last one
+  };
+
   bool has_more() const { return ready_ || !surveys_.empty(); }
   bool look();
   bool survey(std::vector<SeenFile>& seen);
@@ -128,6 +136,8 @@ class LogSource {
   bool gone_for_good();
   void note_pending();
   wire::Event late_event(std::uint64_t bytes) const;
+  void add_given_up(const std::string& reason, const GivenUp& files);
+  wire::Event given_up_event(const std::string& reason, const GivenUp& files) const;
   void add_checkpoint(LogRead& out);
   LogPosition lowest(const StreamStates& states) const;
 
@@ -174,6 +184,8 @@ class LogSource {
   std::size_t events_delivered_ = 0;
   std::map<std::string, std::uint64_t> lost_bytes_;  // Outside read(): delivered with the next one
   std::map<std::string, std::uint64_t> lost_bytes_delivered_;
+  std::map<std::string, GivenUp> given_up_;  // As lost_bytes_
+  std::map<std::string, GivenUp> given_up_delivered_;
   std::uint64_t late_counted_ = 0;  // With the checkpoint that passes over them
 };
 

@@ -25,6 +25,8 @@ void LogSource::finish_read(LogWorkspace& work, LogRead& out) {
   lost_bytes_delivered_ = std::exchange(lost_bytes_, {});
   out.events.insert(out.events.end(), events_.begin(), events_.end());
   events_delivered_ = events_.size();
+  for (const auto& [reason, files] : given_up_) out.events.push_back(given_up_event(reason, files));
+  given_up_delivered_ = std::exchange(given_up_, {});
   const bool moves_on = !finished_ && uncommitted_ && !chain_.empty();
   if (moves_on) {
     note_pending();
@@ -63,6 +65,26 @@ wire::Event LogSource::late_event(std::uint64_t bytes) const {
           {{"bytes", std::to_string(bytes)}, {"path", path_}}};
 }
 
+wire::Event LogSource::given_up_event(const std::string& reason, const GivenUp& files) const {
+  const std::string which = files.files == 1
+                                ? "a deleted or rotated file"
+                                : std::to_string(files.files) + " deleted or rotated files";
+  return {
+      files.ts_ms,
+      "logs.gap",
+      spec_.target,
+      wire::Severity::kWarning,
+      std::to_string(files.bytes) + " bytes of " + which + " of " + path_ + " were given up unread",
+      {{"bytes", std::to_string(files.bytes)}, {"path", path_}, {"reason", reason}}};
+}
+
+void LogSource::add_given_up(const std::string& reason, const GivenUp& files) {
+  auto& all = given_up_[reason];
+  all.files += files.files;
+  all.bytes += files.bytes;
+  all.ts_ms = std::max(all.ts_ms, files.ts_ms);
+}
+
 void LogSource::add_checkpoint(LogRead& out) {
   if (pending_ == committed_ && !checkpoint_due_) return;
   CheckpointState state{path_, chain_.read_before(), {}, pending_};
@@ -95,6 +117,7 @@ void LogSource::committed() {
   counts_.bytes_read = 0;
   counts_.bytes_dropped.clear();
   lost_bytes_delivered_.clear();
+  given_up_delivered_.clear();
   events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(events_delivered_));
   events_delivered_ = 0;
 }
@@ -107,6 +130,8 @@ void LogSource::rollback() {
   counts_.bytes_dropped.clear();
   for (const auto& [reason, bytes] : lost_bytes_delivered_) lost_bytes_[reason] += bytes;
   lost_bytes_delivered_.clear();
+  for (const auto& [reason, files] : given_up_delivered_) add_given_up(reason, files);
+  given_up_delivered_.clear();
   events_delivered_ = 0;
   finished_ = false;
   if (!uncommitted_ || chain_.empty()) return;
@@ -137,6 +162,8 @@ void LogSource::hand_over(std::vector<SourceCounts>& counts, std::vector<wire::E
   events.insert(events.end(), std::make_move_iterator(events_.begin()),
                 std::make_move_iterator(events_.end()));
   events_.clear();
+  for (const auto& [reason, files] : std::exchange(given_up_, {}))
+    events.push_back(given_up_event(reason, files));
 }
 
 // ---- disk space of deleted files ---------------------------------------------------------------
@@ -174,10 +201,7 @@ void LogSource::drop_oldest(const char* reason) {
   chain_.drop_oldest();
   if (lost > 0) {
     lost_bytes_[reason] += lost;
-    add_event("logs.gap", wire::Severity::kWarning,
-              std::to_string(lost) + " bytes of a deleted or rotated file of " + path_ +
-                  " were given up unread",
-              {{"bytes", std::to_string(lost)}, {"path", path_}, {"reason", reason}});
+    add_given_up(reason, {1, lost, clock_.unix_ms()});
   }
   uncommitted_ = true;
   rollback();

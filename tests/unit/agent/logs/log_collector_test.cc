@@ -138,6 +138,37 @@ TEST_CASE("deleted files hold no more of the disk than the limit; what is given 
   CHECK(w.texts("container/c2").size() == 4);  // The one that holds most pays
 }
 
+TEST_CASE("however many files are given up while nothing can be committed: one event, all bytes") {
+  World w;
+  LogCollectorOptions options;
+  options.max_held_bytes = 10'000;
+  test::LogAgent agent(w.clock, w.store, options);
+  agent.add_container("c1", w.dir / "c1.log");
+  append(w.dir / "c1.log", docker_line("first"));
+  agent.start();
+  agent.drain();
+  std::string bytes;
+  while (bytes.size() < 60'000) bytes += docker_line(std::string(100, 'a'));
+  constexpr int kFiles = 20;
+  for (int file = 0; file < kFiles; ++file) {
+    append(w.dir / "c1.log", bytes);
+    fs::remove(w.dir / "c1.log");
+    append(w.dir / "c1.log", "");
+    agent.collector().on_wake();
+    agent.collector().enforce_limits();
+    if (file % 5 == 0) {  // A commit that the spool refuses
+      CHECK(agent.collector().read(0).events.size() <= 1);
+      agent.collector().rollback();
+    }
+  }
+  agent.drain();
+  CHECK(w.store.bytes_dropped["held_limit"] == kFiles * bytes.size());
+  REQUIRE(w.store.event_count("logs.gap") == 1);
+  const auto& told = w.store.events.back();
+  CHECK(told.message.find("20 deleted or rotated files") != std::string::npos);
+  CHECK(told.attributes[0].value == std::to_string(kFiles * bytes.size()));
+}
+
 TEST_CASE("a deleted log that is the only file of its chain is given up as well") {
   World w;
   LogCollectorOptions options;
