@@ -1,88 +1,14 @@
-#include <doctest/doctest.h>
-
-#include "agent/app/outbox.h"
-#include "protocol/wire/batch_codec.h"
-#include "tests/support/memory_spool.h"
+#include "tests/unit/agent/app/outbox_world.h"
 
 using namespace observeai;
 using namespace observeai::agent;
 
 namespace {
 
-struct Fixture {
-  ManualClock clock;
-  test::MemorySpool spool;
-  int grew = 0;
-  Outbox outbox = Outbox::create(spool, clock, [this] { ++grew; }).value();
-
-  explicit Fixture(std::uint64_t spool_bytes = UINT64_MAX) : spool(Epoch{{1}}, spool_bytes) {}
-
-  std::vector<wire::Batch> batches(wire::Lane lane) {
-    return spool.read(lane, 0, 10'000, SIZE_MAX).value();
-  }
-  // All control signals in the spool, in order.
-  wire::ControlBatch control() {
-    wire::ControlBatch all;
-    for (const auto& batch : batches(wire::Lane::kControl)) {
-      auto part = wire::decode_control(batch.body, wire::Codec::kZstd).value();
-      const auto append = [](auto& to, auto& from) {
-        to.insert(to.end(), from.begin(), from.end());
-      };
-      append(all.series, part.series);
-      append(all.inventory, part.inventory);
-      append(all.events, part.events);
-      append(all.ledger, part.ledger);
-    }
-    return all;
-  }
-  std::vector<std::string> event_kinds() {
-    std::vector<std::string> kinds;
-    for (const auto& event : control().events) kinds.push_back(event.kind);
-    return kinds;
-  }
-  void acknowledge_all() {
-    auto all = spool.state().next_seq;
-    for (auto& seq : all) --seq;
-    REQUIRE(spool.acknowledge(all));
-  }
-  wire::LedgerEntry ledger(const std::string& source) {
-    const auto entries = spool.ledger().value();
-    for (const auto& entry : entries) {
-      if (entry.source == source) return entry;
-    }
-    return {};
-  }
-};
-
-wire::LogRecord record(const std::string& target, std::string text) {
-  wire::LogRecord r;
-  r.target = target;
-  r.ts_ns = 1'700'000'000'000'000'000;
-  r.text = std::move(text);
-  return r;
-}
-
-LogCommit log_commit(std::size_t count) {
-  LogCommit commit;
-  for (std::size_t i = 0; i < count; ++i)
-    commit.records.push_back(record("container/a", "line " + std::to_string(i)));
-  commit.checkpoints.push_back({"log/container/a", "at " + std::to_string(count)});
-  commit.counts.push_back({"log/container/a", count, count * 10, {}, {}});
-  return commit;
-}
-
-// Bytes that zstd cannot shrink.
-std::string noise(std::size_t size, std::uint64_t seed = 1) {
-  std::uint64_t state = 88172645463325252ULL * seed;
-  std::string out;
-  for (std::size_t i = 0; i < size; ++i) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    out.push_back(static_cast<char>(state));
-  }
-  return out;
-}
+using Fixture = test::OutboxWorld;
+using test::log_commit;
+using test::noise;
+using test::record;
 
 }  // namespace
 
@@ -99,59 +25,6 @@ TEST_CASE("records, offsets and ledger become durable together") {
   CHECK(entry.bytes_read == 30);
   CHECK(entry.as_of_seq == 1);
   CHECK(f.grew == 1);
-}
-
-TEST_CASE("a full spool takes nothing, keeps everything, and says so once it can") {
-  Fixture f(10);
-  wire::Event event;
-  event.kind = "container.start";
-  f.outbox.add_event(event);
-  const auto refused = f.outbox.commit_logs(log_commit(3));
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().code() == Errc::kLimit);
-  CHECK(f.outbox.spool_full());
-  CHECK(f.spool.checkpoints().value().empty());
-  CHECK(f.ledger("log/container/a").records_read == 0);
-  CHECK(f.grew == 0);
-
-  f.spool.bound = UINT64_MAX;
-  f.clock.advance(FullPause::kAskEvery);
-  REQUIRE(f.outbox.commit_logs(log_commit(3)));
-  REQUIRE(f.outbox.flush());
-  CHECK_FALSE(f.outbox.spool_full());
-  CHECK(f.event_kinds() ==
-        std::vector<std::string>{"container.start", "spool.full", "spool.recovered"});
-}
-
-TEST_CASE("while the spool is full it is asked in intervals, and what waits does not grow") {
-  Fixture f;
-  const std::vector<wire::SeriesDefinition> definitions{
-      {1, "host", "node_load1", {}, wire::MetricKind::kGauge}};
-  REQUIRE(f.outbox.commit_scrape({1000, {1}, {0.5}}, definitions));
-  f.spool.bound = f.spool.state().bytes;
-  const int before = f.spool.commits;
-  for (int i = 0; i < 100; ++i) {
-    f.outbox.report_ledger();
-    f.outbox.resend_series();
-    CHECK(f.outbox.flush().error().code() == Errc::kLimit);
-    CHECK(f.outbox.commit_scrape({2000, {1}, {0.5}}, {}).error().code() == Errc::kLimit);
-    CHECK(f.outbox.commit_logs(log_commit(3)).error().code() == Errc::kLimit);
-  }
-  CHECK(f.spool.commits == before + 3);  // Once each for control, metrics and logs
-  CHECK_FALSE(f.outbox.takes_data());
-  f.clock.advance(FullPause::kAskEvery);
-  CHECK(f.outbox.takes_data());
-  CHECK_FALSE(f.outbox.flush());
-  CHECK(f.spool.commits == before + 4);
-
-  // Room made by an acknowledgement is used at once.
-  f.spool.bound = UINT64_MAX;
-  f.acknowledge_all();
-  REQUIRE(f.outbox.flush());
-  const auto control = f.control();
-  CHECK(control.series == definitions);
-  REQUIRE(control.ledger.size() == 1);
-  CHECK(control.ledger[0].records_dropped.at("spool_full") == 100);
 }
 
 TEST_CASE("what a read tells is durable with the offsets behind it, and is told once") {
@@ -203,66 +76,6 @@ TEST_CASE("an event of a read that no message can hold does not stop its records
   CHECK(f.outbox.control_dropped() == 1);
   REQUIRE(f.outbox.flush());
   CHECK(f.event_kinds() == std::vector<std::string>{"small", "control.dropped"});
-}
-
-TEST_CASE("one update of the inventory waits, and says so") {
-  Fixture f(0);
-  wire::InventoryUpdate update;
-  update.host.emplace();
-  f.outbox.add_inventory(update);
-  CHECK_FALSE(f.outbox.flush());
-  CHECK(f.outbox.inventory_waits());
-  f.spool.bound = UINT64_MAX;
-  f.clock.advance(FullPause::kAskEvery);
-  REQUIRE(f.outbox.flush());
-  CHECK_FALSE(f.outbox.inventory_waits());
-}
-
-TEST_CASE("a refused scrape is counted as dropped and does not enter the next balance twice") {
-  Fixture f;
-  const std::vector<wire::SeriesDefinition> definitions{
-      {1, "host", "node_load1", {}, wire::MetricKind::kGauge}};
-  REQUIRE(f.outbox.commit_scrape({1000, {1}, {0.5}}, definitions));
-  CHECK(f.spool.series().value().size() == 1);
-  const auto entry = f.ledger("metrics");
-  CHECK(entry.records_spooled == 1);
-  CHECK(entry.as_of_seq == 1);
-  const auto control = f.batches(wire::Lane::kControl);
-  REQUIRE(control.size() == 1);
-  CHECK(wire::decode_control(control[0].body, wire::Codec::kZstd)->series == definitions);
-
-  Fixture full(10);
-  CHECK_FALSE(full.outbox.commit_scrape({1000, {1}, {0.5}}, definitions));
-  CHECK_FALSE(full.outbox.commit_scrape({2000, {1}, {0.5}}, definitions));
-  CHECK(full.spool.series().value().empty());
-}
-
-TEST_CASE("what was dropped of scrapes outlives the process, and is not told before it does") {
-  Fixture f(10);
-  const auto dropped = [&f] {
-    const auto entry = f.ledger("metrics");
-    CHECK(entry.records_read == entry.records_spooled + entry.records_dropped.size());
-    return entry.records_dropped;
-  };
-  CHECK_FALSE(f.outbox.commit_scrape({1000, {1}, {0.5}}, {}));
-  CHECK(dropped() == std::map<std::string, std::uint64_t>{{"spool_full", 1}});
-  // A disk that takes nothing at all.
-  f.spool.bound = UINT64_MAX;
-  f.clock.advance(FullPause::kAskEvery);
-  f.spool.fail_commits = Error(Errc::kUnavailable, "no disk");
-  CHECK_FALSE(f.outbox.commit_scrape({2000, {1}, {0.5}}, {}));
-  CHECK(dropped().size() == 1);
-  f.outbox.report_ledger();
-  CHECK_FALSE(f.outbox.flush());
-  f.spool.fail_commits.reset();
-  REQUIRE(f.outbox.flush());
-  CHECK(dropped() == std::map<std::string, std::uint64_t>{{"spool_error", 1}, {"spool_full", 1}});
-  const auto told = f.control().ledger;
-  REQUIRE(told.size() == 1);
-  CHECK(told[0].records_dropped == dropped());
-  Outbox again = Outbox::create(f.spool, f.clock, [] {}).value();
-  REQUIRE(again.commit_scrape({3000, {1}, {0.5}}, {}));
-  CHECK(dropped().size() == 2);
 }
 
 TEST_CASE("what is too large for a message is split; the parts are the whole, in order") {
@@ -437,42 +250,6 @@ TEST_CASE("the ledger entry of a forgotten source leaves once its last report ha
     CHECK(again.ledger_size() == 0);
   }
   CHECK(f.spool.ledger().value().empty());
-}
-
-TEST_CASE("a spool that takes no more logs still takes metrics and control") {
-  Fixture f;
-  f.spool.full_lanes = {wire::Lane::kLogs};
-  CHECK(f.outbox.commit_logs(log_commit(3)).error().code() == Errc::kLimit);
-  CHECK_FALSE(f.outbox.takes_data());
-  REQUIRE(f.outbox.commit_scrape({1000, {1}, {0.5}}, {}));
-  wire::Event event;
-  event.kind = "container.start";
-  f.outbox.add_event(event);
-  REQUIRE(f.outbox.flush());
-  CHECK(f.outbox.spool_full());
-  CHECK(f.event_kinds() == std::vector<std::string>{"spool.full", "container.start"});
-  CHECK(f.ledger("metrics").records_dropped.empty());
-
-  // An event goes in beside logs that do not: that says nothing about them.
-  for (int round = 0; round < 3; ++round) {
-    f.clock.advance(FullPause::kAskEvery);
-    LogCommit told;
-    told.events.push_back(event);
-    REQUIRE(f.outbox.commit_logs(std::move(told)));
-    CHECK(f.outbox.commit_logs(log_commit(3)).error().code() == Errc::kLimit);
-    REQUIRE(f.outbox.flush());
-  }
-  CHECK(f.outbox.spool_full());
-  CHECK(f.event_kinds() == std::vector<std::string>{"spool.full", "container.start",
-                                                    "container.start", "container.start",
-                                                    "container.start"});
-
-  f.spool.full_lanes.clear();
-  f.clock.advance(FullPause::kAskEvery);
-  REQUIRE(f.outbox.commit_logs(log_commit(3)));
-  CHECK_FALSE(f.outbox.spool_full());
-  REQUIRE(f.outbox.flush());
-  CHECK(f.event_kinds().back() == "spool.recovered");
 }
 
 TEST_CASE("each batch says how many records of which source are in it") {
