@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Fails when the documents do not name the kinds that the code has: docs/events.md those of events, alerts and stalled
-parts, docs/formats/redaction.md those of secrets."""
+"""Fails when the documents do not name the kinds that the code has: docs/events.md those of events, alerts, stalled
+parts and audit entries, docs/formats/redaction.md those of secrets."""
 import pathlib
 import re
 import sys
@@ -10,10 +10,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 KIND = r'"([a-z]+\.[a-z_]+)"'
 TOLD = re.compile(r'(?:\bkind = (?:\w+ \? )?|add_event\(|\btell\(|\balert\(|\bnote\(|event_about\([^"]*, )\s*' + KIND)
 ANY = re.compile(KIND)
-PREFIXES = {"agent", "batch", "broker", "container", "control", "docker", "hello", "ingest", "ledger", "logs", "metrics",
-            "oom", "records", "series", "spool", "store"}
-# What the audit log calls what a person or a host did.
-AUDIT = {"agent.approve", "agent.confirm", "agent.enroll", "agent.renew", "agent.revoke"}
+PREFIXES = {"agent", "audit", "batch", "broker", "container", "control", "docker", "hello", "ingest", "ledger", "logs",
+            "metrics", "oom", "records", "series", "spool", "store"}
+# What an audit entry says was done.
+AUDIT = re.compile(r'Kind k\w+\{"([a-z_.]+)"\}')
 FILES = {"spool.db"}  # Of an earlier version
 PART = re.compile(r'watched\.push_back\(\{"(\w+)"')
 
@@ -50,13 +50,18 @@ def main() -> int:
             parts |= set(PART.findall(text))
     actions = set(ANY.findall((ROOT / "protocol/actions/catalogue.cc").read_text()))
     assert "docker.restart" in actions, "the catalogue has another form"
-    code -= AUDIT | FILES | actions
-    told = documented((ROOT / "docs/events.md").read_text())
+    audit = set(AUDIT.findall((ROOT / "controlplane/audit/kinds.h").read_text()))
+    code -= audit | FILES | actions
+    told_text, _, audit_text = (ROOT / "docs/events.md").read_text().partition("\n## Audit entries\n")
+    told, audit_told = documented(told_text), documented(audit_text)
     problems = [f"docs/events.md does not name {kind}" for kind in sorted((code | parts) - told)]
     problems += [f"docs/events.md names {kind}, which the code does not have" for kind in sorted(told - code - parts)]
+    problems += [f"docs/events.md, audit entries: {kind} is not in the page and the code both"
+                 for kind in sorted(audit ^ audit_told)]
     problems += secret_problems()
-    print("\n".join([*problems, f"kinds: {len(code)} and {len(parts)} parts, {len(problems)} problems"]))
-    return 1 if problems or not code or not parts else 0
+    counts = f"kinds: {len(code)}, {len(audit)} of audit entries, {len(parts)} parts, {len(problems)} problems"
+    print("\n".join([*problems, counts]))
+    return 1 if problems or not code or not audit or not parts else 0
 
 
 if __name__ == "__main__":
