@@ -81,6 +81,11 @@ struct Actions {
   EnrollHandler confirm;
   EnrollHandler renew;
   std::function<SystemStatus()> status;
+  // The root of trust as signed, version 1 first.
+  std::function<std::vector<std::string>()> roots;
+  // Takes the next versions. kDenied: no successor of the newest.
+  std::function<Result<void>(const std::vector<std::string>& envelopes, const std::string& actor)>
+      publish_roots;
 };
 
 struct Dependencies {

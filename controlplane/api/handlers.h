@@ -48,5 +48,8 @@ Answer<Reply> get_keys(Call& call);
 Answer<Reply> post_key(Call& call);
 Answer<Reply> delete_key(Call& call);
 Answer<Reply> get_audit(Call& call);
+// handlers_root.cc
+Answer<Reply> get_root(Call& call);
+Answer<Reply> post_root(Call& call);
 
 }  // namespace observeai::controlplane::api

@@ -57,6 +57,8 @@ const std::vector<Route> kRoutes = {
     {"GET",    "/v1/keys",                       kAdmin,    get_keys,            {"limit", "after"}},
     {"POST",   "/v1/keys",                       kAdmin,    post_key,            {}},
     {"DELETE", "/v1/keys/{id}",                  kAdmin,    delete_key,          {}},
+    {"GET",    "/v1/root",                       kViewer,   get_root,            {}},
+    {"POST",   "/v1/root",                       kAdmin,    post_root,           {}},
     {"GET",    "/v1/audit",                      kAdmin,    get_audit,           {"after_seq", "before_seq",
                                                                                   "limit"}},
     {"POST",   "/v1/enroll",                     kAnyone,   post_enroll,         {}},

@@ -10,9 +10,13 @@
 
 #include "controlplane/api/api.h"
 #include "controlplane/auth/roles.h"
+#include "controlplane/signer/root_chain.h"
+#include "protocol/base/text.h"
 #include "tests/support/memory_access.h"
 #include "tests/support/memory_repositories.h"
 #include "tests/support/memory_telemetry.h"
+#include "tests/support/temp_dir.h"
+#include "tests/unit/controlplane/signer/trust_fixture.h"
 
 namespace observeai::controlplane::api {
 
@@ -73,6 +77,12 @@ class Fixture {
     return boost::json::parse(reply.body).as_object().at("error").as_object();
   }
 
+  // A successor of the root in force, as a body carries it.
+  std::string next_root() {
+    const auto envelope = acme.signed_root(acme.root(roots->newest().version + 1));
+    return text::to_base64url(text::as_bytes(envelope));
+  }
+
   ManualClock manual;
   const Clock& clock;
   const std::int64_t now_ms;
@@ -83,6 +93,10 @@ class Fixture {
   const AgentId new1 = agent_id("new1-cccccccc");
   const AgentId stranger = agent_id("web1-dddddddd");
   test::MemoryRepositories repositories;
+  test::TempDir folder;
+  test::Organisation acme;
+  std::unique_ptr<RootChain> roots =
+      RootChain::begin(folder / "keys", acme.signed_root(acme.root())).value();
   test::MemoryAccessRepository access_repository;
   test::MemoryTelemetry telemetry;
   LiveHub live;
@@ -113,6 +127,12 @@ class Fixture {
     };
     actions.renew = [](std::string_view, const std::string&) {
       return HttpReply{200, "{\"renewed\":true}"};
+    };
+    actions.roots = [this] { return roots->envelopes_after(0); };
+    actions.publish_roots = [this](const std::vector<std::string>& envelopes,
+                                   const std::string&) -> Result<void> {
+      const auto taken = roots->take(envelopes);
+      return taken ? Result<void>() : Error(Errc::kDenied, taken.error().message());
     };
     actions.status = [this] {
       SystemStatus status;

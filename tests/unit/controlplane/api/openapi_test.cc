@@ -210,6 +210,8 @@ TEST_CASE("every reply has what the file promises, and nothing else") {
       {"GET", "/v1/keys", ""},
       {"DELETE", "/v1/keys/" + parse_api_key(f.keys["viewer"])->id, ""},
       {"GET", "/v1/audit", ""},
+      {"GET", "/v1/root", ""},
+      {"POST", "/v1/root", "{\"envelopes\":[\"" + f.next_root() + "\"]}"},
       {"POST", "/v1/alerts/" + alert + "/resolve", ""},
       {"POST", "/v1/enroll", "{}", 202},
       {"POST", "/v1/enroll/confirm", "{}"},
@@ -320,7 +322,8 @@ TEST_CASE("bodies are taken up to the described limits and not beyond") {
       {"/v1/login", R"({"code":"c"})"},
       {"/v1/agents/{agent_id}/revoke", R"({"reason":"r"})"},
       {"/v1/tokens", "{}"},
-      {"/v1/keys", R"({"user":"u","role":"viewer"})"}};
+      {"/v1/keys", R"({"user":"u","role":"viewer"})"},
+      {"/v1/root", "{}"}};
   std::size_t checked = 0;
   for (const auto& one : rest) {
     const auto& pattern = one.first;
