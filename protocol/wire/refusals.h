@@ -42,5 +42,7 @@ inline constexpr const char* kPrecondition =
     "precondition";  // It is there, and not as the action needs it
 inline constexpr const char* kStale = "stale";
 inline constexpr const char* kDiffChanged = "diff_changed";
+// The executor ended before it began; nothing was done.
+inline constexpr const char* kInterrupted = "interrupted";
 
 }  // namespace observeai::wire::refusals

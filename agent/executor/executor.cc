@@ -1,0 +1,230 @@
+#include "agent/executor/executor.h"
+
+#include <algorithm>
+
+#include "agent/executor/results.h"
+#include "protocol/base/log.h"
+#include "protocol/base/text.h"
+#include "protocol/wire/command_codec.h"
+#include "protocol/wire/refusals.h"
+
+namespace observeai::agent::executor {
+namespace {
+
+namespace refusals = wire::refusals;
+
+constexpr const char* kFailedReason = "failed";
+constexpr const char* kTimeoutReason = "timeout";
+constexpr const char* kPostConditionReason = "post_condition";
+
+std::string describe(const Received& received) {
+  return std::string(received.is_dry_run() ? "dry run of " : "") + received.intent.action + " of " +
+         received.target;
+}
+
+void set_failed(wire::CommandResult& result, const char* reason, const Error& error) {
+  result.outcome = wire::ResultOutcome::kFailed;
+  result.reason = error.code() == Errc::kTimeout ? kTimeoutReason : reason;
+  result.message = error.message();
+}
+
+}  // namespace
+
+Executor::Executor(Places places, const Clock& clock, const HostTime& time, Host& host,
+                   Actions actions)
+    : clock_(clock),
+      time_(time),
+      host_(host),
+      actions_(std::move(actions)),
+      books_(std::move(places), time) {}
+
+void Executor::open() {
+  MutexLock lock(mutex_);
+  if (const auto opened = books_.open(true); !opened) log::warning(opened.error().message());
+}
+
+AdmissionContext Executor::context() {
+  const auto& in_flight = in_flight_;
+  return {books_.trust(),
+          books_.session(),
+          books_.ledger(),
+          books_.ledger_error(),
+          books_.places().policy_directory,
+          books_.places().owner,
+          time_,
+          [this](const std::string& action) { return actions_.contains(action); },
+          [&in_flight](const std::string& target) { return in_flight.contains(target); }};
+}
+
+std::variant<Frame, std::unique_ptr<Executor::Job>> Executor::admit(std::string_view envelope) {
+  MutexLock lock(mutex_);
+  if (const auto opened = books_.open(in_flight_.empty()); !opened)
+    return Frame{FrameKind::kError, opened.error().message()};
+  auto admission = executor::admit(envelope, context());
+  Received& received = admission.received;
+  switch (admission.admittance) {
+    case Admittance::kDone:
+      return Frame{FrameKind::kResult, std::move(admission.result)};
+    case Admittance::kAtWork:
+      return Frame{FrameKind::kError, "this command is at work; its result will be told"};
+    case Admittance::kAdmitted:
+      in_flight_.insert(received.target);
+      return std::make_unique<Job>(Job{std::move(received)});
+    case Admittance::kRefused:
+      break;
+  }
+  log::warning("refused (" + std::string(admission.refusal.reason) +
+               "): " + log::printable(admission.refusal.message));
+  auto result = begin_result(received, books_.trust());
+  set_refused(result, admission.refusal);
+  result.finished_ms = time_.wall_ms();
+  auto bytes = sign_result(std::move(result), books_.trust().result_key());
+  if (received.in_ledger && books_.ledger() != nullptr) {
+    if (const auto stored = books_.ledger()->finish(received.command.id, bytes); !stored)
+      log::error("ledger: " + stored.error().message());
+  }
+  return Frame{FrameKind::kResult, std::move(bytes)};
+}
+
+Frame Executor::finish(const Received& received, wire::CommandResult result) {
+  result.finished_ms = time_.wall_ms();
+  log::info(describe(received) + ": " + std::string(wire::to_string(result.outcome)) +
+            (result.reason.empty() ? "" : " (" + result.reason + ")") +
+            (result.message.empty() ? "" : ", " + log::printable(result.message)));
+  MutexLock lock(mutex_);
+  in_flight_.erase(received.target);
+  auto bytes = sign_result(std::move(result), books_.trust().result_key());
+  if (Ledger* ledger = books_.ledger()) {
+    if (const auto stored = ledger->finish(received.command.id, bytes); !stored)
+      log::error("ledger: " + stored.error().message());
+    ignore(ledger->prune(received.now_ms), "what is too much goes with the next command");
+  }
+  return {FrameKind::kResult, std::move(bytes)};
+}
+
+Frame Executor::turn_away(std::unique_ptr<Job> job) {
+  wire::CommandResult result;
+  {
+    MutexLock lock(mutex_);
+    result = begin_result(job->received, books_.trust());
+  }
+  set_refused(result, {refusals::kBusy, "too many commands wait for their turn on this host"});
+  return finish(job->received, std::move(result));
+}
+
+Frame Executor::run(std::unique_ptr<Job> job) {
+  const Received& received = job->received;
+  wire::CommandResult result;
+  {
+    MutexLock lock(mutex_);
+    result = begin_result(received, books_.trust());
+  }
+  host_.lists = received.policy->lists;
+  Action& action = *actions_.at(received.intent.action);
+  Run looking(clock_, clock_.steady_now() + std::chrono::milliseconds(received.intent.timeout_ms),
+              received.intent.output_limit);
+  const auto seen = action.assess(received.intent.parameters, looking);
+  if (!seen) {
+    set_refused(result, refusal_of(seen.error()));
+    return finish(received, std::move(result));
+  }
+  set_assessed(result, *seen);
+  if (received.is_dry_run()) {
+    looking.finish_step();
+    set_run(result, looking);
+    result.outcome = wire::ResultOutcome::kDryRun;
+    result.downtime_ms = seen->downtime_ms;
+    return finish(received, std::move(result));
+  }
+  if (auto refused = begin(received, result, *seen)) {
+    set_refused(result, *refused);
+    return finish(received, std::move(result));
+  }
+  act(received, action, *seen, result);
+  return finish(received, std::move(result));
+}
+
+// The last checks, and STARTED on disk.
+Check Executor::begin(const Received& received, wire::CommandResult& result,
+                      const Assessment& seen) {
+  if (result.state_before != received.intent.state)
+    return Refusal{refusals::kStale,
+                   received.target + " is not as it was when this was approved: plan it again"};
+  if (wire::diff_digest(seen.diff) != received.intent.diff)
+    return Refusal{refusals::kDiffChanged,
+                   "something else would change now than what was approved: plan it again"};
+  MutexLock lock(mutex_);
+  if (auto refused = check_again(received, context())) return refused;
+  result.started_ms = time_.wall_ms();
+  auto draft = result;
+  draft.outcome = wire::ResultOutcome::kInterrupted;
+  auto bytes = wire::encode_result(draft);
+  if (!bytes) return Refusal{refusals::kPrecondition, bytes.error().message()};
+  const auto now_ms = books_.session().trusted_ms().value_or(received.now_ms);
+  const auto started = books_.ledger()->start(received.command.id, received.target,
+                                              received.intent.action, now_ms, *bytes);
+  if (started) return std::nullopt;
+  result.started_ms = 0;
+  return Refusal{refusals::kLedger, "the ledger cannot be written: " + started.error().message()};
+}
+
+void Executor::act(const Received& received, Action& action, const Assessment& seen,
+                   wire::CommandResult& result) {
+  const auto& intent = received.intent;
+  log::info("begins: " + describe(received) + ", asked for by " + log::printable(intent.requester));
+  const auto began = clock_.steady_now();
+  Run run(clock_, began + std::chrono::milliseconds(intent.timeout_ms), intent.output_limit);
+  const auto acted = action.execute(intent.parameters, seen, run);
+  const auto took =
+      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady_now() - began);
+  if (seen.downtime_ms > 0) result.downtime_ms = static_cast<std::uint32_t>(took.count());
+  if (acted) {
+    auto changed = action.verify(intent.parameters, seen, run);
+    if (changed) {
+      result.outcome = wire::ResultOutcome::kSucceeded;
+      if (*changed != seen.diff) result.message = "what changed is not all that was foreseen";
+      result.diff = std::move(*changed);
+    } else {
+      set_failed(result, kPostConditionReason, changed.error());
+    }
+  } else {
+    set_failed(result, kFailedReason, acted.error());
+  }
+  run.finish_step();
+  set_run(result, run);
+  if (result.outcome == wire::ResultOutcome::kFailed && intent.roll_back)
+    undo(received, action, seen, result);
+  assess_after(received, action, result);
+}
+
+// Time of its own: what failed may have failed because its time was over.
+void Executor::undo(const Received& received, Action& action, const Assessment& seen,
+                    wire::CommandResult& result) {
+  const auto& intent = received.intent;
+  Run run(clock_, clock_.steady_now() + std::chrono::milliseconds(intent.timeout_ms),
+          intent.output_limit);
+  const auto undone = action.undo(intent.parameters, seen, run);
+  run.finish_step();
+  for (const auto& step : run.steps()) {
+    if (result.steps.size() == wire::kMaxSteps) break;
+    result.steps.push_back({"undo: " + step.name, step.detail, step.duration_ms});
+  }
+  if (!undone) {
+    result.message += "; it could not be undone: " + undone.error().message();
+    return;
+  }
+  result.outcome = wire::ResultOutcome::kRolledBack;
+  result.message = "undone after: " + result.reason + ": " + result.message;
+  result.reason.clear();
+  result.diff.clear();
+}
+
+// For the next plan; a target that is gone, as it should be, has no state.
+void Executor::assess_after(const Received& received, Action& action, wire::CommandResult& result) {
+  constexpr std::chrono::seconds kAtMost{5};
+  Run run(clock_, clock_.steady_now() + kAtMost, 0);
+  const auto after = action.assess(received.intent.parameters, run);
+  if (after) result.state_after = wire::digest_of(after->state);
+}
+
+}  // namespace observeai::agent::executor

@@ -1,0 +1,68 @@
+// A command from its arrival to its signed result: admit() checks and answers at once or gives a job out,
+// run() does it. Every method but run() may be called while a job runs; run() takes one job at a time.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "agent/executor/action.h"
+#include "agent/executor/admission.h"
+#include "agent/executor/books.h"
+#include "agent/executor/frames.h"
+#include "agent/executor/host.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/thread_annotations.h"
+
+namespace observeai::agent::executor {
+
+class Executor {
+ public:
+  // `actions` were made with `host`, whose lists are set from the policy before each job.
+  Executor(Places places, const Clock& clock, const HostTime& time, Host& host, Actions actions);
+
+  // Opens trust, session and ledger, so that what a crash interrupted is told without a command. Not
+  // enrolled is fine.
+  void open();
+
+  Frame status();
+  Frame take_time(std::string_view envelope);
+  Frame take_roots(std::string_view list);
+  Frame results();
+  Frame spooled(std::string_view digests);
+
+  // An admitted command that waits for run(). Its target is locked until run() is over.
+  struct Job {
+    Received received;
+  };
+  // The frame that answers it, or what is to be run.
+  std::variant<Frame, std::unique_ptr<Job>> admit(std::string_view envelope);
+  // Blocks as long as the action does. Always kResult.
+  Frame run(std::unique_ptr<Job> job);
+  // Instead of run(), when there is no room to wait: refused as busy.
+  Frame turn_away(std::unique_ptr<Job> job);
+
+ private:
+  AdmissionContext context() REQUIRES(mutex_);
+  std::string state() REQUIRES(mutex_);
+  Check begin(const Received& received, wire::CommandResult& result, const Assessment& seen);
+  Frame finish(const Received& received, wire::CommandResult result);
+  void act(const Received& received, Action& action, const Assessment& seen,
+           wire::CommandResult& result);
+  void undo(const Received& received, Action& action, const Assessment& seen,
+            wire::CommandResult& result);
+  void assess_after(const Received& received, Action& action, wire::CommandResult& result);
+
+  const Clock& clock_;
+  const HostTime& time_;
+  Host& host_;
+  const Actions actions_;
+  Mutex mutex_;
+  Books books_ GUARDED_BY(mutex_);
+  std::set<std::string> in_flight_ GUARDED_BY(mutex_);
+};
+
+}  // namespace observeai::agent::executor

@@ -1,0 +1,203 @@
+#include "agent/executor/ledger.h"
+
+#include <algorithm>
+
+#include "protocol/signing/sealing.h"
+#include "protocol/sql/migrator.h"
+#include "protocol/wire/command_codec.h"
+
+namespace observeai {
+extern const EmbeddedFile kExecutorMigrations[];
+extern const unsigned long kExecutorMigrationsCount;
+}  // namespace observeai
+
+namespace observeai::agent::executor {
+namespace {
+
+constexpr std::uint32_t kApplicationId = 0x0b5e'1ed6;
+constexpr std::uint32_t kCacheKib = 128;
+constexpr std::uint32_t kCheckpointPages = 128;
+constexpr std::int64_t kKeepLogBytes = 1 << 20;
+
+wire::Digest digest_from(std::string_view bytes) {
+  wire::Digest out{};
+  if (bytes.size() == out.size()) std::copy(bytes.begin(), bytes.end(), out.begin());
+  return out;
+}
+
+Error none_changed() {
+  return Error(Errc::kInternal, "the ledger does not hold this command in this state");
+}
+
+}  // namespace
+
+Result<Ledger> Ledger::open(const std::string& path, const wire::Bytes16& enrollment) {
+  sql::OpenOptions options;
+  options.exclusive = true;
+  options.synchronous = sql::Synchronous::kFull;
+  options.cache_kib = kCacheKib;
+  options.checkpoint_pages = kCheckpointPages;
+  options.keep_log_bytes = kKeepLogBytes;
+  TRY(auto database, sql::Database::open(path, options));
+  const sql::Migrator migrator({kExecutorMigrations, kExecutorMigrationsCount}, kApplicationId);
+  TRY_VOID(migrator.apply(database));
+  TRY_VOID(database.set_max_pages(kMaxLedgerPages));
+  Ledger ledger(std::move(database));
+  TRY_VOID(ledger.enter(enrollment));
+  return ledger;
+}
+
+Result<void> Ledger::enter(const wire::Bytes16& enrollment) {
+  // The first write: a ledger that cannot be written shows before any command comes.
+  TRY_VOID(
+      database_.run("INSERT INTO sequence (id, enrollment, highest) VALUES (1, ?, 0)"
+                    " ON CONFLICT (id) DO UPDATE SET"
+                    " highest = CASE WHEN enrollment = excluded.enrollment THEN highest ELSE 0 END,"
+                    " enrollment = excluded.enrollment",
+                    sql::Blob(enrollment)));
+  return {};
+}
+
+Result<std::optional<Ledger::Known>> Ledger::find(const wire::Bytes16& id) {
+  TRY(auto row,
+      database_.query("SELECT sha256, state, result FROM commands WHERE id = ?", sql::Blob(id)));
+  TRY(const bool found, row.step());
+  if (!found) return std::optional<Known>();
+  Known known;
+  known.sha256 = digest_from(row.blob(0));
+  known.state = static_cast<State>(row.integer(1));
+  known.result = std::string(row.blob(2));
+  return std::optional<Known>(std::move(known));
+}
+
+Result<std::uint64_t> Ledger::highest_sequence() {
+  TRY(const auto highest, database_.scalar(0, "SELECT highest FROM sequence WHERE id = 1"));
+  return static_cast<std::uint64_t>(highest);
+}
+
+Result<void> Ledger::receive(const Entry& entry) {
+  TRY(auto transaction, sql::Transaction::begin(database_));
+  TRY(const auto waiting,
+      database_.scalar(0, "SELECT count(*) FROM commands WHERE state < 3 OR spooled = 0"));
+  if (waiting >= kMaxUnspooled)
+    return Error(Errc::kLimit, std::to_string(waiting) +
+                                   " results wait to be fetched by the agent: is it running?");
+  TRY_VOID(
+      database_.run("INSERT INTO commands (id, sha256, seq, execute, state, received_ms, draft)"
+                    " VALUES (?, ?, ?, ?, 1, ?, ?)",
+                    sql::Blob(entry.id), sql::Blob(entry.sha256), entry.seq, entry.execute,
+                    entry.received_ms, sql::Blob(entry.draft)));
+  TRY_VOID(database_.run("UPDATE sequence SET highest = max(highest, ?) WHERE id = 1", entry.seq));
+  return transaction.commit();
+}
+
+Result<void> Ledger::start(const wire::Bytes16& id, const std::string& target,
+                           const std::string& action, std::int64_t now_ms,
+                           const std::string& draft) {
+  TRY(const auto changed,
+      database_.run("UPDATE commands SET state = 2, target = ?, action = ?, started_ms = ?,"
+                    " draft = ? WHERE id = ? AND state = 1",
+                    target, action, now_ms, sql::Blob(draft), sql::Blob(id)));
+  if (changed != 1) return none_changed();
+  return {};
+}
+
+Result<void> Ledger::finish(const wire::Bytes16& id, std::string_view result) {
+  const auto sha256 = signing::sha256(result);
+  TRY(const auto changed,
+      database_.run("UPDATE commands SET state = 3, draft = x'', result = ?, result_sha256 = ?"
+                    " WHERE id = ? AND state < 3",
+                    sql::Blob(result), sql::Blob(sha256), sql::Blob(id)));
+  if (changed != 1) return none_changed();
+  return {};
+}
+
+Result<std::size_t> Ledger::finish_interrupted(const Sign& sign) {
+  struct Row {
+    wire::Bytes16 id{};
+    Unfinished unfinished;
+  };
+  std::vector<Row> rows;
+  {
+    TRY(auto open, database_.query("SELECT id, state, draft FROM commands WHERE state < 3"
+                                   " ORDER BY seq"));
+    for (;;) {
+      TRY(const bool more, open.step());
+      if (!more) break;
+      Row row;
+      const auto id = open.blob(0);
+      std::copy_n(id.begin(), std::min(id.size(), row.id.size()), row.id.begin());
+      row.unfinished = {static_cast<State>(open.integer(1)), std::string(open.blob(2))};
+      rows.push_back(std::move(row));
+    }
+  }
+  for (const auto& row : rows) {
+    TRY(const auto result, sign(row.unfinished));
+    TRY_VOID(finish(row.id, result));
+  }
+  return rows.size();
+}
+
+Result<std::vector<std::string>> Ledger::unspooled(std::size_t count, std::size_t bytes) {
+  TRY(auto row, database_.query("SELECT result FROM commands WHERE state = 3 AND spooled = 0"
+                                " ORDER BY seq LIMIT ?",
+                                static_cast<std::int64_t>(count)));
+  std::vector<std::string> results;
+  std::size_t total = 0;
+  for (;;) {
+    TRY(const bool more, row.step());
+    if (!more) return results;
+    total += row.blob(0).size();
+    if (!results.empty() && total > bytes) return results;
+    results.emplace_back(row.blob(0));
+  }
+}
+
+Result<void> Ledger::mark_spooled(const wire::Digest& sha256) {
+  TRY_VOID(database_.run("UPDATE commands SET spooled = 1 WHERE result_sha256 = ? AND state = 3",
+                         sql::Blob(sha256)));
+  return {};
+}
+
+Result<void> Ledger::prune(std::int64_t now_ms) {
+  const std::int64_t retention_ms = std::chrono::milliseconds(kLedgerRetention).count();
+  TRY_VOID(database_.run("DELETE FROM commands WHERE state = 3 AND spooled = 1 AND received_ms < ?",
+                         now_ms - retention_ms));
+  TRY(const auto rows,
+      database_.scalar(0, "SELECT count(*) FROM commands WHERE state = 3 AND spooled = 1"));
+  TRY(const auto pages, database_.page_count());
+  TRY(const auto free_pages, database_.free_page_count());
+  std::int64_t surplus = std::max<std::int64_t>(rows - kMaxLedgerRows, 0);
+  // Half of the quota is for results that are still to come.
+  if (pages - free_pages > kMaxLedgerPages / 2) surplus = std::max(surplus, rows / 2);
+  if (surplus == 0) return {};
+  TRY_VOID(database_.run(
+      "DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE state = 3 AND spooled = 1"
+      " ORDER BY seq LIMIT ?)",
+      surplus));
+  return {};
+}
+
+Result<std::int64_t> Ledger::started_since(std::int64_t since_ms) {
+  return database_.scalar(
+      0, "SELECT count(*) FROM commands WHERE started_ms > ? AND started_ms > 0 AND execute = 1",
+      since_ms);
+}
+
+Result<std::int64_t> Ledger::started_since(std::int64_t since_ms, const std::string& action) {
+  return database_.scalar(0,
+                          "SELECT count(*) FROM commands WHERE started_ms > ? AND started_ms > 0"
+                          " AND execute = 1 AND action = ?",
+                          since_ms, action);
+}
+
+Result<std::optional<std::int64_t>> Ledger::last_started(const std::string& target) {
+  TRY(const auto at, database_.scalar(0,
+                                      "SELECT max(started_ms) FROM commands"
+                                      " WHERE started_ms > 0 AND execute = 1 AND target = ?",
+                                      target));
+  if (at == 0) return std::optional<std::int64_t>();
+  return std::optional<std::int64_t>(at);
+}
+
+}  // namespace observeai::agent::executor

@@ -1,0 +1,88 @@
+// What was done on command: RECEIVED -> STARTED -> DONE, each on disk (synchronous=FULL) before the next
+// thing happens. A command that is found STARTED after a crash is told as interrupted and never run
+// again; one that is found RECEIVED was not begun and is told as refused. Results stay until the agent
+// has spooled them, and rows for kRetention longer, as the answer to a duplicate; the highest sequence
+// stays for ever.
+//
+// Times are the trusted time. Not thread-safe. Any error means: do not act.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/base/result.h"
+#include "protocol/sql/database.h"
+#include "protocol/wire/command.h"
+
+namespace observeai::agent::executor {
+
+inline constexpr std::chrono::hours kLedgerRetention{30 * 24};
+inline constexpr std::int64_t kMaxLedgerRows = 10'000;  // Done and spooled; older ones go first
+// Results that nobody fetched: further commands are refused, for their results would be lost.
+inline constexpr std::int64_t kMaxUnspooled = 256;
+inline constexpr std::uint64_t kMaxLedgerPages = 32'768;  // 128 MiB
+
+class Ledger {
+ public:
+  // A new enrollment begins its sequence anew.
+  static Result<Ledger> open(const std::string& path, const wire::Bytes16& enrollment);
+
+  enum class State : std::uint8_t { kReceived = 1, kStarted = 2, kDone = 3 };
+  struct Known {
+    wire::Digest sha256{};  // Of the command's envelope
+    State state = State::kReceived;
+    std::string result;  // Envelope, when done
+  };
+  Result<std::optional<Known>> find(const wire::Bytes16& id);
+  Result<std::uint64_t> highest_sequence();
+
+  struct Entry {
+    wire::Bytes16 id{};
+    wire::Digest sha256{};
+    std::uint64_t seq = 0;
+    bool execute = false;
+    std::int64_t received_ms = 0;
+    std::string draft;  // encode_result() of what is known now: what a crash makes of it
+  };
+  // RECEIVED, and the sequence. kLimit: kMaxUnspooled, or the quota.
+  Result<void> receive(const Entry& entry);
+  Result<void> start(const wire::Bytes16& id, const std::string& target, const std::string& action,
+                     std::int64_t now_ms, const std::string& draft);
+  // DONE with its signed result. Also from RECEIVED: refused, or a dry run.
+  Result<void> finish(const wire::Bytes16& id, std::string_view result);
+
+  // At opening: every command that is not done becomes so, by the result that `sign` makes of its draft.
+  struct Unfinished {
+    State state = State::kReceived;
+    std::string draft;
+  };
+  using Sign = std::function<Result<std::string>(const Unfinished&)>;
+  // How many there were.
+  Result<std::size_t> finish_interrupted(const Sign& sign);
+
+  // Envelopes that are not spooled yet, by sequence; at most `count` and about `bytes`, at least one.
+  Result<std::vector<std::string>> unspooled(std::size_t count, std::size_t bytes);
+  // `sha256` of a result's envelope; one that is not known is fine.
+  Result<void> mark_spooled(const wire::Digest& sha256);
+  // Removes what is done, spooled and older than the retention, and the oldest beyond the bound.
+  Result<void> prune(std::int64_t now_ms);
+
+  // Of commands that were started to execute.
+  Result<std::int64_t> started_since(std::int64_t since_ms);
+  Result<std::int64_t> started_since(std::int64_t since_ms, const std::string& action);
+  Result<std::optional<std::int64_t>> last_started(const std::string& target);
+
+ private:
+  explicit Ledger(sql::Database database) : database_(std::move(database)) {}
+  Result<void> enter(const wire::Bytes16& enrollment);
+
+  sql::Database database_;
+};
+
+}  // namespace observeai::agent::executor

@@ -1,0 +1,5 @@
+#include "agent/executor/program.h"
+
+int main(int argc, char** argv) {
+  return observeai::agent::executor::run_executor_program(argc, argv);
+}

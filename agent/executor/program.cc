@@ -1,0 +1,212 @@
+#include "agent/executor/program.h"
+
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <functional>
+#include <iostream>
+
+#include <CLI/CLI.hpp>
+
+#include "agent/executor/actions/registry.h"
+#include "agent/executor/client.h"
+#include "agent/executor/executor.h"
+#include "agent/executor/executor_config.h"
+#include "agent/executor/server.h"
+#include "protocol/base/files.h"
+#include "protocol/base/log.h"
+#include "protocol/base/text.h"
+#include "protocol/config/command_line.h"
+#include "protocol/sql/directory_lock.h"
+
+namespace observeai::agent::executor {
+namespace {
+
+constexpr const char* kProgram = "observeai-executor";
+constexpr const char* kDefaultConfigFile = "/etc/observeai/executor.toml";
+constexpr unsigned kStateMode = 0700;
+
+enum ExitCode : int { kOk = 0, kFailed = 1, kUsage = config::kUsageExitCode };
+
+int fail(const Error& error, int code = kFailed) {
+  std::cerr << kProgram << ": " << error.message() << "\n";
+  return code;
+}
+
+struct Options {
+  std::string config_file;
+  std::string policy_directory;
+
+  Result<ExecutorConfig> load() const {
+    return load_executor_config(config_file.empty() ? kDefaultConfigFile : config_file,
+                                !config_file.empty());
+  }
+};
+
+// The socket that systemd listens at: sd_listen_fds(3) without its library.
+std::optional<UniqueFd> inherited_socket() {
+  constexpr int kFirst = 3;
+  const char* process = std::getenv("LISTEN_PID");
+  const char* count = std::getenv("LISTEN_FDS");
+  if (process == nullptr || count == nullptr || std::to_string(::getpid()) != process ||
+      std::string_view(count) != "1")
+    return std::nullopt;
+  ::fcntl(kFirst, F_SETFD, FD_CLOEXEC);
+  ::fcntl(kFirst, F_SETFL, O_NONBLOCK);
+  return UniqueFd(kFirst);
+}
+
+// One heap, no dump with a key in it, and no more descriptors than connections, ledger and pipes need.
+void limit_process() {
+  constexpr rlim_t kOpenFiles = 256;
+  ::mallopt(M_ARENA_MAX, 1);
+  const struct rlimit none { 0, 0 };
+  ::setrlimit(RLIMIT_CORE, &none);
+  const struct rlimit open_files { kOpenFiles, kOpenFiles };
+  ::setrlimit(RLIMIT_NOFILE, &open_files);
+}
+
+Result<UniqueFd> stop_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  // For every thread that comes; programs that are started get theirs back.
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  UniqueFd descriptor(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!descriptor) return files::from_errno("signalfd", errno);
+  return descriptor;
+}
+
+Result<void> serve_until_stopped(const ExecutorConfig& config) {
+  limit_process();
+  TRY(const auto stop, stop_signals());
+  TRY_VOID(files::make_directories(config.state_dir, kStateMode));
+  TRY(const auto lock, sql::DirectoryLock::acquire(config.state_dir));
+  ServerOptions options;
+  options.allowed = {::geteuid()};
+  uid_t asker = ::geteuid();
+  if (const auto agent = user_id(config.agent_user)) {
+    options.allowed.push_back(*agent);
+    if (::geteuid() == 0) asker = *agent;
+  } else if (::geteuid() == 0) {
+    log::warning(agent.error().message() + ": only root may ask");
+  }
+  auto listener = inherited_socket();
+  if (listener) {
+    options.idle_exit = config.idle_exit;
+  } else {
+    TRY(listener, listen_at(config.socket, asker));
+  }
+  const SystemClock clock;
+  const SystemHostTime time;
+  Host host = host_of(config);
+  host.clock = &clock;
+  Executor executor(places_of(config), clock, time, host, make_actions(host));
+  executor.open();
+  log::info("ready");
+  return serve(executor, listener->get(), stop.get(), clock, options);
+}
+
+int run(const Options& options) {
+  const auto config = options.load();
+  if (!config) return fail(config.error(), kUsage);
+  log::setup(kProgram, log::parse_level(config->log_level).value_or(log::Level::kInfo));
+  const auto ended = serve_until_stopped(*config);
+  return ended ? kOk : fail(ended.error());
+}
+
+int print_config(const Options& options) {
+  const auto config = options.load();
+  if (!config) return fail(config.error(), kUsage);
+  std::cout << config::print_toml(*config);
+  return kOk;
+}
+
+int check_policy(const Options& options) {
+  const auto config = options.load();
+  if (!config) return fail(config.error(), kUsage);
+  const std::string directory =
+      options.policy_directory.empty() ? config->policy_dir : options.policy_directory;
+  const auto policy = load_policy(directory, trusted_owner(*config));
+  if (!policy) return fail(policy.error());
+  std::cout << "policy     " << text::to_hex(policy->hash) << "\n"
+            << "commands   "
+            << (is_disabled(directory)
+                    ? "switched off by " + kill_switch_path(directory)
+                    : std::string(policy->enabled ? "enabled" : "dry runs only (enabled = false)"))
+            << "\n"
+            << "tiers      up to " << policy->max_tier
+            << "; persons who approve: " << policy->approvals[0] << ", " << policy->approvals[1]
+            << ", " << policy->approvals[2] << "\n"
+            << "limits     " << policy->max_per_hour << " in an hour, one for each target in "
+            << text::format_duration_ms(policy->cooldown.count()) << "\n";
+  for (const auto& rule : policy->allow) {
+    std::cout << "allows     " << rule.action;
+    for (const auto& target : rule.targets) std::cout << " " << target;
+    std::cout << (rule.windows.empty() ? "" : " (at certain times)") << "\n";
+  }
+  return kOk;
+}
+
+int status(const Options& options) {
+  const auto config = options.load();
+  if (!config) return fail(config.error(), kUsage);
+  const auto reply = ask(config->socket, {FrameKind::kStatus, ""}, std::chrono::seconds(10));
+  if (!reply) return fail(reply.error());
+  const auto status = decode_status(reply->body);
+  if (!status) return fail(status.error());
+  std::cout << "state      " << status->state << "\n"
+            << "session    " << text::to_hex(status->session) << "\n"
+            << "command    " << status->command_seq << " was the last\n"
+            << "root       version " << status->root_version << "\n"
+            << "policy     " << (status->policy_hash.empty() ? "-" : status->policy_hash) << "\n";
+  return kOk;
+}
+
+}  // namespace
+
+int run_executor_program(int argc, char** argv) {
+  CLI::App app(
+      "Does on this host what was approved, after checking every signature and this host's policy.",
+      kProgram);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(kProgram) + " " + OBSERVEAI_VERSION);
+  app.footer(
+      "Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage or configuration.");
+  Options options;
+  std::function<int(const Options&)> action;
+  const auto command = [&](const char* name, const char* help, int (*what)(const Options&)) {
+    CLI::App* sub = app.add_subcommand(name, help);
+    sub->add_option("-c,--config", options.config_file,
+                    std::string("Settings (default ") + kDefaultConfigFile + ", if it is there)");
+    sub->callback([&action, what] { action = what; });
+    return sub;
+  };
+  command("run", "Check and execute commands until stopped", run);
+  command("status", "What the running executor says of itself", status);
+  command("check-policy", "Read the policy as the executor does, and say what it allows",
+          check_policy)
+      ->add_option("FOLDER", options.policy_directory, "Another folder than that of the settings");
+  command("print-config", "All settings with their defaults, as TOML", print_config);
+  app.add_subcommand("version", "The version of this program")->callback([&action] {
+    action = [](const Options&) {
+      std::cout << kProgram << " " << OBSERVEAI_VERSION << "\n";
+      return static_cast<int>(kOk);
+    };
+  });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return config::explain_parse_error(app, error, argc, argv);
+  }
+  return action(options);
+}
+
+}  // namespace observeai::agent::executor

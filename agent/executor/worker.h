@@ -1,0 +1,56 @@
+// Runs the executor's jobs, one at a time, on a thread of its own.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "agent/executor/executor.h"
+#include "agent/executor/unique_fd.h"
+#include "protocol/base/thread_annotations.h"
+
+namespace observeai::agent::executor {
+
+class Worker {
+ public:
+  struct Done {
+    std::uint64_t connection = 0;
+    Frame frame;
+  };
+
+  // kInternal: no descriptor left.
+  static Result<std::unique_ptr<Worker>> create(Executor& executor);
+  // Waits for the job at work; those that wait are turned away.
+  ~Worker();
+
+  // False: too many wait; the job is untouched.
+  bool add(std::uint64_t connection, std::unique_ptr<Executor::Job>& job);
+  bool idle() const;
+  // Readable when take_done() has something.
+  int done_fd() const { return done_fd_.get(); }
+  std::vector<Done> take_done();
+
+ private:
+  Worker(Executor& executor, UniqueFd done_fd);
+  void loop();
+  void put_done(std::uint64_t connection, Frame frame);
+
+  struct Waiting {
+    std::uint64_t connection = 0;
+    std::unique_ptr<Executor::Job> job;
+  };
+  Executor& executor_;
+  const UniqueFd done_fd_;
+  mutable Mutex mutex_;
+  ConditionVariable changed_;
+  std::deque<Waiting> waiting_ GUARDED_BY(mutex_);
+  std::vector<Done> done_ GUARDED_BY(mutex_);
+  bool at_work_ GUARDED_BY(mutex_) = false;
+  bool stop_ GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace observeai::agent::executor

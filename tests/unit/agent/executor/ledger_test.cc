@@ -1,0 +1,193 @@
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "agent/executor/ledger.h"
+#include "protocol/signing/sealing.h"
+#include "protocol/sql/migrator.h"
+#include "tests/support/temp_dir.h"
+
+using namespace observeai;
+using namespace observeai::agent::executor;
+using observeai::test::TempDir;
+
+namespace {
+
+const wire::Bytes16 kEnrollment = {1};
+
+wire::Bytes16 id_of(std::uint64_t number) {
+  wire::Bytes16 id{};
+  for (std::size_t i = 0; i < 8; ++i) id[i] = static_cast<std::uint8_t>(number >> (8 * i));
+  id[15] = 1;
+  return id;
+}
+
+Ledger::Entry entry(std::uint64_t seq, std::int64_t now_ms = 1000) {
+  Ledger::Entry out;
+  out.id = id_of(seq);
+  out.sha256.fill(static_cast<std::uint8_t>(seq));
+  out.seq = seq;
+  out.execute = true;
+  out.received_ms = now_ms;
+  out.draft = "draft " + std::to_string(seq);
+  return out;
+}
+
+Ledger open(const TempDir& dir, const wire::Bytes16& who = kEnrollment) {
+  auto ledger = Ledger::open(dir / "ledger.db", who);
+  REQUIRE_MESSAGE(ledger, (ledger ? "" : ledger.error().message()));
+  return std::move(*ledger);
+}
+
+}  // namespace
+
+TEST_CASE("a command goes from received over started to done, and not back") {
+  TempDir dir;
+  auto ledger = open(dir);
+  CHECK(!*ledger.find(id_of(1)));
+  REQUIRE(ledger.receive(entry(1)));
+  CHECK((*ledger.find(id_of(1)))->state == Ledger::State::kReceived);
+  CHECK(!ledger.receive(entry(1)));
+  REQUIRE(ledger.start(id_of(1), "container/web", "docker.restart", 2000, "begun"));
+  CHECK((*ledger.find(id_of(1)))->state == Ledger::State::kStarted);
+  CHECK(!ledger.start(id_of(1), "container/web", "docker.restart", 2000, "begun"));
+  REQUIRE(ledger.finish(id_of(1), "result"));
+  const auto known = *ledger.find(id_of(1));
+  CHECK(known->state == Ledger::State::kDone);
+  CHECK(known->result == "result");
+  CHECK(known->sha256 == entry(1).sha256);
+  CHECK(!ledger.finish(id_of(1), "another"));
+  CHECK(!ledger.start(id_of(1), "container/web", "docker.restart", 2000, "begun"));
+  CHECK(!ledger.start(id_of(2), "container/web", "docker.restart", 2000, "begun"));
+}
+
+TEST_CASE("what is found open is finished by its draft, once, and never begun") {
+  TempDir dir;
+  {
+    auto ledger = open(dir);
+    REQUIRE(ledger.receive(entry(1)));
+    REQUIRE(ledger.receive(entry(2)));
+    REQUIRE(ledger.start(id_of(2), "container/web", "docker.restart", 2000, "begun 2"));
+    REQUIRE(ledger.receive(entry(3)));
+    REQUIRE(ledger.finish(id_of(3), "result 3"));
+  }
+  auto ledger = open(dir);
+  std::vector<std::string> drafts;
+  const auto sign = [&](const Ledger::Unfinished& one) -> Result<std::string> {
+    drafts.push_back(one.draft + (one.state == Ledger::State::kStarted ? " started" : ""));
+    return "signed " + one.draft;
+  };
+  CHECK(*ledger.finish_interrupted(sign) == 2);
+  CHECK(drafts == std::vector<std::string>{"draft 1", "begun 2 started"});
+  CHECK(*ledger.finish_interrupted(sign) == 0);
+  CHECK((*ledger.find(id_of(1)))->result == "signed draft 1");
+  CHECK((*ledger.find(id_of(2)))->result == "signed begun 2");
+  CHECK(*ledger.unspooled(10, 1000) ==
+        std::vector<std::string>{"signed draft 1", "signed begun 2", "result 3"});
+}
+
+TEST_CASE("a result that cannot be signed leaves the command open") {
+  TempDir dir;
+  auto ledger = open(dir);
+  REQUIRE(ledger.receive(entry(1)));
+  CHECK(!ledger.finish_interrupted([](const auto&) { return Error(Errc::kInternal, "no"); }));
+  CHECK((*ledger.find(id_of(1)))->state == Ledger::State::kReceived);
+}
+
+TEST_CASE("results are told until they are spooled") {
+  TempDir dir;
+  auto ledger = open(dir);
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) {
+    REQUIRE(ledger.receive(entry(seq)));
+    REQUIRE(ledger.finish(id_of(seq), "result " + std::to_string(seq)));
+  }
+  CHECK(ledger.unspooled(2, 1000)->size() == 2);
+  CHECK(ledger.unspooled(10, 17)->size() == 2);
+  CHECK(ledger.unspooled(10, 1)->size() == 1);
+  REQUIRE(ledger.mark_spooled(signing::sha256("result 2")));
+  REQUIRE(ledger.mark_spooled(signing::sha256("unknown")));
+  CHECK(*ledger.unspooled(10, 1000) == std::vector<std::string>{"result 1", "result 3"});
+  CHECK((*ledger.find(id_of(2)))->result == "result 2");
+}
+
+TEST_CASE("results that nobody fetches stop further commands") {
+  TempDir dir;
+  auto ledger = open(dir);
+  for (std::uint64_t seq = 1; seq <= std::uint64_t(kMaxUnspooled); ++seq) {
+    REQUIRE(ledger.receive(entry(seq)));
+    REQUIRE(ledger.finish(id_of(seq), "result " + std::to_string(seq)));
+  }
+  const auto refused = ledger.receive(entry(1000));
+  REQUIRE(!refused);
+  CHECK(refused.error().code() == Errc::kLimit);
+  CHECK(*ledger.highest_sequence() == std::uint64_t(kMaxUnspooled));
+  REQUIRE(ledger.mark_spooled(signing::sha256("result 1")));
+  CHECK(ledger.receive(entry(1000)));
+}
+
+TEST_CASE("what is old goes, the sequence stays") {
+  TempDir dir;
+  auto ledger = open(dir);
+  const std::int64_t month = std::chrono::milliseconds(kLedgerRetention).count();
+  REQUIRE(ledger.receive(entry(1, 1000)));
+  REQUIRE(ledger.finish(id_of(1), "result 1"));
+  REQUIRE(ledger.receive(entry(2, 1000)));
+  REQUIRE(ledger.finish(id_of(2), "result 2"));
+  REQUIRE(ledger.mark_spooled(signing::sha256("result 1")));
+  REQUIRE(ledger.prune(1000 + month));
+  CHECK(*ledger.find(id_of(1)));
+  REQUIRE(ledger.prune(1001 + month));
+  CHECK(!*ledger.find(id_of(1)));
+  CHECK(*ledger.find(id_of(2)));  // Not spooled
+  CHECK(*ledger.highest_sequence() == 2);
+}
+
+TEST_CASE("the sequence survives a start and begins anew with an enrollment") {
+  TempDir dir;
+  {
+    auto ledger = open(dir);
+    REQUIRE(ledger.receive(entry(41)));
+    REQUIRE(ledger.receive(entry(7)));
+    CHECK(*ledger.highest_sequence() == 41);
+  }
+  CHECK(*open(dir).highest_sequence() == 41);
+  CHECK(*open(dir, {2}).highest_sequence() == 0);
+}
+
+TEST_CASE("starts are counted by hour and action, and the last one by target") {
+  TempDir dir;
+  auto ledger = open(dir);
+  CHECK(!*ledger.last_started("container/web"));
+  REQUIRE(ledger.receive(entry(1)));
+  REQUIRE(ledger.start(id_of(1), "container/web", "docker.restart", 5000, "d"));
+  REQUIRE(ledger.receive(entry(2)));
+  REQUIRE(ledger.start(id_of(2), "container/db", "docker.stop", 6000, "d"));
+  auto dry = entry(3);
+  dry.execute = false;
+  REQUIRE(ledger.receive(dry));
+  REQUIRE(ledger.start(id_of(3), "container/web", "docker.restart", 7000, "d"));
+  CHECK(*ledger.started_since(4999) == 2);
+  CHECK(*ledger.started_since(5000) == 1);
+  CHECK(*ledger.started_since(0, "docker.restart") == 1);
+  CHECK(*ledger.last_started("container/web") == 5000);
+}
+
+TEST_CASE("the migrations give the schema that is written down") {
+  TempDir dir;
+  open(dir);
+  auto migrated = *sql::Database::open(dir / "ledger.db", {});
+  auto written = *sql::Database::open(dir / "written.db", {});
+  std::ifstream file(OBSERVEAI_EXECUTOR_SCHEMA);
+  std::stringstream text;
+  text << file.rdbuf();
+  REQUIRE(written.execute(text.str()));
+  CHECK(*sql::describe_schema(migrated) == *sql::describe_schema(written));
+}
+
+TEST_CASE("a ledger that cannot be opened says so") {
+  TempDir dir;
+  std::ofstream(dir / "ledger.db") << std::string(4096, 'x');
+  CHECK(!Ledger::open(dir / "ledger.db", kEnrollment));
+  CHECK(!Ledger::open(dir / "no/such/ledger.db", kEnrollment));
+}
