@@ -311,7 +311,6 @@ wire::Hello Program::hello() const {
   hello.boot_id = inventory_->facts().boot_id;
   hello.machine_id_sha256 = inventory_->facts().machine_id_sha256;
   hello.inventory_digest = inventory_->digest();
-  hello.root_version = 1;
   hello.counters = hello_counters(parts());
   return hello;
 }

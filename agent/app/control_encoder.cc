@@ -11,7 +11,8 @@ namespace {
 
 std::uint32_t control_count(const wire::ControlBatch& batch) {
   return static_cast<std::uint32_t>(batch.series.size() + batch.inventory.size() +
-                                    batch.events.size() + batch.ledger.size());
+                                    batch.events.size() + batch.ledger.size() +
+                                    batch.results.size());
 }
 
 std::size_t entries_in(const wire::InventoryUpdate& update) {
@@ -62,6 +63,9 @@ std::string name_of(const wire::Event& event) {
 std::string name_of(const wire::LedgerEntry& entry) {
   return "ledger entry " + entry.source;
 }
+std::string name_of(const std::string& /*envelope*/) {
+  return "the result of a command";
+}
 
 }  // namespace
 
@@ -75,7 +79,8 @@ Result<void> ControlEncoder::add(const wire::ControlBatch& signals) {
   TRY_VOID(add_kind(signals, &wire::ControlBatch::series, whole_or_nothing));
   TRY_VOID(add_kind(signals, &wire::ControlBatch::inventory, halve_update));
   TRY_VOID(add_kind(signals, &wire::ControlBatch::events, whole_or_nothing));
-  return add_kind(signals, &wire::ControlBatch::ledger, whole_or_nothing);
+  TRY_VOID(add_kind(signals, &wire::ControlBatch::ledger, whole_or_nothing));
+  return add_kind(signals, &wire::ControlBatch::results, whole_or_nothing);
 }
 
 Result<PendingBatch> ControlEncoder::encode(const wire::ControlBatch& signals) const {

@@ -9,6 +9,7 @@
 #include "agent/app/log_batches.h"
 #include "protocol/base/log.h"
 #include "protocol/wire/batch_codec.h"
+#include "protocol/wire/command_codec.h"
 
 namespace observeai::agent {
 namespace {
@@ -64,6 +65,23 @@ void Outbox::add_inventory(wire::InventoryUpdate update) {
   if (!update.empty()) waiting_.inventory.push_back(std::move(update));
 }
 
+Result<void> Outbox::add_result(std::string envelope) {
+  if (envelope.empty() || envelope.size() > wire::kMaxResultEnvelopeBytes) {
+    return unencodable("a result of " + std::to_string(envelope.size()) + " bytes");
+  }
+  const auto digest = wire::digest_of(envelope);
+  const auto& waiting = waiting_results_;
+  if (std::find(waiting.begin(), waiting.end(), digest) != waiting.end()) return {};
+  std::size_t bytes = envelope.size();
+  for (const auto& other : waiting_.results) bytes += other.size();
+  if (bytes > kMaxWaitingResultBytes) {
+    return Error(Errc::kLimit, "results wait for the spool: " + std::to_string(bytes) + " bytes");
+  }
+  waiting_.results.push_back(std::move(envelope));
+  waiting_results_.push_back(digest);
+  return {};
+}
+
 void Outbox::report_ledger() {
   ledger_wanted_ = true;
 }
@@ -108,6 +126,8 @@ Result<void> Outbox::add_late_control() {
 void Outbox::control_committed(std::uint64_t last_seq, const std::vector<LedgerKey>& forgotten,
                                const std::vector<std::string>& refused) {
   waiting_ = {};
+  spooled_results_.insert(spooled_results_.end(), waiting_results_.begin(), waiting_results_.end());
+  waiting_results_.clear();
   series_wanted_ = false;
   if (std::exchange(ledger_wanted_, false)) ledger_.reported(last_seq);
   ledger_.erase(forgotten);

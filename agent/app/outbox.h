@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/app/outbox_ledger.h"
@@ -14,6 +15,7 @@
 #include "agent/spool/spool.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/result.h"
+#include "protocol/wire/command.h"
 #include "protocol/wire/signals.h"
 
 namespace observeai::agent {
@@ -49,12 +51,21 @@ class Outbox {
   // Waiting events beyond this are dropped, oldest first, and counted: only a spool that has been
   // full for long comes here.
   static constexpr std::size_t kMaxWaiting = 4096;
+  // Two of the longest, or very many.
+  static constexpr std::size_t kMaxWaitingResultBytes = 2U << 20;
 
   // Loads the ledger. `on_grew` is called after each commit that added batches.
   static Result<Outbox> create(Spool& spool, const Clock& clock, std::function<void()> on_grew);
 
   void add_event(wire::Event event);
   void add_inventory(wire::InventoryUpdate update);
+  // An envelope with the result of a command, as the executor signed it; one that waits already is not
+  // taken twice. kInvalid: no batch can hold it. kLimit: too many bytes of results wait; the executor
+  // keeps it, offer it again after a flush.
+  Result<void> add_result(std::string envelope);
+  // sha256 of the envelopes that came into the spool since the last call: the executor may forget
+  // them. What this process does not live to tell comes in twice; a result is stored once.
+  std::vector<wire::Digest> take_spooled_results() { return std::exchange(spooled_results_, {}); }
   // The last update is not in the spool yet. Give no other one until it is, for nothing else bounds
   // what waits.
   bool inventory_waits() const { return !waiting_.inventory.empty(); }
@@ -107,6 +118,8 @@ class Outbox {
   const Clock* clock_;
   std::function<void()> on_grew_;
   wire::ControlBatch waiting_;  // Series and ledger only while they are being committed
+  std::vector<wire::Digest> waiting_results_;  // Of waiting_.results, same order
+  std::vector<wire::Digest> spooled_results_;
   bool series_wanted_ = false;
   bool ledger_wanted_ = false;
   OutboxLedger ledger_;

@@ -47,6 +47,7 @@ inline constexpr std::size_t kMaxResultReasonBytes = 64;  // [a-z_]
 inline constexpr std::size_t kMaxTargetBytes = 4352;      // "directory/" and a path of 4095
 // Whatever keeps the bounds above fits; its envelope fits one batch of lane 0.
 inline constexpr std::size_t kMaxResultBytes = 768U << 10;
+inline constexpr std::size_t kMaxResultEnvelopeBytes = kMaxResultBytes + 1024;
 inline constexpr std::size_t kMaxMetaRoots = 16;
 inline constexpr std::size_t kMaxStatementBytes = 4096;  // A time, an audit head, or its envelope
 inline constexpr std::size_t kMaxMetaBytes = kMaxSealedBytes - signing::kSealOverheadBytes;

@@ -1,5 +1,6 @@
 #include "protocol/base/text.h"
 #include "protocol/wire/batch_codec.h"
+#include "protocol/wire/command_codec.h"
 #include "protocol/wire/detail/body.h"
 #include "protocol/wire/detail/convert.h"
 #include "protocol/wire/detail/shape.h"
@@ -23,6 +24,10 @@ bool is_known(MetricKind kind) {
 }
 bool is_known(Severity severity) {
   return severity >= Severity::kDebug && severity <= Severity::kCritical;
+}
+
+bool is_result(const std::string& envelope) {
+  return !envelope.empty() && envelope.size() <= kMaxResultEnvelopeBytes;
 }
 
 using DroppedList = google::protobuf::RepeatedPtrField<v1::LedgerEntry::Dropped>;
@@ -184,6 +189,10 @@ Result<std::string> serialize_control(const ControlBatch& batch) {
   TRY_VOID(all_to_proto(batch.inventory, *body.mutable_inventory()));
   TRY_VOID(all_to_proto(batch.events, *body.mutable_events()));
   TRY_VOID(all_to_proto(batch.ledger, *body.mutable_ledger()));
+  for (const auto& envelope : batch.results) {
+    if (!is_result(envelope)) return invalid("a result that is empty or too long");
+    body.add_results(envelope);
+  }
   auto bytes = body.SerializeAsString();
   // The decoder's own count, so that what is sent is always accepted.
   if (!structure_bytes(bytes, kControlShape, kMaxDecodedBytes)) {
@@ -204,6 +213,10 @@ Result<ControlBatch> parse_control(std::string_view bytes) {
   TRY(batch.inventory, all_from_proto<InventoryUpdate>(body.inventory()));
   TRY(batch.events, all_from_proto<Event>(body.events()));
   TRY(batch.ledger, all_from_proto<LedgerEntry>(body.ledger()));
+  for (auto& envelope : *body.mutable_results()) {
+    if (!is_result(envelope)) return corrupt("a result that is empty or too long");
+    batch.results.push_back(std::move(envelope));
+  }
   return batch;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocol/base/id.h"
+#include "protocol/wire/command.h"
 #include "protocol/wire/signals.h"
 
 namespace observeai::wire {
@@ -81,6 +82,20 @@ struct PendingTags {
   bool operator==(const PendingTags&) const = default;
 };
 
+// What the executor told the agent, unsigned. What breaks a rule here is left out of a hello.
+struct ExecutorReport {
+  Bytes16 session{};
+  Bytes16 time_challenge{};        // To be answered by a TimeStatement; zeros: the time is known
+  std::uint64_t command_seq = 0;   // Highest seen
+  std::uint64_t root_version = 0;  // In force; 0 = none
+  std::string policy_hash;         // 64 lower-case hex digits, or "": the policy cannot be read
+  std::string state;  // For people, kMaxExecutorStateBytes of UTF-8 without control characters
+  std::uint64_t audit_seq = 0;  // Highest audit head that this host was told; 0 = none
+  Digest audit_hash{};          // Zeros exactly when audit_seq is 0
+  bool operator==(const ExecutorReport&) const = default;
+};
+inline constexpr std::size_t kMaxExecutorStateBytes = 256;
+
 // On connect and every 5 minutes.
 struct Hello {
   AgentId agent;
@@ -96,13 +111,11 @@ struct Hello {
   std::array<std::uint64_t, kLaneCount> next_seq{};    // Next to be written, per lane
   std::array<std::uint64_t, kLaneCount> oldest_seq{};  // Oldest kept, = next_seq when empty
   std::uint64_t spool_bytes = 0;
-  std::uint64_t command_seq = 0;
-  std::uint32_t root_version = 0;
-  std::string policy_hash;
   std::map<std::string, std::int64_t> counters;  // The agent's own health
   std::array<PendingTags, kLaneCount> pending;
-  Nonce16 challenge{};       // The newest that an ack told; zeros: none yet
-  std::uint64_t number = 0;  // Ascends strictly with each hello of a process, from 1
+  Nonce16 challenge{};                     // The newest that an ack told; zeros: none yet
+  std::uint64_t number = 0;                // Ascends strictly with each hello of a process, from 1
+  std::optional<ExecutorReport> executor;  // None: none answers
 };
 
 // All numbers from first to last.

@@ -4,6 +4,7 @@
 #include "protocol/base/text.h"
 #include "protocol/signing/sealing.h"
 #include "protocol/wire/batch_codec.h"
+#include "protocol/wire/detail/executor_report.h"
 #include "protocol/wire/detail/shape.h"
 
 // Layout: protocol/proto/observeai/v1/batch.proto.
@@ -254,9 +255,6 @@ std::string encode_hello(const Hello& hello) {
   for (const auto seq : hello.next_seq) out.add_next_seq(seq);
   for (const auto seq : hello.oldest_seq) out.add_oldest_seq(seq);
   out.set_spool_bytes(hello.spool_bytes);
-  out.set_command_seq(hello.command_seq);
-  out.set_root_version(hello.root_version);
-  out.set_policy_hash(hello.policy_hash);
   for (const auto& [name, value] : hello.counters) {
     auto& counter = *out.add_counters();
     counter.set_name(name);
@@ -271,6 +269,7 @@ std::string encode_hello(const Hello& hello) {
   }
   if (hello.challenge != Nonce16{}) out.set_challenge(sixteen(hello.challenge));
   out.set_number(hello.number);
+  if (hello.executor) detail::to_proto(*hello.executor, *out.mutable_executor());
   return out.SerializeAsString();
 }
 
@@ -294,13 +293,13 @@ Result<Hello> decode_hello(std::string_view bytes) {
   TRY(hello.next_seq, read_lanes(in.next_seq(), kWhat));
   TRY(hello.oldest_seq, read_lanes(in.oldest_seq(), kWhat));
   hello.spool_bytes = in.spool_bytes();
-  hello.command_seq = in.command_seq();
-  hello.root_version = in.root_version();
-  hello.policy_hash = in.policy_hash();
   TRY(hello.counters, read_counters(in));
   TRY(hello.pending, read_pending(in));
   TRY(hello.challenge, read_challenge(in.challenge(), kWhat));
   hello.number = in.number();
+  if (in.has_executor()) {
+    TRY(hello.executor, detail::from_proto(in.executor()));
+  }
   return hello;
 }
 

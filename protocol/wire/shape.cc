@@ -70,14 +70,16 @@ constexpr Child kInventoryChildren[] = {
 constexpr Shape kInventory{1024, kInventoryChildren};
 static_assert(memory<v1::InventoryUpdate, InventoryUpdate>(0) <= kInventory.cost);
 static_assert(sizeof(v1::ContainerSection) <= kContainers.cost);
-constexpr Child kControlChildren[] = {{1, &kSeries}, {2, &kInventory}, {3, &kEvent}, {4, &kLedger}};
+constexpr Child kControlChildren[] = {
+    {1, &kSeries}, {2, &kInventory}, {3, &kEvent}, {4, &kLedger}, {5, &kString}};
 
 constexpr Child kHelloChildren[] = {{11, &kNumber}, {12, &kNumber}, {17, &kPair}, {18, &kPair}};
 constexpr Child kLossChildren[] = {{2, &kPair}};
 static_assert(memory<v1::LossNotice::Source, LossNotice::Source>(1) <= kPair.cost);
 static_assert(memory<v1::Hello::Pending, PendingTags>(2) <= kPair.cost);
 
-static_assert(memory<v1::Hello, Hello>(10) <= 1536);
+static_assert(memory<v1::Hello, Hello>(10) + memory<v1::Hello::Executor, ExecutorReport>(5) <=
+              2048);
 constexpr Child kEnvelopeChildren[] = {{3, &kPair}};
 
 constexpr Child kDelegationChildren[] = {{1, &kString}, {2, &kString}};
@@ -178,7 +180,7 @@ Result<void> count(std::string_view message, const Shape& shape, std::size_t lim
 }  // namespace
 
 const Shape kControlShape{256, kControlChildren};
-const Shape kHelloShape{1536, kHelloChildren};
+const Shape kHelloShape{2048, kHelloChildren};
 const Shape kLossShape{256, kLossChildren};
 const Shape kEnvelopeShape{256, kEnvelopeChildren};
 const Shape kRootShape{512, kRootChildren};

@@ -238,6 +238,9 @@ struct ControlBatch {
   std::vector<InventoryUpdate> inventory;  // In order
   std::vector<Event> events;
   std::vector<LedgerEntry> ledger;
+  // Envelopes with a CommandResult as the executor signed them, 1 .. kMaxResultEnvelopeBytes each
+  // (command_codec.h). Whoever takes them verifies them.
+  std::vector<std::string> results;
 };
 
 }  // namespace observeai::wire

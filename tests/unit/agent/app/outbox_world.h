@@ -35,6 +35,7 @@ struct OutboxWorld {
       append(all.inventory, part.inventory);
       append(all.events, part.events);
       append(all.ledger, part.ledger);
+      append(all.results, part.results);
     }
     return all;
   }

@@ -2,6 +2,7 @@
 
 #include "observeai/v1/control.pb.h"
 #include "protocol/wire/batch_codec.h"
+#include "protocol/wire/command_codec.h"
 #include "protocol/wire/detail/body.h"
 #include "tests/unit/protocol/wire/generate.h"
 
@@ -130,6 +131,33 @@ TEST_CASE("unknown enumerators and missing ids are refused on both sides") {
   CHECK(refused(body) == Errc::kCorrupt);
   body.mutable_ledger(0)->set_lane(256);
   CHECK(refused(body) == Errc::kCorrupt);
+}
+
+TEST_CASE("results travel as they are, within bounds that both sides apply") {
+  const std::string longest(kMaxResultEnvelopeBytes, 'r');
+  ControlBatch batch;
+  batch.results = {std::string("\0\xFF", 2), longest};
+  CHECK(decode_control(encode_control(batch).value(), Codec::kZstd)->results == batch.results);
+  for (const auto& bad : {std::string(), longest + "r"}) {
+    batch.results = {"good", bad};
+    CHECK(encode_control(batch).error().code() == Errc::kInvalid);
+    v1::ControlBody body;
+    body.add_results("good");
+    REQUIRE(detail::parse_control(body.SerializeAsString()));
+    body.add_results(bad);
+    CHECK(refused(body) == Errc::kCorrupt);
+  }
+  // Two bytes can claim a string.
+  CHECK(refused_bytes(repeated(std::string("\x2A\x00", 2), 300'000)) == Errc::kCorrupt);
+}
+
+TEST_CASE("the longest result fits a batch, even one that zstd cannot shrink") {
+  test::Generator random(7);
+  std::string noise;
+  while (noise.size() < kMaxResultEnvelopeBytes) noise.push_back(static_cast<char>(random.bits()));
+  ControlBatch batch;
+  batch.results = {noise};
+  CHECK(encode_control(batch));
 }
 
 TEST_CASE("reasons of drops ascend strictly") {

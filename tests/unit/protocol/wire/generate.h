@@ -203,6 +203,7 @@ class Generator {
     for (auto n = below(3); n > 0; --n) out.inventory.push_back(inventory());
     for (auto n = below(5); n > 0; --n) out.events.push_back(event());
     for (auto n = below(5); n > 0; --n) out.ledger.push_back(ledger());
+    for (auto n = below(3); n > 0; --n) out.results.push_back("r" + bytes(200));
     return out;
   }
 
@@ -257,9 +258,6 @@ class Generator {
     out.next_seq = lanes();
     out.oldest_seq = lanes();
     out.spool_bytes = bits();
-    out.command_seq = bits();
-    out.root_version = number32();
-    out.policy_hash = bytes();
     for (auto n = below(6); n > 0; --n) out.counters[bytes()] = -time_ms();
     for (std::size_t lane = 0; lane < wire::kLaneCount && below(4) > 0; ++lane) {
       const std::uint64_t kept = below(600);
@@ -273,6 +271,21 @@ class Generator {
     }
     if (coin()) out.challenge = sixteen();
     if (coin()) out.number = bits();
+    if (coin()) out.executor = executor();
+    return out;
+  }
+  wire::ExecutorReport executor() {
+    wire::ExecutorReport out;
+    out.session = sixteen();
+    if (coin()) out.time_challenge = sixteen();
+    out.command_seq = bits();
+    out.root_version = bits();
+    if (coin()) out.policy_hash = std::string(64, static_cast<char>('a' + below(6)));
+    out.state = std::string(below(257), 'x');
+    if (coin()) {
+      out.audit_seq = 1 + (bits() >> 1);
+      out.audit_hash[below(32)] = 1;
+    }
     return out;
   }
   wire::LossNotice loss() {
@@ -325,7 +338,7 @@ inline bool same(const wire::SampleBatch& a, const wire::SampleBatch& b) {
 }
 inline bool same(const wire::ControlBatch& a, const wire::ControlBatch& b) {
   return a.series == b.series && a.inventory == b.inventory && a.events == b.events &&
-         a.ledger == b.ledger;
+         a.ledger == b.ledger && a.results == b.results;
 }
 inline bool same(const wire::LogBatch& a, const wire::LogBatch& b) {
   return a.records == b.records;
@@ -337,9 +350,8 @@ inline bool same(const wire::Hello& a, const wire::Hello& b) {
          a.wall_time_ms == b.wall_time_ms && a.series_known == b.series_known &&
          a.inventory_digest == b.inventory_digest && a.next_seq == b.next_seq &&
          a.oldest_seq == b.oldest_seq && a.spool_bytes == b.spool_bytes &&
-         a.command_seq == b.command_seq && a.root_version == b.root_version &&
-         a.policy_hash == b.policy_hash && a.counters == b.counters && a.pending == b.pending &&
-         a.challenge == b.challenge && a.number == b.number;
+         a.counters == b.counters && a.pending == b.pending && a.challenge == b.challenge &&
+         a.number == b.number && a.executor == b.executor;
 }
 inline bool same(const wire::Ack& a, const wire::Ack& b) {
   return a.agent == b.agent && a.epoch == b.epoch && a.contiguous == b.contiguous &&

@@ -15,6 +15,7 @@
 #include "protocol/wire/envelope_codec.h"
 #include "protocol/wire/root_codec.h"
 #include "protocol/wire/sealed.h"
+#include "tests/unit/protocol/wire/command_values.h"
 #include "tests/unit/protocol/wire/generate.h"
 
 using namespace observeai;
@@ -149,6 +150,7 @@ ControlBatch control() {
                    .records_spooled = 90,
                    .records_dropped = {{"quota", 10}},
                    .bytes_dropped = {{"rotated", 77}}}};
+  batch.results = {"an envelope"};
   return batch;
 }
 Hello hello() {
@@ -166,9 +168,6 @@ Hello hello() {
   out.next_seq = {2, 43, 9, 1};
   out.oldest_seq = {1, 40, 9, 1};
   out.spool_bytes = 1 << 20;
-  out.command_seq = 5;
-  out.root_version = 2;
-  out.policy_hash = "ef";
   out.counters = {{"logs.dropped", 0}, {"uplink.reconnects", 3}};
   return out;
 }
@@ -217,6 +216,18 @@ Hello hello_with_challenge() {
   auto out = hello();
   out.challenge = {0xC0, 1, 2, 3};
   out.number = 300;
+  return out;
+}
+Hello hello_with_executor() {
+  auto out = hello_with_challenge();
+  out.executor = ExecutorReport{.session = {0xB0, 1},
+                                .time_challenge = {0xB1, 2},
+                                .command_seq = 300,
+                                .root_version = 2,
+                                .policy_hash = std::string(64, 'e'),
+                                .state = "ready",
+                                .audit_seq = 77,
+                                .audit_hash = {0xB2, 3}};
   return out;
 }
 Ack ack_with_challenge() {
@@ -292,6 +303,12 @@ TEST_CASE("challenges have their golden bytes and decode") {
   seed_corpus("fuzz_sealed", "ack_challenge", encode_ack(ack_with_challenge()));
 }
 
+TEST_CASE("what a hello tells of the executor has its golden bytes and decodes") {
+  pinned("hello_executor", encode_hello(hello_with_executor()));
+  CHECK(test::same(decode_hello(golden("hello_executor", {})).value(), hello_with_executor()));
+  seed_corpus("fuzz_sealed", "hello_executor", encode_hello(hello_with_executor()));
+}
+
 TEST_CASE("bytes from before runs, origins and pending tags decode to what they were") {
   CHECK(decode_header(golden("header", encode_header(header()))).value() == header());
   CHECK(test::same(decode_hello(golden("hello", encode_hello(hello()))).value(), hello()));
@@ -344,6 +361,33 @@ TEST_CASE("sealed messages have their golden bytes and open") {
       test::same(open_ack(golden("sealed_ack", sealed_ack), agent(), fixed_key(9)).value(), ack()));
   seed_corpus("fuzz_sealed", "sealed_batch", batch);
   seed_corpus("fuzz_sealed", "sealed_hello", sealed_hello);
+}
+
+TEST_CASE("commands and what belongs to them have their golden bytes") {
+  const std::pair<const char*, std::string> all[] = {
+      {"intent", encode_intent(test::intent()).value()},
+      {"command", encode_command(test::execute()).value()},
+      {"command_dry_run", encode_command(test::dry_run()).value()},
+      {"approval", encode_approval(test::approval()).value()},
+      {"result", encode_result(test::result()).value()},
+      {"time", encode_time(test::time_statement()).value()},
+      {"audit_head", encode_audit_head(test::audit_head()).value()},
+      {"meta", encode_meta(test::meta()).value()},
+  };
+  for (const auto& [name, bytes] : all) {
+    pinned(name, bytes);
+    seed_corpus("fuzz_command", name, bytes);
+  }
+  CHECK(decode_command(golden("command", {})).value() == test::execute());
+  CHECK(decode_result(golden("result", {})).value() == test::result());
+  pinned("diff_digest", std::string(text::as_text(diff_digest(test::result().diff))));
+  const auto agent_id = agent();
+  const auto sealed_command = sealed("an envelope", detail::kCommandDomain, "web-01");
+  pinned("sealed_command", sealed_command);
+  CHECK(open_command(sealed_command, agent_id, fixed_key(9)).value() == "an envelope");
+  const auto sealed_meta = sealed("a meta", detail::kMetaDomain, "web-01");
+  pinned("sealed_meta", sealed_meta);
+  CHECK(open_meta(sealed_meta, agent_id, fixed_key(9)).value() == "a meta");
 }
 
 TEST_CASE("the inventory digest is pinned: both sides must agree on it") {

@@ -71,6 +71,58 @@ TEST_CASE("a header that breaks a rule is refused") {
   CHECK_FALSE(decode_header(padded + std::string(511, 'x')));
 }
 
+TEST_CASE("fields of a hello that are no more are passed over") {
+  const auto hello = test::Generator(2).hello();
+  const std::string before(
+      "\x70\x05\x78\x02\x82\x01\x02"
+      "ef",
+      9);  // 14, 15 and 16
+  CHECK(test::same(decode_hello(encode_hello(hello) + before).value(), hello));
+}
+
+TEST_CASE("what a hello tells of the executor keeps its rules on both sides") {
+  auto hello = test::Generator(2).hello();
+  hello.executor = test::Generator(3).executor();
+  hello.executor->audit_seq = 7;
+  hello.executor->audit_hash = {1};
+  const auto good = parsed<v1::Hello>(encode_hello(hello));
+  const auto broken = [&good](auto change) {
+    auto message = good;
+    change(*message.mutable_executor());
+    const auto decoded = decode_hello(message.SerializeAsString());
+    return !decoded && decoded.error().code() == Errc::kCorrupt;
+  };
+  CHECK_FALSE(broken([](auto&) {}));
+  CHECK(broken([](auto& m) { m.clear_session(); }));
+  CHECK(broken([](auto& m) { m.set_session(std::string(15, 's')); }));
+  CHECK(broken([](auto& m) { m.set_time_challenge(std::string(17, 's')); }));
+  CHECK(broken([](auto& m) { m.set_time_challenge(std::string(16, '\0')); }));
+  CHECK(broken([](auto& m) { m.set_policy_hash(std::string(63, 'a')); }));
+  CHECK(broken([](auto& m) { m.set_policy_hash(std::string(64, 'A')); }));
+  CHECK(broken([](auto& m) { m.set_state(std::string(257, 'a')); }));
+  CHECK(broken([](auto& m) { m.set_state("a\x1b[31m"); }));
+  CHECK(broken([](auto& m) { m.set_audit_seq(0); }));
+  CHECK(broken([](auto& m) { m.clear_audit_hash(); }));
+  CHECK(broken([](auto& m) { m.set_audit_hash(std::string(32, '\0')); }));
+  CHECK(broken([](auto& m) { m.set_audit_hash(std::string(33, 'a')); }));
+
+  // A hello is not withheld because of what an executor says.
+  auto& report = *hello.executor;
+  report.policy_hash = "unreadable";
+  report.audit_hash = {};
+  for (const std::string piece : {"a", "\n", "\xFF", "\xE2\x80\xAE", "\xF0\x9F\x98\x80"}) {
+    report.state.clear();
+    while (report.state.size() < 300) report.state += piece;
+    const auto decoded = decode_hello(encode_hello(hello));
+    REQUIRE(decoded);
+    CHECK(decoded->executor->policy_hash.empty());
+    CHECK(decoded->executor->audit_seq == 0);
+    CHECK(decoded->executor->state.size() > 200);
+    CHECK(decoded->executor->state.ends_with("..."));
+    CHECK(decoded->executor->session == report.session);
+  }
+}
+
 TEST_CASE("a hello or ack with other than one number per lane, or a nonce cut short, is refused") {
   const auto good_hello = parsed<v1::Hello>(encode_hello(test::Generator(2).hello()));
   auto hello = good_hello;
