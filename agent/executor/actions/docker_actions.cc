@@ -4,6 +4,7 @@ namespace observeai::agent::executor {
 
 void add_docker_actions(const Host& host, Actions& actions) {
   add_docker_lifecycle(host, actions);
+  add_docker_memory(host, actions);
 }
 
 }  // namespace observeai::agent::executor

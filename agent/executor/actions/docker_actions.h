@@ -10,5 +10,6 @@ namespace observeai::agent::executor {
 void add_docker_actions(const Host& host, Actions& actions);
 
 void add_docker_lifecycle(const Host& host, Actions& actions);  // restart, start, stop
+void add_docker_memory(const Host& host, Actions& actions);     // update_memory
 
 }  // namespace observeai::agent::executor
