@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "agent/executor/docker_answers.h"
+#include "agent/executor/docker_recreate.h"
 #include "protocol/base/text.h"
 
 using namespace observeai::agent::executor;
@@ -57,6 +58,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 4:
       ignore(parse_memory_use(text), "bytes of anybody");
       break;
+    case 6: {
+      const auto image = parse_image(text);
+      if (image) require(is_image_id(image->id) && is_named(*image, image->id));
+      break;
+    }
+    case 7: {
+      const auto three = parse_object(text);
+      if (!three) break;
+      const Image from{"a", "linux/amd64", {}, object_at(*three, "from")};
+      const Image to{"b", "linux/amd64", {}, object_at(*three, "to")};
+      const auto& inspect = object_at(*three, "inspect");
+      const auto plan = plan_recreation(inspect, from, to, "web:1");
+      if (!plan) break;
+      require(parse_object(plan->create).has_value());
+      require(changes_between("web", plan->before, plan->before).empty());
+      require(plan->before == plan->expected ||
+              !changes_between("web", plan->before, plan->expected).empty());
+      break;
+    }
     default:
       require(parse_message(text).size() <= 303);
   }

@@ -146,7 +146,8 @@ void pause_for(std::chrono::milliseconds time, const Run& run) {
   std::this_thread::sleep_for(std::min(time, run.left()));
 }
 
-Result<Container> wait_until_well(DockerApi& api, const std::string& id, const Run& run) {
+Result<Container> wait_until_well(DockerApi& api, const std::string& id, const Run& run,
+                                  std::chrono::milliseconds keep) {
   TRY(Container first, inspect_container(api, id));
   auto up_for = 0ms;
   for (;;) {
@@ -157,7 +158,7 @@ Result<Container> wait_until_well(DockerApi& api, const std::string& id, const R
                                            std::to_string(now.exit_code));
     }
     if (well && up_for >= kStableFor) return now;
-    if (run.left() == 0ms) {
+    if (run.left() <= keep) {
       return Error(Errc::kTimeout,
                    now.name + (well ? " has not been up for long enough to tell"
                                     : " runs; its health check has not said anything yet"));

@@ -42,9 +42,10 @@ Result<Container> assessed_container(DockerApi& api, const Assessment& seen);
 Result<wire::Labels> container_facts(DockerApi& api, const Container& container,
                                      std::map<std::string, std::string> more = {});
 
-// Waits until it runs, is healthy where it has a health check, and has stayed up for kStableFor. kTimeout,
-// or kUnavailable when it ended or became unhealthy.
-Result<Container> wait_until_well(DockerApi& api, const std::string& id, const Run& run);
+// Waits until it runs, is healthy where it has a health check, and has stayed up for kStableFor. kTimeout
+// when only `keep` is left of the run's time, kUnavailable when it ended or became unhealthy.
+Result<Container> wait_until_well(DockerApi& api, const std::string& id, const Run& run,
+                                  std::chrono::milliseconds keep = {});
 
 // Start and stop; fine when it is so already. The engine is given `stop_timeout_s` before it kills.
 Result<void> start_container(DockerApi& api, const std::string& id);

@@ -91,12 +91,15 @@ std::string DockerRig::inspect(const std::string& what, const std::string& forma
   return docker("inspect --format '" + format + "' " + what);
 }
 
-void DockerRig::make_image(const std::string& name, const std::vector<std::string>& changes) const {
-  const std::string id = docker("create --network none obs:base true");
-  std::string arguments = "commit ";
-  for (const auto& change : changes) arguments += "--change '" + change + "' ";
-  docker(arguments + id + " " + name);
-  docker("rm " + id);
+void DockerRig::make_image(const std::string& name, const std::vector<std::string>& lines) const {
+  std::string text = "FROM obs:base\n";
+  for (const auto& line : lines) text += line + "\n";
+  const std::string file = daemon().dir / "Dockerfile";
+  REQUIRE(files::write_atomic(file, text, 0600));
+  // The builder that needs nothing else. Without RUN no container is started for it.
+  CHECK_MESSAGE(run("DOCKER_BUILDKIT=0 " + client() + "build -q -t " + name + " - <" + file +
+                    " >/dev/null 2>&1"),
+                name);
 }
 
 bool DockerRig::Outcome::as_simulated() const {

@@ -27,8 +27,8 @@ class DockerRig {
   bool docker_fails(const std::string& arguments) const;
   // With a template of docker inspect: "{{.State.Status}}".
   std::string inspect(const std::string& what, const std::string& format) const;
-  // Makes an image from `base` with further Dockerfile-like changes: "ENV A=b".
-  void make_image(const std::string& name, const std::vector<std::string>& changes) const;
+  // From obs:base with these lines of a Dockerfile: "ENV A=b".
+  void make_image(const std::string& name, const std::vector<std::string>& lines) const;
   std::string socket() const;
   const std::string& directory() const;
 
