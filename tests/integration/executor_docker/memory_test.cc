@@ -43,8 +43,9 @@ TEST_CASE_FIXTURE(DockerRig, "a memory limit down, and a container without limit
 }
 
 TEST_CASE_FIXTURE(DockerRig, "what a change of the limit needs") {
-  docker("run -d --network none --name web -m 64m obs:base sh -c "
-         "'head -c 20000000 /dev/zero | tail -c 20000000 | sleep 1000'");
+  docker(
+      "run -d --network none --name web -m 64m obs:base sh -c "
+      "'head -c 20000000 /dev/zero | tail -c 20000000 | sleep 1000'");
   const auto why = [&](std::int64_t mib) {
     const auto seen = assess("docker.update_memory", limit(mib));
     return seen ? std::string("fine") : seen.error().message();
@@ -57,7 +58,8 @@ TEST_CASE_FIXTURE(DockerRig, "what a change of the limit needs") {
   TempDir proc;
   host().proc_root = proc.path();
   const auto available = [&](std::int64_t kib) {
-    const std::string text = "MemTotal: 99999999 kB\nMemAvailable:   " + std::to_string(kib) + " kB\n";
+    const std::string text =
+        "MemTotal: 99999999 kB\nMemAvailable:   " + std::to_string(kib) + " kB\n";
     REQUIRE(files::write_atomic(proc / "meminfo", text, 0600));
   };
   available(36'045);
