@@ -32,8 +32,8 @@ std::vector<wire::Change> changes(const std::string& name, const Limits& before,
   std::vector<wire::Change> out;
   const auto add = [&](const std::string& what, std::int64_t from, std::int64_t to) {
     if (from == to) return;
-    out.push_back({what + " of " + name, std::to_string(from) + " bytes",
-                   std::to_string(to) + " bytes"});
+    out.push_back(
+        {what + " of " + name, std::to_string(from) + " bytes", std::to_string(to) + " bytes"});
   };
   add("memory limit", before.memory, after.memory);
   add("memory and swap limit", before.memory_swap, after.memory_swap);
@@ -64,8 +64,7 @@ class UpdateMemory final : public Action {
 
   Result<Assessment> assess(const wire::Parameters& parameters, Run& run) override {
     DockerApi api(host_.docker_socket, run);
-    TRY(const Container container,
-        resolve_container(api, text_parameter(parameters, "container")));
+    TRY(const Container container, resolve_container(api, text_parameter(parameters, "container")));
     const Limits before = limits_of(container);
     const Limits after = limits_for(integer_parameter(parameters, "memory_bytes", 0), before);
     TRY(const std::int64_t free_bytes, memory_free_bytes(host_.proc_root));
@@ -74,8 +73,8 @@ class UpdateMemory final : public Action {
     out.state = container_state(container, {{"memory", std::to_string(before.memory)},
                                             {"memory_swap", std::to_string(before.memory_swap)}});
     out.diff = changes(container.name, before, after);
-    TRY(out.facts, container_facts(api, container,
-                                   {{facts::kMemoryFree, std::to_string(free_bytes)}}));
+    TRY(out.facts,
+        container_facts(api, container, {{facts::kMemoryFree, std::to_string(free_bytes)}}));
     return out;
   }
 
@@ -85,9 +84,9 @@ class UpdateMemory final : public Action {
     TRY(const Container container, assessed_container(api, seen));
     started_before_ = container.started_at;
     run.step("change the limit", container.id);
-    TRY_VOID(update(api, container.id,
-                    limits_for(integer_parameter(parameters, "memory_bytes", 0),
-                               limits_of(container))));
+    TRY_VOID(
+        update(api, container.id,
+               limits_for(integer_parameter(parameters, "memory_bytes", 0), limits_of(container))));
     run.finish_step();
     return {};
   }
