@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "agent/executor/unique_fd.h"
 #include "protocol/base/result.h"
@@ -14,5 +15,8 @@ namespace observeai::agent::executor {
 Result<UniqueFd> open_without_links(const std::string& path, int flags);
 // The same below `folder`, never out of it and never onto another mount. `path` is relative.
 Result<UniqueFd> open_beneath(int folder, const std::string& path, int flags);
+
+// What is in an open folder, ascending. kLimit above 200,000 names.
+Result<std::vector<std::string>> names_in(int folder);
 
 }  // namespace observeai::agent::executor

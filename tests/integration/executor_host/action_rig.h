@@ -48,11 +48,11 @@ class ActionRig {
   Outcome carry_out(const std::string& name, const wire::Parameters& parameters) {
     auto dry = assess(name, parameters);
     REQUIRE_MESSAGE(dry.has_value(), dry.error().message());
-    auto again = assess(name, parameters);
+    auto one = run();
+    auto again = action(name).assess(parameters, one);
     REQUIRE_MESSAGE(again.has_value(), again.error().message());
     CHECK(again->state == dry->state);
     CHECK(again->diff == dry->diff);
-    auto one = run();
     auto done = action(name).execute(parameters, *again, one);
     REQUIRE_MESSAGE(done.has_value(), done.error().message());
     auto real = action(name).verify(parameters, *again, one);

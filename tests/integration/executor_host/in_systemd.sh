@@ -19,7 +19,9 @@ mount -t tmpfs -o size=512m observeai-nspawn "$box" || skip "cannot mount a tmpf
 mkdir "$box/upper" "$box/work" "$box/root" "$box/out"
 mount -t overlay -o "lowerdir=/,upperdir=$box/upper,workdir=$box/work" overlay "$box/root" ||
   skip "cannot mount an overlay"
-mkdir -p "$box/root/observeai-test"
+mkdir -p "$box/root/observeai-test" "$box/root/etc/systemd/journald.conf.d" "$box/root/var/log/journal"
+printf '[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nForwardToConsole=no\n' \
+  >"$box/root/etc/systemd/journald.conf.d/observeai-test.conf"
 cp "$program" "$box/root/observeai-test/program"
 cat >"$box/root/observeai-test/run" <<'RUN'
 #!/bin/sh

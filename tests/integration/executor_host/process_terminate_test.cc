@@ -32,6 +32,7 @@ class Child {
   explicit Child(bool stubborn = false, pid_t wanted = 0) {
     clone_args how{};
     how.exit_signal = SIGCHLD;
+    how.flags = CLONE_CLEAR_SIGHAND;  // doctest has handlers of its own
     if (wanted > 0) {
       how.set_tid = reinterpret_cast<std::uint64_t>(&wanted);
       how.set_tid_size = 1;

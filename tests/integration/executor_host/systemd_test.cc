@@ -1,16 +1,11 @@
 // systemd.restart and systemd.reset_failed against a real systemd as pid 1. It writes units and restarts
 // them, so it runs only inside the container that in_systemd.sh boots.
-#include <unistd.h>
-
-#include <cstdlib>
 #include <filesystem>
-#include <iostream>
 #include <thread>
 
 #include "agent/executor/facts.h"
-#include "agent/executor/process_runner.h"
 #include "protocol/base/files.h"
-#include "tests/integration/executor_host/action_rig.h"
+#include "tests/integration/executor_host/in_systemd.h"
 
 using namespace observeai;
 using namespace observeai::agent::executor;
@@ -23,10 +18,7 @@ constexpr const char* kReset = "systemd.reset_failed";
 constexpr const char* kSleeper = "[Service]\nExecStart=/bin/sleep 3600\n";
 
 std::string systemctl(std::vector<std::string> arguments) {
-  auto end = run_program({.path = "/usr/bin/systemctl", .arguments = std::move(arguments)}, 30s,
-                         64U << 10);
-  REQUIRE(end.has_value());
-  return end->output;
+  return test::call("/usr/bin/systemctl", std::move(arguments));
 }
 
 void unit(const std::string& name, const std::string& text) {
@@ -55,16 +47,7 @@ std::string main_pid(const std::string& name) {
   return systemctl({"show", "--property=MainPID", "--value", name});
 }
 
-// Only in the container.
-class Rig : public test::ActionRig {
- public:
-  Rig() {
-    if (std::getenv("OBSERVEAI_IN_SYSTEMD") == nullptr) {
-      std::cerr << "SKIPPED: this test is run by in_systemd.sh, in a container of its own\n";
-      std::exit(77);
-    }
-  }
-};
+using Rig = test::InSystemd;
 
 }  // namespace
 
