@@ -105,6 +105,7 @@ Check check_rate(const Received& received, const AdmissionContext& context) {
 }
 
 Check check_cooldown(const Received& received, const AdmissionContext& context) {
+  if (received.cooldown.count() == 0) return std::nullopt;
   const auto last = context.ledger->last_started(received.target);
   if (!last) return ledger_refusal(last.error().message());
   if (!*last || received.now_ms - **last >= received.cooldown.count()) return std::nullopt;

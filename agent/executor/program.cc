@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <functional>
@@ -62,13 +63,16 @@ std::optional<UniqueFd> inherited_socket() {
   return UniqueFd(kFirst);
 }
 
-// One heap, no dump with a key in it, and no more descriptors than connections, ledger and pipes need.
+// One heap, no dump with a key in it, and no more descriptors than connections, ledger and pipes need; the
+// hard limit stays, for the programs that actions start.
 void limit_process() {
   constexpr rlim_t kOpenFiles = 256;
   ::mallopt(M_ARENA_MAX, 1);
   const struct rlimit none { 0, 0 };
   ::setrlimit(RLIMIT_CORE, &none);
-  const struct rlimit open_files { kOpenFiles, kOpenFiles };
+  struct rlimit open_files {};
+  if (::getrlimit(RLIMIT_NOFILE, &open_files) != 0) return;
+  open_files.rlim_cur = std::min(kOpenFiles, open_files.rlim_max);
   ::setrlimit(RLIMIT_NOFILE, &open_files);
 }
 

@@ -1,0 +1,171 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "attack_rig.h"
+#include "protocol/base/text.h"
+
+using namespace observeai;
+using observeai::test::AttackRig;
+using observeai::test::FrameKind;
+namespace fs = std::filesystem;
+
+TEST_CASE_FIXTURE(AttackRig, "no policy") {
+  const auto command = approved_mark();
+  fs::remove(policy_file());
+  refused(command, "policy");
+  const auto intent = mark_intent();
+  fs::remove_all(path("etc/policy.d"));
+  auto blind = intent;
+  blind.state.fill(1);
+  blind.diff.fill(1);
+  refused(approved(blind), "policy");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a policy that cannot be parsed, or has a key that nobody knows") {
+  const auto command = approved_mark();
+  write_policy(site_policy() + "[");
+  refused(command, "policy_unreadable");
+  const auto again = keys.execute(*wire::decode_intent(command.intent));
+  write_policy(site_policy("enabled = true\nmax_teir = 2\n"));
+  refused(addressed(again), "policy_unreadable");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a policy file of another user" * doctest::skip(::geteuid() != 0)) {
+  const auto command = approved_mark();
+  REQUIRE(::chown(policy_file().c_str(), 65534, 65534) == 0);
+  refused(command, "policy_unreadable");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a policy folder of another user" * doctest::skip(::geteuid() != 0)) {
+  const auto command = approved_mark();
+  REQUIRE(::chown(path("etc/policy.d").c_str(), 65534, 65534) == 0);
+  refused(command, "policy_unreadable");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a policy file that its group may write") {
+  const auto command = approved_mark();
+  ::chmod(policy_file().c_str(), 0664);
+  refused(command, "policy_unreadable");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a policy folder, or the one above it, that others may write") {
+  const auto command = approved_mark();
+  ::chmod(path("etc/policy.d").c_str(), 0777);
+  refused(command, "policy_unreadable");
+  ::chmod(path("etc/policy.d").c_str(), 0755);
+  const auto again = approved(*wire::decode_intent(command.intent));
+  ::chmod(path("etc").c_str(), 0777);
+  refused(again, "policy_unreadable");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a symbolic link as policy file") {
+  const auto command = approved_mark();
+  fs::rename(policy_file(), path("elsewhere.toml"));
+  fs::create_symlink(path("elsewhere.toml"), policy_file());
+  refused(command, "policy_unreadable");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a symbolic link as policy folder") {
+  const auto command = approved_mark();
+  fs::rename(path("etc/policy.d"), path("elsewhere"));
+  fs::create_directory_symlink(path("elsewhere"), path("etc/policy.d"));
+  refused(command, "policy_unreadable");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a pipe as policy file: it is not waited for") {
+  const auto command = approved_mark();
+  fs::remove(policy_file());
+  REQUIRE(::mkfifo(policy_file().c_str(), 0644) == 0);
+  refused(command, "policy_unreadable");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a policy that does not enable commands") {
+  const auto command = approved_mark();
+  write_policy(site_policy("max_tier = 2\n"));
+  refused(command, "policy");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "an action above the tier that the policy allows") {
+  const auto command = approved_mark();
+  write_policy(site_policy("enabled = true\nmax_tier = 1\n"));
+  refused(command, "policy");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a target that the policy does not name") {
+  const auto command = approved_mark();
+  write_policy(site_policy("", "[[allow]]\naction = \"runbook\"\ntargets = [\"runbook/m\"]\n"));
+  refused(command, "policy");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a command outside of the policy's hours") {
+  const auto command = approved_mark();  // 2027-01-15T08:00:00Z, a Friday
+  write_policy(site_policy("",
+                           "[[allow]]\naction = \"runbook\"\ntargets = [\"**\"]\n"
+                           "windows = [\"Sat,Sun 00:00-24:00\", \"Fri 09:00-10:00\"]\n"));
+  refused(command, "window");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "more commands in an hour than the policy allows") {
+  write_policy(site_policy("enabled = true\nmax_tier = 2\ncooldown = \"0s\"\nmax_per_hour = 2\n"));
+  const auto intent = looked_at(mark_intent());
+  executed(approved(intent));
+  executed(approved(intent));
+  refused(approved(intent), "rate");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "the same target again before its cool-down is over") {
+  write_policy(site_policy("enabled = true\nmax_tier = 2\ncooldown = \"1h\"\n"));
+  const auto intent = looked_at(mark_intent());
+  executed(approved(intent));
+  refused(approved(intent), "cooldown");
+  restart();
+  refused(approved(intent), "cooldown");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a policy that asks for more persons than approved") {
+  const auto command = approved_mark();
+  write_policy("[approvals]\ntier2 = 3\n");
+  write_policy(site_policy("enabled = true\nmax_tier = 2\n[approvals]\ntier2 = 3\n"));
+  refused(command, "approval_missing");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a policy that changed since the plan was simulated") {
+  auto command = approved_mark();
+  const auto hash = text::from_hex(status().policy_hash);
+  REQUIRE(hash);
+  std::copy(hash->begin(), hash->end(), command.policy.begin());
+  write_policy(site_policy() + "# changed\n");
+  refused(command, "policy");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "the kill switch, whatever kind of file it is") {
+  const auto intent = looked_at(mark_intent());
+  const std::string off = path("etc/DISABLE_COMMANDS");
+  std::ofstream(off).close();
+  refused(approved(intent), "disabled");
+  CHECK(status().state == "disabled");
+  looked_at(mark_intent());  // Looking is allowed
+  fs::remove(off);
+  fs::create_symlink("/nowhere", off);
+  refused(approved(intent), "disabled");
+  fs::remove(off);
+  fs::create_directory(off);
+  refused(approved(intent), "disabled");
+  fs::remove(off);
+  executed(approved(intent));
+}
+
+TEST_CASE_FIXTURE(AttackRig, "an action that is in nobody's catalogue") {
+  auto root = keys.root_metadata(2);
+  root.signers[0].delegation.actions.emplace_back("shell.run");
+  REQUIRE(offer_roots({keys.sign_root(root)}).kind == FrameKind::kDone);
+  auto intent = keys.intent("shell.run", {{"command", std::string("touch " + path("marker"))}});
+  intent.tier = 1;
+  intent.state.fill(1);
+  intent.diff.fill(1);
+  refused(approved(intent), "unknown_action");
+}
