@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "controlplane/model/plans.h"
+#include "controlplane/model/records.h"
 #include "protocol/base/result.h"
 
 namespace observeai::model {
@@ -20,14 +21,23 @@ struct PlanChange {
   bool void_approvals = false;            // The earlier ones are forgotten
   std::vector<std::pair<wire::Bytes16, CommandState>> closed;
   std::vector<std::pair<std::int64_t, bool>> results;  // ResultRecord::no, valid
+  std::vector<AuditEntry> audit;                       // What is said of it
 };
+
+// Open plans of one tenant; a person can look after no more.
+inline constexpr std::size_t kMaxOpenPlans = 1'000;
+inline constexpr std::size_t kMaxTargetsOfPlan = 10'000;
+// Of one command: a host signs one, and repeats it byte by byte.
+inline constexpr std::size_t kMaxResultsOfCommand = 8;
+// How long plans that are over are kept, with all that belongs to them.
+inline constexpr std::int64_t kKeepPlansMs = 90LL * 86'400'000;
 
 class PlanRepository {
  public:
   virtual ~PlanRepository() = default;
-  // kLimit: the tenant has max_open_plans that are not over.
-  virtual Result<void> insert(const PlanRecord& plan,
-                              const std::vector<PlanTargetRecord>& targets) = 0;
+  // kLimit: the tenant has kMaxOpenPlans that are not over, or the plan has too many targets.
+  virtual Result<void> insert(const PlanRecord& plan, const std::vector<PlanTargetRecord>& targets,
+                              const AuditEntry& audit) = 0;
   // kUnavailable when somebody else changed the plan since it was read: read it again. Returns the plan
   // as stored.
   virtual Result<PlanRecord> apply(const PlanChange& change) = 0;
@@ -43,7 +53,8 @@ class PlanRepository {
   virtual Result<std::vector<Attempt>> attempts(const TenantId& tenant, std::int64_t since_ms) = 0;
 
   virtual Result<MaintenanceFreeze> freeze(const TenantId& tenant) = 0;
-  virtual Result<void> set_freeze(const TenantId& tenant, const MaintenanceFreeze& freeze) = 0;
+  virtual Result<void> set_freeze(const TenantId& tenant, const MaintenanceFreeze& freeze,
+                                  const AuditEntry& audit) = 0;
 };
 
 class CommandRepository {

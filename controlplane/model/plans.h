@@ -119,7 +119,8 @@ struct PlanTargetRecord {
   std::string target;  // "container/web", as the host named it
   std::string intent;  // wire::encode_intent(), once simulated
   std::uint32_t wave = 0;
-  std::uint32_t attempts = 0;  // Commands to execute so far
+  std::uint32_t dry_runs = 0;  // Commands made so far
+  std::uint32_t attempts = 0;  // The same, to execute
   wire::Digest policy{};       // Of the host, as simulation saw it
   Baseline baseline;
   std::int64_t done_ms = 0;  // When its result arrived

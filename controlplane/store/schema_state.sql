@@ -257,3 +257,99 @@ CREATE TABLE control_origins (
   PRIMARY KEY (epoch, seq, hash)
 ) WITHOUT ROWID;
 CREATE INDEX control_origins_by_epoch ON control_origins(epoch_no);
+
+-- ---- remediation ---------------------------------------------------------------------------------
+
+CREATE TABLE plans (
+  id          TEXT PRIMARY KEY,
+  tenant      TEXT NOT NULL,
+  action      TEXT NOT NULL,
+  created_ms  INTEGER NOT NULL,
+  state       INTEGER NOT NULL,  -- model::PlanState
+  since_ms    INTEGER NOT NULL,
+  deadline_ms INTEGER NOT NULL,  -- 0 exactly when it is over
+  revision    INTEGER NOT NULL,
+  wish        BLOB NOT NULL,     -- Packed, what was asked for: never changes
+  progress    BLOB NOT NULL      -- Packed
+) WITHOUT ROWID;
+CREATE INDEX plans_by_age ON plans(tenant, created_ms);
+CREATE INDEX plans_unfinished ON plans(created_ms) WHERE deadline_ms > 0;
+
+CREATE TABLE plan_targets (
+  plan     TEXT NOT NULL REFERENCES plans(id) ON DELETE CASCADE,
+  agent    TEXT NOT NULL,
+  place    INTEGER NOT NULL,  -- Its leaf in the batch
+  state    INTEGER NOT NULL,  -- model::TargetState
+  since_ms INTEGER NOT NULL,
+  target   TEXT NOT NULL,
+  intent   BLOB NOT NULL,     -- wire::encode_intent
+  wave     INTEGER NOT NULL,
+  dry_runs INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  policy   BLOB NOT NULL CHECK (length(policy) = 32),
+  baseline BLOB NOT NULL,     -- Packed
+  done_ms  INTEGER NOT NULL,
+  detail   TEXT NOT NULL,
+  PRIMARY KEY (plan, agent)
+) WITHOUT ROWID;
+CREATE INDEX plan_targets_by_age ON plan_targets(since_ms) WHERE attempts > 0;
+
+-- A person's last word.
+CREATE TABLE approvals (
+  plan        TEXT NOT NULL REFERENCES plans(id) ON DELETE CASCADE,
+  person      TEXT NOT NULL,
+  key_id      TEXT NOT NULL,
+  decision    INTEGER NOT NULL,
+  reason      TEXT NOT NULL,
+  envelope    BLOB NOT NULL,  -- As received
+  received_ms INTEGER NOT NULL,
+  expires_ms  INTEGER NOT NULL,
+  PRIMARY KEY (plan, person)
+) WITHOUT ROWID;
+
+CREATE TABLE commands (
+  id         BLOB PRIMARY KEY CHECK (length(id) = 16),
+  plan       TEXT NOT NULL REFERENCES plans(id) ON DELETE CASCADE,
+  tenant     TEXT NOT NULL,
+  agent      TEXT NOT NULL,
+  mode       INTEGER NOT NULL,  -- wire::CommandMode
+  attempt    INTEGER NOT NULL,
+  seq        INTEGER NOT NULL,
+  envelope   BLOB NOT NULL,     -- As signed
+  sha256     BLOB NOT NULL CHECK (length(sha256) = 32),
+  issued_ms  INTEGER NOT NULL,
+  expires_ms INTEGER NOT NULL,
+  state      INTEGER NOT NULL,  -- model::CommandState
+  UNIQUE (plan, agent, mode, attempt),
+  UNIQUE (agent, seq)
+);
+CREATE INDEX commands_by_hash ON commands(sha256);
+CREATE INDEX commands_by_age ON commands(tenant, issued_ms);
+
+-- In the transaction of the batch that brought it.
+CREATE TABLE command_results (
+  no          INTEGER PRIMARY KEY,
+  command     BLOB NOT NULL REFERENCES commands(id) ON DELETE CASCADE,
+  agent       TEXT NOT NULL,
+  hash        BLOB NOT NULL CHECK (length(hash) = 32),
+  envelope    BLOB NOT NULL,  -- As signed
+  received_ms INTEGER NOT NULL,
+  valid       INTEGER,        -- NULL: not looked at yet
+  UNIQUE (command, hash)
+);
+CREATE INDEX command_results_unchecked ON command_results(no) WHERE valid IS NULL;
+
+-- The highest ever given out.
+CREATE TABLE command_seqs (
+  agent TEXT PRIMARY KEY,
+  seq   INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE maintenance_freezes (
+  tenant   TEXT PRIMARY KEY,
+  active   INTEGER NOT NULL,
+  reason   TEXT NOT NULL,
+  person   TEXT NOT NULL,
+  since_ms INTEGER NOT NULL,
+  until_ms INTEGER NOT NULL
+) WITHOUT ROWID;

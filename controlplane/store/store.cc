@@ -5,9 +5,11 @@
 #include "controlplane/store/agents.h"
 #include "controlplane/store/alerts.h"
 #include "controlplane/store/audit_log.h"
+#include "controlplane/store/commands.h"
 #include "controlplane/store/events.h"
 #include "controlplane/store/inventory.h"
 #include "controlplane/store/ledger.h"
+#include "controlplane/store/plans.h"
 #include "controlplane/store/reader.h"
 #include "controlplane/store/tokens.h"
 #include "controlplane/store/writer.h"
@@ -69,7 +71,9 @@ struct Store::Parts {
         access(*state),
         audit(*state),
         audit_heads(*state),
-        alerts(*state) {}
+        alerts(*state),
+        plans(*state),
+        commands(*state) {}
 
   // What is old by the time that is believed; alerts while that is not the wall clock's.
   store::AgeClock::Reading tell_time() EXCLUDES(age_mutex);
@@ -89,6 +93,8 @@ struct Store::Parts {
   store::AuditStore audit;
   store::AuditHeadStore audit_heads;
   store::AlertStore alerts;
+  store::PlanStore plans;
+  store::CommandStore commands;
   Mutex age_mutex;
   std::optional<store::AgeClock> age GUARDED_BY(age_mutex);  // Set by open()
 };
@@ -170,6 +176,12 @@ model::TelemetryReader& Store::reader() {
 model::TelemetryWriter& Store::writer() {
   return parts_->writer;
 }
+model::PlanRepository& Store::plans() {
+  return parts_->plans;
+}
+model::CommandRepository& Store::commands() {
+  return parts_->commands;
+}
 
 Result<void> Store::maintenance() {
   const auto time = parts_->tell_time();
@@ -184,6 +196,7 @@ Result<void> Store::maintenance() {
   note(parts_->alerts.flush());
   note(parts_->agents.flush());
   note(parts_->access.forget_expired_logins(now_ms));
+  note(parts_->plans.forget(time.now_ms - model::kKeepPlansMs));
   note(store::forget_events(*parts_->state, oldest_ms));
   note(parts_->state->write([&](sql::Database& db) -> Result<void> {
     TRY_VOID(db.run(kNoteKnownTime, time.known_ms));

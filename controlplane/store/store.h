@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "controlplane/model/plan_repositories.h"
 #include "controlplane/model/repositories.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/result.h"
@@ -64,6 +65,8 @@ class Store {
   model::AlertRepository& alerts();
   model::TelemetryReader& reader();
   model::TelemetryWriter& writer();
+  model::PlanRepository& plans();
+  model::CommandRepository& commands();
 
   // Retention and what may be written late. Call about once a minute; takes milliseconds, more when
   // something is dropped. Every step is tried; the first error is returned. Thread-safe.

@@ -1,5 +1,6 @@
-// Lane 0: series definitions, inventory, events and the loss ledger, into state.db.
+// Lane 0: series definitions, inventory, events, results and the loss ledger, into state.db.
 #include "controlplane/store/alerts.h"
+#include "controlplane/store/commands.h"
 #include "controlplane/store/control_hashes.h"
 #include "controlplane/store/events.h"
 #include "controlplane/store/inventory.h"
@@ -178,6 +179,7 @@ Result<void> Writer::store_content(sql::Database& db, Prepared& prepared,
     return apply_waiting(db, header.agent, prepared.epoch_no, cursor.contiguous());
   }
   TRY(prepared.event_ids, insert_events(db, header.agent, control.events, now_ms));
+  TRY_VOID(store_results(db, header.agent, control.results, now_ms));
   if (!header.origin) {
     for (const auto& entry : control.ledger) {
       TRY_VOID(upsert_ledger(db, prepared.epoch_no, entry, now_ms));
