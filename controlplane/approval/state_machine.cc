@@ -48,6 +48,7 @@ constexpr PlanRow kPlanTable[] = {
     {P::kVerifying,   E::kUndone,       P::kRolledBack},
     {P::kVerifying,   E::kUnclear,      P::kInconclusive},
     {P::kVerifying,   E::kCancel,       P::kVerifying},    // No further wave
+    {P::kVerifying,   E::kStopped,      P::kCancelled},
     {P::kVerifying,   E::kDeadline,     P::kInconclusive},
 };
 

@@ -30,6 +30,7 @@ enum class PlanEvent : std::uint8_t {
   kBroken,       // Too much is not
   kUndone,       // The hosts put it back
   kUnclear,      // It cannot be told
+  kStopped,      // A person stopped it between waves, and what was done is as intended
   kDeadline,
 };
 

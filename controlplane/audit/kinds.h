@@ -40,6 +40,8 @@ inline constexpr Kind kPlanCancel{"plan.cancel"};
 inline constexpr Kind kPlanExpire{"plan.expire"};
 inline constexpr Kind kPlanDispatch{"plan.dispatch"};
 inline constexpr Kind kPlanResult{"plan.result"};
+inline constexpr Kind kMaintenanceFreeze{"maintenance.freeze"};
+inline constexpr Kind kMaintenanceClear{"maintenance.clear"};
 inline constexpr Kind kResultForged{"result.forged"};
 inline constexpr Kind kAuditExport{"audit.export"};
 }  // namespace kinds

@@ -103,7 +103,9 @@ CheckFinding target_exists(const PlanFacts& facts) {
 CheckFinding kill_switch(const PlanFacts& facts) {
   constexpr const char* kName = "kill_switch";
   for (const auto& host : facts.hosts) {
-    if (host.executor == "ready") continue;
+    // Of its last hello; since then it has answered the dry run, for which it must know the time.
+    if (host.executor == "ready" || (host.executor == "time unknown" && host.is_simulated))
+      continue;
     if (host.executor.empty()) {
       return finding(kName, Verdict::kFail, name_of(host),
                      "it has no executor: install and start observeai-executor there");
@@ -141,8 +143,8 @@ CheckFinding blast_radius(const PlanFacts& facts) {
   for (const auto& host : facts.hosts) {
     const auto replicas = number(host, facts::kReplicas);
     // One of one is the downtime check's question; one of a few is what a restart always is.
-    if (replicas && *replicas > 1 && 1.0 / *replicas > kMaxShareOfService && too_much.empty() &&
-        facts.plan.tier > 1)
+    if (is_about_workload(facts) && replicas && *replicas > 1 &&
+        1.0 / *replicas > kMaxShareOfService && too_much.empty() && facts.plan.tier > 1)
       too_much = "more than 20 % of the service's replicas";
     if (host.target == "unit/docker.service" || host.target == "unit/containerd.service" ||
         host.target == "unit/docker.socket")

@@ -82,7 +82,7 @@ Look stable(const VerificationInput& input) {
     return look(kName, Outcome::kBroken, std::to_string(now) + ", before " + std::to_string(before),
                 "it has restarted by itself since");
   }
-  if (input.now_ms - input.target.done_ms < kStableMs)
+  if (input.host_seen_ms - input.target.done_ms < kStableMs)
     return look(kName, Outcome::kWait, std::to_string(now), "it is watched for 30 seconds");
   return look(kName, Outcome::kVerified, std::to_string(now), "it has not restarted by itself");
 }
@@ -149,8 +149,9 @@ Look neighbours() {
 std::vector<Look> look_at(const VerificationInput& input) {
   if (!is_container(input) && !is_unit(input))
     return {host_side(input), symptom(input), neighbours()};
-  if (!input.now || input.inventory_ms < input.target.done_ms) {
-    return {look("inventory", Outcome::kWait, "older than the action",
+  // Its inventory comes before its later signs of life, and says nothing when nothing changes.
+  if (!input.now || input.host_seen_ms <= input.target.done_ms) {
+    return {look("inventory", Outcome::kWait, "not heard since",
                  "what the host found since is needed")};
   }
   return {running(input),  health(input),  stable(input),

@@ -28,9 +28,8 @@ struct VerificationInput {
   model::PlanRecord plan;
   model::PlanTargetRecord target;
   std::optional<TargetSignals> now;   // Of containers and units
-  std::int64_t inventory_ms = 0;      // When the inventory was told last
   std::vector<model::Point> symptom;  // Of the plan's metric, since the action
-  std::int64_t host_seen_ms = 0;
+  std::int64_t host_seen_ms = 0;      // Its newest sign of life
   std::int64_t now_ms = 0;
   bool host_says_done = false;  // Its own post-condition holds, in a signed result
 };
@@ -43,7 +42,7 @@ struct Verification {
   std::string sentence;
 };
 
-// A workload must stay as intended for so long.
+// A workload must stay as intended for so long, and its host be heard that long.
 inline constexpr std::int64_t kStableMs = 30'000;
 // Then it is said that it cannot be told.
 inline constexpr std::int64_t kVerificationMs = 5LL * 60'000;

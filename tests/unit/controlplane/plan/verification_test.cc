@@ -15,8 +15,7 @@ VerificationInput restarted() {
   input.target.done_ms = kDone;
   input.target.baseline = {"running", "", kDone - 1'000'000, 0};
   input.now = TargetSignals{true, "running", "", kDone - 500, 0, 0, "web:1", "sha256:1"};
-  input.inventory_ms = kDone + 1'000;
-  input.host_seen_ms = kDone + 1'000;
+  input.host_seen_ms = kDone + kStableMs;
   input.now_ms = kDone + kStableMs;
   input.host_says_done = true;
   return input;
@@ -28,8 +27,9 @@ TEST_CASE("a container that runs, started anew and stays up is verified") {
 
 TEST_CASE("what the host says alone proves nothing") {
   auto input = restarted();
-  input.inventory_ms = kDone - 1;
+  input.host_seen_ms = kDone;
   CHECK(verify(input).outcome == Outcome::kWait);
+  input.host_seen_ms = kDone + kStableMs;
   input.now.reset();
   CHECK(verify(input).outcome == Outcome::kWait);
   input.now_ms = kDone + kVerificationMs;
@@ -61,7 +61,7 @@ TEST_CASE("a crash after the restart fails at once") {
 
 TEST_CASE("it is watched for a while before it counts as steady") {
   auto input = restarted();
-  input.now_ms = kDone + kStableMs - 1;
+  input.host_seen_ms = kDone + kStableMs - 1;
   CHECK(verify(input).outcome == Outcome::kWait);
 }
 

@@ -1,0 +1,150 @@
+#include "controlplane/dispatch/dispatcher.h"
+
+#include "controlplane/dispatch/results.h"
+#include "protocol/base/log.h"
+#include "protocol/base/text.h"
+#include "protocol/wire/command_codec.h"
+
+namespace observeai::controlplane::dispatch {
+
+void Dispatcher::hello(const AgentId& agent) {
+  MutexLock lock(mutex_);
+  hellos_.insert(agent);
+}
+
+std::chrono::milliseconds Dispatcher::step() {
+  std::set<AgentId> hellos;
+  {
+    MutexLock lock(mutex_);
+    hellos.swap(hellos_);
+  }
+  for (const auto& agent : hellos) answer(agent);
+  const bool more = take_results();
+  const auto open = world_.plans.unfinished();
+  if (!open) {
+    log::warning("plans: " + open.error().message());
+    return kLook;
+  }
+  for (const auto& plan : *open) {
+    for (int i = 0; i < kMostStepsOfPlan; ++i) {
+      const auto moved = runner_.advance(plan.id);
+      if (!moved) log::warning("plan " + plan.id.value() + ": " + moved.error().message());
+      if (!moved || !*moved) break;
+    }
+    runner_.send_again(plan.id);
+  }
+  if (more) return std::chrono::milliseconds(0);
+  return open->empty() ? kIdle : kLook;
+}
+
+void Dispatcher::answer(const AgentId& agent) {
+  runner_.heard(agent);
+  const auto record = world_.agents.find(agent);
+  if (!record || !*record || !(*record)->last_hello || !(*record)->last_hello->executor) return;
+  const auto meta = meta_for(agent, *(*record)->last_hello->executor);
+  if (!meta) {
+    log::warning("meta for " + agent.value() + ": " + meta.error().message());
+  } else if (*meta != wire::Meta{}) {
+    if (auto message = meta_message(world_, **record, *meta)) world_.down.send(std::move(*message));
+  }
+  const auto open = world_.commands.open(agent);
+  if (!open) return;
+  for (const auto& command : *open) {
+    if (command.expires_ms > world_.clock.unix_ms()) runner_.send(command);
+  }
+}
+
+Result<wire::Meta> Dispatcher::meta_for(const AgentId& agent,
+                                        const wire::ExecutorReport& executor) {
+  wire::Meta meta;
+  meta.roots = world_.roots.envelopes_after(executor.root_version);
+  // The rest with the next hello, which says how far it came.
+  if (meta.roots.size() > wire::kMaxMetaRoots) meta.roots.resize(wire::kMaxMetaRoots);
+  if (executor.time_challenge != wire::Bytes16{}) {
+    TRY(meta.time,
+        world_.signer.sign_time({agent, executor.time_challenge, world_.clock.unix_ms()}));
+  }
+  const auto head = world_.heads.newest();
+  if (head.head.seq > executor.audit_seq) meta.audit_head = head.envelope;
+  return meta;
+}
+
+void Dispatcher::refuse(const model::ResultRecord& result, const Error& why) {
+  model::Alert alert;
+  alert.kind = "command.result";
+  alert.agent = result.agent;
+  alert.message = "a result of a command is not believed: " + why.message();
+  alert.first_ms = alert.last_ms = world_.clock.unix_ms();
+  alert.count = 1;
+  ignore(world_.alerts.raise(alert), "it is in the log");
+  ignore(world_.audit.append(audit::entry_of(
+             audit::kinds::kResultForged, alert.first_ms, "agent:" + result.agent.value(),
+             text::to_hex(result.command), {{"detail", why.message()}})),
+         "the alert says it too");
+  log::warning("agent " + result.agent.value() + ": " + alert.message);
+  ignore(world_.commands.mark(result, false), "it is looked at again");
+}
+
+// True: there may be more.
+bool Dispatcher::take_results() {
+  const auto results = world_.commands.unchecked(kMostResults);
+  if (!results) return false;
+  std::map<wire::PlanId, std::vector<PlanRunner::Answer>> by_plan;
+  std::set<wire::Bytes16> answered;
+  for (const auto& record : *results) {
+    const auto command = world_.commands.find(record.command);
+    const auto agent = world_.agents.find(record.agent);
+    if (!command || !*command || !agent || !*agent) continue;
+    auto checked = check_result(record, **command, **agent);
+    if (!checked) {
+      refuse(record, checked.error());
+    } else if ((*command)->state != model::CommandState::kOpen ||
+               !answered.insert(record.command).second) {
+      ignore(world_.commands.mark(record, true), "it is looked at again");
+    } else {
+      by_plan[(*command)->plan].push_back({record, **command, std::move(*checked)});
+    }
+  }
+  for (const auto& [plan, answers] : by_plan) {
+    if (const auto taken = runner_.take(plan, answers); !taken)
+      log::warning("plan " + plan.value() + ": " + taken.error().message());
+  }
+  return results->size() == kMostResults;
+}
+
+// ---- the thread --------------------------------------------------------------------------------
+
+DispatchService::DispatchService(World world)
+    : dispatcher_(std::move(world)), thread_([this] { run(); }) {}
+
+DispatchService::~DispatchService() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    changed_.notify_all();
+  }
+  thread_.join();
+}
+
+void DispatchService::hello(const AgentId& agent) {
+  dispatcher_.hello(agent);
+  wake();
+}
+
+void DispatchService::wake() {
+  MutexLock lock(mutex_);
+  awake_ = true;
+  changed_.notify_all();
+}
+
+void DispatchService::run() {
+  for (;;) {
+    const auto wait = dispatcher_.step();
+    MutexLock lock(mutex_);
+    if (!awake_ && !stopping_) changed_.wait_for(mutex_, wait);
+    if (stopping_) return;
+    awake_ = false;
+  }
+}
+
+}  // namespace observeai::controlplane::dispatch

@@ -1,0 +1,109 @@
+// Whether it worked, on each host and for the plan, and whether the next wave begins.
+#include <algorithm>
+
+#include "controlplane/dispatch/gather.h"
+#include "controlplane/dispatch/plan_runner.h"
+#include "controlplane/plan/waves.h"
+
+namespace observeai::controlplane::dispatch {
+
+namespace {
+
+using approval::PlanEvent;
+using approval::TargetEvent;
+using T = model::TargetState;
+
+std::string of_all(std::size_t count, const PlanEdit& edit) {
+  return std::to_string(count) + " of " + std::to_string(edit.targets().size());
+}
+
+}  // namespace
+
+Result<void> PlanRunner::verify(PlanEdit& edit) {
+  for (auto& target : edit.targets()) {
+    if (target.state != T::kVerifying) continue;
+    TRY(const auto input, gather_signals(world_, edit.plan(), target));
+    const auto verdict = plan::verify(input);
+    switch (verdict.outcome) {
+      case plan::Outcome::kVerified:
+        edit.fire(target, TargetEvent::kVerified, verdict.sentence);
+        break;
+      case plan::Outcome::kBroken:
+        edit.fire(target, TargetEvent::kBroken, verdict.sentence);
+        break;
+      case plan::Outcome::kUnclear:
+        edit.fire(target, TargetEvent::kUnclear, verdict.sentence);
+        break;
+      case plan::Outcome::kWait:
+        if (target.detail == verdict.sentence) break;
+        target.detail = verdict.sentence;
+        edit.touch(target);
+        break;
+    }
+  }
+  if ((edit.count(T::kVerifying) > 0)) return {};
+  return end_wave(edit);
+}
+
+Result<void> PlanRunner::end_wave(PlanEdit& edit) {
+  const auto counts = plan::count_wave(edit.targets(), edit.plan().wave);
+  const auto verdict = plan::judge(counts, plan::kWaveLimits);
+  std::vector<model::PlanTargetRecord> rest;
+  for (const auto& target : edit.targets()) {
+    if (target.state == T::kSimulated) rest.push_back(target);
+  }
+  if (rest.empty() || edit.plan().is_stopping) {
+    finish(edit, edit.plan().stop_reason);
+    return {};
+  }
+  if (verdict == plan::WaveVerdict::kAbort) {
+    finish(edit, "stopped: " + std::to_string(counts.failed) + " of " +
+                     std::to_string(counts.ended) + " failed");
+    return {};
+  }
+  if (verdict == plan::WaveVerdict::kSilent) {
+    finish(edit, "stopped: " + std::to_string(counts.silent) + " of " +
+                     std::to_string(counts.wave) + " did not answer");
+    return {};
+  }
+  TRY(const auto facts, gather_facts(world_, edit.plan(), rest));
+  const auto checks = plan::run_checks(facts);
+  if (!plan::may_go_on(checks)) {
+    edit.edit().checks = checks;
+    edit.edit().is_stopping = true;
+    finish(edit, "stopped between waves: " + plan::why_not(checks));
+    return {};
+  }
+  ++edit.edit().wave;
+  edit.fire(PlanEvent::kNextWave, "");
+  return {};
+}
+
+void PlanRunner::finish(PlanEdit& edit, const std::string& why) {
+  const auto failed = edit.count(T::kFailed) + edit.count(T::kRefused);
+  const auto unclear = edit.count(T::kInconclusive);
+  const auto undone = edit.count(T::kRolledBack);
+  const auto done = edit.count(T::kSucceeded);
+  std::string detail = why;
+  const auto say = [&](std::size_t count, const char* word) {
+    if (count > 0) detail += (detail.empty() ? "" : "; ") + of_all(count, edit) + " " + word;
+  };
+  say(failed, "failed");
+  say(undone, "put back");
+  say(unclear, "inconclusive");
+  say(done, "succeeded");
+  const bool none_tried = failed + unclear + undone + done == 0;
+  if (failed > 0 || none_tried) {
+    edit.fire(PlanEvent::kBroken, detail);
+  } else if (undone > 0) {
+    edit.fire(PlanEvent::kUndone, detail);
+  } else if (unclear > 0) {
+    edit.fire(PlanEvent::kUnclear, detail);
+  } else if (done < edit.targets().size()) {
+    edit.fire(PlanEvent::kStopped, detail);
+  } else {
+    edit.fire(PlanEvent::kVerified, detail);
+  }
+}
+
+}  // namespace observeai::controlplane::dispatch

@@ -1,0 +1,157 @@
+#include "protocol/base/text.h"
+#include "tests/unit/controlplane/dispatch/dispatch_fixture.h"
+
+using namespace observeai;
+using namespace observeai::controlplane::dispatch_test;
+
+namespace {
+
+Errc code_of(const Result<model::PlanView>& result) {
+  REQUIRE_FALSE(result);
+  return result.error().code();
+}
+
+std::vector<std::string> audited(DispatchFixture& f) {
+  std::vector<std::string> out;
+  for (const auto& entry : must(f.store->audit().list(0, 1'000))) out.push_back(entry.action);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a wish that the catalogue does not know is refused by name") {
+  DispatchFixture f;
+  const auto refused = [&](auto change) {
+    auto wanted = f.restart_web();
+    change(wanted);
+    const auto made = f.desk->create(wanted, tenant(), "carol", true);
+    REQUIRE_FALSE(made);
+    return made.error().message();
+  };
+  CHECK(refused([](auto& w) { w.action = "shell.run"; }).find("shell.run") != std::string::npos);
+  CHECK(refused([](auto& w) {
+          w.parameters = {{"contaner", "web"}};
+        }).find("container") != std::string::npos);
+  CHECK(refused([](auto& w) { w.parameters["container"] = "--privileged"; }).find("container") !=
+        std::string::npos);
+  CHECK(refused([](auto& w) { w.parameters["container"] = "web; rm -rf /"; }).find("container") !=
+        std::string::npos);
+  CHECK(refused([](auto& w) { w.parameters["stop_timeout_s"] = "9999"; }).find("stop_timeout_s") !=
+        std::string::npos);
+  CHECK(refused([](auto& w) { w.reason = "a\x1b[31m"; }).find("reason") != std::string::npos);
+  CHECK(refused([](auto& w) { w.roll_back = true; }).find("undone") != std::string::npos);
+  refused([](auto& w) { w.agents.clear(); });
+  refused([](auto& w) { w.agents = {*AgentId::parse("nobody")}; });
+  refused([](auto& w) { w.timeout_ms = 999; });
+  refused([](auto& w) { w.approval_lifetime_ms = 25LL * 3'600'000; });
+  CHECK(must(f.store->plans().unfinished()).empty());
+}
+
+TEST_CASE("another tenant sees and moves nothing") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  const auto other = TenantId::parse("other").value();
+  CHECK(code_of(f.desk->show(other, id)) == Errc::kNotFound);
+  CHECK(code_of(f.desk->cancel(other, id, "eve")) == Errc::kNotFound);
+  CHECK(code_of(f.desk->create(f.restart_web(), other, "eve", true)) == Errc::kNotFound);
+  CHECK(must(f.desk->list(other)).empty());
+  f.settle();
+  CHECK(must(f.desk->commands(other)).empty());
+  const auto commands = must(f.desk->commands(tenant()));
+  REQUIRE(commands.size() == 1);
+  const auto hex = text::to_hex(commands[0].id);
+  CHECK_FALSE(f.desk->command(other, hex));
+  CHECK(must(f.desk->command(tenant(), hex)).results.size() == 1);
+}
+
+TEST_CASE("the requester does not approve, whatever key is used") {
+  DispatchFixture f;
+  f.roots.root.approvers = {{f.ann.public_key(), "carol"}};
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  CHECK(code_of(f.desk->approve(tenant(), id, "ann", f.approval(id, f.ann))) == Errc::kDenied);
+  CHECK(f.state(id) == PlanState::kSimulated);
+}
+
+TEST_CASE("simulating anew voids what was approved") {
+  DispatchFixture f;
+  auto wanted = f.restart_web();
+  wanted.action = "docker.prune";
+  wanted.parameters.clear();
+  const auto id = f.create(wanted);
+  f.settle();
+  const auto first = f.approval(id, f.ann);
+  must(f.desk->approve(tenant(), id, "ann", first));
+  CHECK(f.show(id).approved_by.size() == 1);
+  must(f.desk->simulate(tenant(), id, "carol"));
+  CHECK(f.show(id).approvals.empty());
+  f.clock.advance(std::chrono::seconds(1));
+  f.settle();
+  CHECK(f.state(id) == PlanState::kSimulated);
+  CHECK(f.hosts[0].received.size() == 2);
+}
+
+TEST_CASE("one signed no rejects, and so does a person at the console") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  SUBCASE("signed") {
+    must(f.desk->approve(tenant(), id, "bob",
+                         f.approval(id, f.bob, wire::ApprovalDecision::kReject)));
+    CHECK(f.show(id).plan.decided_by == "bob");
+  }
+  SUBCASE("said") {
+    must(f.desk->reject(tenant(), id, "dave", "not now"));
+  }
+  CHECK(f.state(id) == PlanState::kRejected);
+  CHECK(code_of(f.desk->approve(tenant(), id, "ann", f.approval(id, f.ann))) == Errc::kDenied);
+  f.settle();
+  CHECK(f.executions() == 0);
+}
+
+TEST_CASE("what has no place in a state is refused") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  CHECK(code_of(f.desk->reject(tenant(), id, "dave", "x")) == Errc::kDenied);
+  must(f.desk->cancel(tenant(), id, "dave"));
+  CHECK(f.state(id) == PlanState::kCancelled);
+  CHECK(code_of(f.desk->cancel(tenant(), id, "dave")) == Errc::kDenied);
+  CHECK(code_of(f.desk->simulate(tenant(), id, "dave")) == Errc::kDenied);
+  CHECK(f.target_state(id) == TargetState::kSkipped);
+  CHECK(must(f.store->commands().open(f.hosts[0].id)).empty());
+}
+
+TEST_CASE("every step is audited, in the transaction that makes it") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  f.settle();
+  f.watch();
+  const auto actions = audited(f);
+  for (const char* wanted :
+       {"plan.create", "plan.simulate", "plan.approve", "plan.dispatch", "plan.result"}) {
+    CAPTURE(wanted);
+    CHECK(std::find(actions.begin(), actions.end(), wanted) != actions.end());
+  }
+}
+
+TEST_CASE("plans that are over for long are forgotten with all that belongs to them") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  f.settle();
+  f.watch();
+  f.clock.advance(std::chrono::hours(24 * 90) + std::chrono::seconds(1));
+  must(f.store->maintenance());
+  CHECK_FALSE(f.desk->show(tenant(), id));
+  CHECK(must(f.desk->commands(tenant())).empty());
+}
+
+TEST_CASE("the catalogue is listed with everything a form needs") {
+  DispatchFixture f;
+  const auto actions = f.desk->actions();
+  CHECK(actions.size() > 10);
+  CHECK(actions.front().manifest_sha256.size() == 64);
+}

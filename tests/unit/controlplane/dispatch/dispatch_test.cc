@@ -1,0 +1,256 @@
+#include "tests/unit/controlplane/dispatch/dispatch_fixture.h"
+
+using namespace observeai;
+using namespace observeai::controlplane::dispatch_test;
+namespace approval = observeai::controlplane::approval;
+
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+}  // namespace
+
+TEST_CASE("a plan goes from a wish to a verified outcome") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  CHECK(f.state(id) == PlanState::kSimulating);
+  f.settle();
+  auto card = f.show(id);
+  CHECK(card.plan.detail == "");
+  REQUIRE(card.plan.state == PlanState::kSimulated);
+  CHECK(card.plan.batch_size == 1);
+  CHECK(card.targets[0].dry_run->diff.size() == 1);
+  CHECK(card.approvers_needed == 1);
+  CHECK(f.executions() == 0);
+
+  f.approve(id);
+  CHECK(f.state(id) == PlanState::kApproved);
+  f.settle();
+  CHECK(f.state(id) == PlanState::kVerifying);
+  CHECK(f.executions() == 1);
+  f.watch();
+  card = f.show(id);
+  CHECK(card.plan.state == PlanState::kSucceeded);
+  CHECK(card.history.succeeded == 1);
+  CHECK(card.targets[0].result->outcome == wire::ResultOutcome::kSucceeded);
+}
+
+TEST_CASE("a command carries the approved intent, its path, and the approval as it came") {
+  DispatchFixture f(3);
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  const auto envelope = f.approval(id, f.ann);
+  must(f.desk->approve(tenant(), id, "ann", envelope));
+  f.settle();
+  REQUIRE(f.hosts[0].executed.size() == 1);
+  const auto& command = f.hosts[0].executed[0];
+  const auto plan = f.show(id).plan;
+  CHECK(command.batch_root == plan.batch_root);
+  CHECK(command.batch_size == 3);
+  CHECK(signing::verify_merkle_path(command.intent, command.batch_index, 3, command.path,
+                                    plan.batch_root));
+  CHECK(command.approvals == std::vector<std::string>{envelope});
+  CHECK(command.enrollment == wire::enrollment_id(f.hosts[0].result_key.public_key()));
+  CHECK(command.session[0] == 1);
+  CHECK(command.expires_ms - command.issued_ms <= 15 * 60'000);
+  wire::Digest policy;
+  policy.fill(0xaa);
+  CHECK(command.policy == policy);
+  CHECK(must(wire::decode_intent(command.intent)).state != wire::Digest{});
+}
+
+TEST_CASE("an action that only reads needs nobody, and its answer is the outcome") {
+  DispatchFixture f;
+  auto wanted = f.restart_web();
+  wanted.action = "collect.diagnostics";
+  wanted.parameters.clear();
+  const auto id = f.create(wanted);
+  f.settle();
+  f.settle();
+  CHECK(f.state(id) == PlanState::kSucceeded);
+}
+
+TEST_CASE("tier 2 needs two persons") {
+  DispatchFixture f;
+  auto wanted = f.restart_web();
+  wanted.action = "docker.prune";
+  wanted.parameters.clear();
+  const auto id = f.create(wanted);
+  f.settle();
+  f.approve(id);
+  f.settle();
+  CHECK(f.state(id) == PlanState::kSimulated);
+  f.approve(id);  // The same person again
+  CHECK(f.state(id) == PlanState::kSimulated);
+  must(f.desk->approve(tenant(), id, "bob", f.approval(id, f.bob)));
+  CHECK(f.state(id) == PlanState::kApproved);
+  f.settle();
+  REQUIRE(f.hosts[0].executed.size() == 1);
+  CHECK(f.hosts[0].executed[0].approvals.size() == 2);
+}
+
+TEST_CASE("numbers of an agent ascend strictly, over restarts and above what it has seen") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.restart();
+  f.approve(id);
+  f.settle();
+  REQUIRE(f.hosts[0].received.size() == 2);
+  CHECK(f.hosts[0].received[0].seq == 1);
+  CHECK(f.hosts[0].received[1].seq == 2);
+  CHECK(must(f.store->commands().reserve({{f.hosts[0].id, 100}})).front() == 101);
+  CHECK(must(f.store->commands().reserve({{f.hosts[0].id, 7}})).front() == 102);
+}
+
+TEST_CASE("a lost command is sent again, byte by byte, until it is answered, and not after") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.down.is_broken = true;
+  f.approve(id);
+  f.settle();
+  CHECK(f.executions() == 0);
+  f.down.is_broken = false;
+  f.pass(seconds(11));
+  CHECK(f.executions() == 1);
+  const auto sent = f.down.sent.size();
+  f.pass(seconds(11));
+  f.hello(f.hosts[0]);
+  f.settle();
+  CHECK(f.down.sent.size() == sent);
+  CHECK(f.signer.signed_commands == 2);
+}
+
+TEST_CASE("a hello brings open commands along") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.down.is_broken = true;
+  f.approve(id);
+  f.settle();
+  f.down.is_broken = false;
+  f.hello(f.hosts[0]);
+  f.settle();
+  CHECK(f.executions() == 1);
+}
+
+TEST_CASE("a host that never answers leaves it inconclusive, in bounded time") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.hosts[0].is_deaf = true;
+  f.approve(id);
+  f.settle();
+  CHECK(f.state(id) == PlanState::kExecuting);
+  f.pass(minutes(18));
+  CHECK(f.target_state(id) == TargetState::kInconclusive);
+  CHECK(f.state(id) == PlanState::kInconclusive);
+  // Its command is over: it is not sent to the host that comes back.
+  f.hosts[0].is_deaf = false;
+  f.hello(f.hosts[0]);
+  f.settle();
+  CHECK(f.executions() == 0);
+}
+
+TEST_CASE("a host without an executor, or that does not answer, fails the simulation") {
+  DispatchFixture f(2);
+  f.hosts[1].is_deaf = true;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  CHECK(f.state(id) == PlanState::kSimulating);
+  f.pass(minutes(2));
+  CHECK(f.state(id) == PlanState::kFailed);
+  CHECK(f.target_state(id, 1) == TargetState::kSilent);
+}
+
+TEST_CASE("a safety check that fails ends the plan before anybody is asked") {
+  DispatchFixture f;
+  f.hosts[0].dry_refusal = "no_target";
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  CHECK(f.state(id) == PlanState::kFailed);
+  CHECK(f.show(id).plan.detail.find("no_target") != std::string::npos);
+}
+
+TEST_CASE("a freeze holds an approved plan back until it ends, or the plan does") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  must(f.desk->set_freeze(tenant(), "dave", true, "release", 0));
+  f.approve(id);
+  f.settle();
+  CHECK(f.state(id) == PlanState::kApproved);
+  CHECK(f.show(id).plan.detail.find("release") != std::string::npos);
+  SUBCASE("cleared") {
+    must(f.desk->set_freeze(tenant(), "dave", false, "done", 0));
+    f.settle();
+    CHECK(f.executions() == 1);
+  }
+  SUBCASE("not cleared") {
+    f.pass(minutes(5));
+    CHECK(f.state(id) == PlanState::kExpired);
+    CHECK(f.executions() == 0);
+  }
+}
+
+TEST_CASE("an approver who is removed before the dispatch does not count any more") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  f.roots.root.approvers = {{f.bob.public_key(), "bob"}};
+  f.pass(minutes(5));
+  CHECK(f.state(id) == PlanState::kExpired);
+  CHECK(f.executions() == 0);
+}
+
+TEST_CASE("a signer that is away is waited for, one that refuses ends the plan") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  SUBCASE("away") {
+    f.signer.is_away = true;
+    f.approve(id);
+    f.settle();
+    CHECK(f.state(id) == PlanState::kDispatching);
+    f.signer.is_away = false;
+    f.settle();
+    CHECK(f.executions() == 1);
+  }
+  SUBCASE("refuses") {
+    f.signer.refuses = true;
+    f.approve(id);
+    f.settle();
+    CHECK(f.state(id) == PlanState::kFailed);
+    CHECK(f.show(id).plan.detail.find("out of delegation") != std::string::npos);
+    CHECK(f.executions() == 0);
+  }
+}
+
+TEST_CASE("the same again is held back by the cool-down") {
+  DispatchFixture f;
+  const auto first = f.create(f.restart_web());
+  f.settle();
+  f.approve(first);
+  f.settle();
+  f.watch();
+  const auto second = f.create(f.restart_web());
+  f.settle();
+  CHECK(f.state(second) == PlanState::kFailed);
+  CHECK(f.show(second).plan.detail.find("cool_down") != std::string::npos);
+}
+
+TEST_CASE("a container that dies after the restart fails the plan, whatever the host said") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  f.settle();
+  f.report(f.hosts[0], "exited");
+  f.watch();
+  CHECK(f.state(id) == PlanState::kVerifying);
+  f.pass(minutes(5));
+  CHECK(f.state(id) == PlanState::kFailed);
+}

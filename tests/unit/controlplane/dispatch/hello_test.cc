@@ -1,0 +1,63 @@
+#include "tests/unit/controlplane/dispatch/dispatch_fixture.h"
+
+using namespace observeai;
+using namespace observeai::controlplane::dispatch_test;
+
+namespace {
+
+std::optional<wire::Meta> last_meta(DispatchFixture& f) {
+  for (auto it = f.down.sent.rbegin(); it != f.down.sent.rend(); ++it) {
+    if (must(topics::parse(it->topic)).channel != topics::Channel::kMeta) continue;
+    const auto keys = must(signing::agent_session_keys(f.hosts[0].sealing, f.sealing.public_key));
+    return must(wire::decode_meta(must(wire::open_meta(it->payload, f.hosts[0].id, keys.down))));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+TEST_CASE("a hello that lacks nothing is not answered") {
+  DispatchFixture f;
+  f.step();
+  CHECK(f.down.sent.empty());
+}
+
+TEST_CASE("a hello is answered with the root metadata that its host does not have") {
+  DispatchFixture f;
+  f.hello(f.hosts[0]);
+  f.roots.root.version = 3;
+  f.step();
+  const auto meta = last_meta(f);
+  REQUIRE(meta);
+  CHECK(meta->roots == std::vector<std::string>{"root 2", "root 3"});
+  CHECK(meta->time == "");
+}
+
+TEST_CASE("a challenge is answered with the signed time of this moment") {
+  DispatchFixture f;
+  wire::Bytes16 challenge;
+  challenge.fill(5);
+  f.hello(f.hosts[0], challenge);
+  f.step();
+  const auto meta = last_meta(f);
+  REQUIRE(meta);
+  const auto time = must(wire::decode_time(must(wire::decode_envelope(meta->time)).payload));
+  CHECK(time.agent == f.hosts[0].id);
+  CHECK(time.challenge == challenge);
+  CHECK(time.unix_ms == f.clock.unix_ms());
+}
+
+TEST_CASE("a newer audit head goes down, and into commands") {
+  DispatchFixture f;
+  f.heads.head.head.seq = 12;
+  f.heads.head.head.hash.fill(3);
+  f.heads.head.envelope = must(f.signer.sign_audit_head(f.heads.head.head));
+  f.hello(f.hosts[0]);
+  f.create(f.restart_web());
+  f.settle();
+  const auto meta = last_meta(f);
+  REQUIRE(meta);
+  CHECK(meta->audit_head == f.heads.head.envelope);
+  REQUIRE(f.hosts[0].received.size() == 1);
+  CHECK(f.hosts[0].received[0].audit_seq == 12);
+}

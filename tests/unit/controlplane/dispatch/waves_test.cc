@@ -1,0 +1,82 @@
+#include "tests/unit/controlplane/dispatch/dispatch_fixture.h"
+
+using namespace observeai;
+using namespace observeai::controlplane::dispatch_test;
+
+TEST_CASE("one host goes first, and the others only when it is verified") {
+  DispatchFixture f(8);
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  CHECK(f.show(id).waves == 3);
+  f.approve(id);
+  f.settle();
+  CHECK(f.executions() == 1);
+  f.watch();
+  CHECK(f.executions() == 2);
+  f.watch();
+  CHECK(f.executions() == 8);
+  f.watch();
+  CHECK(f.state(id) == PlanState::kSucceeded);
+}
+
+TEST_CASE("a first host that fails is the last one") {
+  DispatchFixture f(8);
+  for (auto& host : f.hosts) host.outcome = wire::ResultOutcome::kFailed;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  f.settle();
+  f.watch();
+  CHECK(f.state(id) == PlanState::kFailed);
+  CHECK(f.executions() == 1);
+  CHECK(f.target_state(id, 7) == TargetState::kSkipped);
+}
+
+TEST_CASE("a first host that falls silent is the last one") {
+  DispatchFixture f(8);
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.hosts[0].is_deaf = true;
+  f.approve(id);
+  f.settle();
+  for (int i = 0; i < 18; ++i) f.pass(std::chrono::minutes(1));
+  CHECK(f.state(id) == PlanState::kInconclusive);
+  CHECK(f.executions() == 0);
+}
+
+TEST_CASE("a freeze between waves stops the plan") {
+  DispatchFixture f(8);
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  f.settle();
+  must(f.desk->set_freeze(tenant(), "dave", true, "release", 0));
+  f.watch();
+  CHECK(f.state(id) == PlanState::kCancelled);
+  CHECK(f.executions() == 1);
+}
+
+TEST_CASE("a person who cancels stops what was not sent, and what was is told") {
+  DispatchFixture f(8);
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  f.settle();
+  must(f.desk->cancel(tenant(), id, "dave"));
+  f.watch();
+  CHECK(f.state(id) == PlanState::kCancelled);
+  CHECK(f.target_state(id, 0) == TargetState::kSucceeded);
+  CHECK(f.target_state(id, 1) == TargetState::kSkipped);
+  CHECK(f.executions() == 1);
+}
+
+TEST_CASE("all at once is one wave") {
+  DispatchFixture f(8);
+  auto wanted = f.restart_web();
+  wanted.all_at_once = true;
+  const auto id = f.create(wanted);
+  f.settle();
+  f.approve(id);
+  f.settle();
+  CHECK(f.executions() == 8);
+}
