@@ -12,6 +12,7 @@
 #include "controlplane/api/live_hub.h"
 #include "controlplane/api/messages.h"
 #include "controlplane/auth/access_service.h"
+#include "controlplane/model/plan_desk.h"
 #include "controlplane/model/repositories.h"
 #include "protocol/base/clock.h"
 
@@ -101,6 +102,7 @@ struct Dependencies {
   // Its keys also see what belongs to no tenant: alerts without an agent, audit entries of the
   // system.
   TenantId home_tenant;
+  model::PlanDesk* plans = nullptr;  // None: remediation is not there
 };
 
 struct Route;

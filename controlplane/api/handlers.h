@@ -51,5 +51,18 @@ Answer<Reply> get_audit(Call& call);
 // handlers_root.cc
 Answer<Reply> get_root(Call& call);
 Answer<Reply> post_root(Call& call);
+// handlers_plans.cc
+Answer<Reply> post_plan(Call& call);
+Answer<Reply> get_plans(Call& call);
+Answer<Reply> get_plan(Call& call);
+Answer<Reply> post_plan_simulate(Call& call);
+Answer<Reply> post_plan_approval(Call& call);
+Answer<Reply> post_plan_reject(Call& call);
+Answer<Reply> post_plan_cancel(Call& call);
+Answer<Reply> get_commands(Call& call);
+Answer<Reply> get_command(Call& call);
+Answer<Reply> get_actions(Call& call);
+Answer<Reply> get_maintenance(Call& call);
+Answer<Reply> post_maintenance(Call& call);
 
 }  // namespace observeai::controlplane::api

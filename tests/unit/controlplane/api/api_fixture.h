@@ -12,6 +12,7 @@
 #include "controlplane/auth/roles.h"
 #include "controlplane/signer/root_chain.h"
 #include "protocol/base/text.h"
+#include "tests/support/fake_plan_desk.h"
 #include "tests/support/memory_access.h"
 #include "tests/support/memory_repositories.h"
 #include "tests/support/memory_telemetry.h"
@@ -97,6 +98,7 @@ class Fixture {
   test::Organisation acme;
   std::unique_ptr<RootChain> roots =
       RootChain::begin(folder / "keys", acme.signed_root(acme.root())).value();
+  test::FakePlanDesk plans;
   test::MemoryAccessRepository access_repository;
   test::MemoryTelemetry telemetry;
   LiveHub live;
@@ -152,7 +154,8 @@ class Fixture {
             access,
             live,
             std::move(actions),
-            home};
+            home,
+            &plans};
   }
 
   Result<CreatedToken> create_token(const NewToken& token, const TenantId& tenant,
