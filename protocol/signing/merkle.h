@@ -29,8 +29,10 @@ class MerkleTree {
   std::vector<std::vector<MerkleHash>> levels_;  // From the leaves to the root
 };
 
-// Whether `leaf` is the leaf number `index` of the tree with this root and exactly `size` leaves: a
-// path that is too short or too long does not pass (RFC 9162, section 2.1.3.2).
+// Whether `leaf` is the leaf number `index` of the tree with this root and `size` leaves (RFC 9162, section
+// 2.1.3.2); a path that is too short or too long for them does not pass. The root alone does not fix the
+// size: from the first leaf, trees of 5 to 8 leaves look alike. Whoever trusts a root trusts its size with
+// it, as approvals name both.
 bool verify_merkle_path(std::string_view leaf, std::uint64_t index, std::uint64_t size,
                         std::span<const MerkleHash> path, const MerkleHash& root);
 
