@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -19,8 +20,8 @@
 #include "agent/executor/client.h"
 #include "agent/executor/executor.h"
 #include "agent/executor/executor_config.h"
+#include "agent/executor/gateway.h"
 #include "agent/executor/server.h"
-#include "agent/runtime/process_limits.h"
 #include "protocol/base/files.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
@@ -113,15 +114,41 @@ Result<void> serve_until_stopped(const ExecutorConfig& config) {
   const SystemHostTime time;
   Host host = host_of(config);
   host.clock = &clock;
-  // What starting and the last command needed is the kernel's again while nothing is asked.
-  options.rest = [] {
-    give_back_free_memory();
-    give_back_unused_code();
-  };
   Executor executor(places_of(config), clock, time, host, make_actions(host));
   executor.open();
   log::info("ready");
   return serve(executor, listener->get(), stop.get(), clock, options);
+}
+
+// Another process than the executor proper: it stays as long as the agent listens to the engine's events.
+Result<void> gateway_until_stopped(const ExecutorConfig& config) {
+  limit_process();
+  TRY(const auto stop, stop_signals());
+  GatewayOptions options;
+  options.docker_socket = config.docker_socket;
+  options.allowed = {::geteuid()};
+  gid_t group = ::getegid();
+  const struct passwd* agent = ::getpwnam(config.agent_user.c_str());
+  if (agent != nullptr) {
+    options.allowed.push_back(agent->pw_uid);
+    if (::geteuid() == 0) group = agent->pw_gid;
+  } else {
+    log::warning("no user " + config.agent_user + ": only root may ask the gateway");
+  }
+  auto listener = inherited_socket();
+  if (!listener) {
+    TRY(listener, listen_for_group(config.gateway_socket, group));
+  }
+  const SystemClock clock;
+  return run_gateway(listener->get(), stop.get(), clock, options);
+}
+
+int gateway(const Options& options) {
+  const auto config = options.load();
+  if (!config) return fail(config.error(), kUsage);
+  log::setup(kProgram, log::parse_level(config->log_level).value_or(log::Level::kInfo));
+  const auto ended = gateway_until_stopped(*config);
+  return ended ? kOk : fail(ended.error());
 }
 
 int run(const Options& options) {
@@ -200,6 +227,7 @@ int run_executor_program(int argc, char** argv) {
     return sub;
   };
   command("run", "Check and execute commands until stopped", run);
+  command("gateway", "Let the agent read from the Docker engine, and nothing more", gateway);
   command("status", "What the running executor says of itself", status);
   command("check-policy", "Read the policy as the executor does, and say what it allows",
           check_policy)

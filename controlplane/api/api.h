@@ -94,7 +94,6 @@ struct Dependencies {
   model::AgentRegistry& agents;
   model::TokenRepository& tokens;
   model::AuditLog& audit;
-  model::AuditHeadRepository& audit_heads;
   model::AlertRepository& alerts;
   model::TelemetryReader& telemetry;
   AccessService& access;

@@ -1,11 +1,14 @@
-// What the Docker engine answers to the executor: the first byte chooses a parser.
+// What the Docker engine answers to the executor, and what the agent asks the gateway: the first byte
+// chooses a parser.
 #include <boost/json.hpp>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
 
 #include "agent/executor/docker_answers.h"
+#include "agent/executor/docker_prune_plan.h"
 #include "agent/executor/docker_recreate.h"
+#include "agent/executor/gateway_request.h"
 #include "protocol/base/text.h"
 
 using namespace observeai::agent::executor;
@@ -75,6 +78,35 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       require(changes_between("web", plan->before, plan->before).empty());
       require(plan->before == plan->expected ||
               !changes_between("web", plan->before, plan->expected).empty());
+      break;
+    }
+    case 8: {
+      const auto cache = parse_build_cache(text);
+      if (cache) require(removable(*cache, {}, INT64_MAX, 5).size() <= 5);
+      break;
+    }
+    case 9: {
+      const auto images = parse_images(text);
+      if (images) require(removable(*images, {}, INT64_MAX, 1'000).size() <= images->size());
+      break;
+    }
+    case 10: {
+      const auto verdict = judge_request(text);
+      if (!verdict) break;
+      require(verdict->request.has_value() == verdict->refusal.empty());
+      if (!verdict->request) break;
+      // What goes on is asked for once more and is then the same.
+      const auto again = judge_request("GET " + verdict->request->target + " HTTP/1.1\r\n\r\n");
+      require(again && again->request && again->request->target == verdict->request->target);
+      break;
+    }
+    case 11: {
+      const auto reduced = reduced_container(text);
+      if (!reduced) break;
+      const auto all = parse_object(*reduced);
+      require(all && value_at(object_at(*all, "Config"), "Env") == nullptr);
+      require(reduced_container(*reduced).value() == *reduced);
+      require(container_answer(text).substr(0, 9) == "HTTP/1.1 ");
       break;
     }
     default:

@@ -149,7 +149,6 @@ class Fixture {
             repositories.agents,
             repositories.tokens,
             repositories.audit,
-            repositories.audit_heads,
             repositories.alerts,
             telemetry,
             access,
