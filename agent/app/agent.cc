@@ -15,6 +15,7 @@
 #include "agent/app/oom_loop.h"
 #include "agent/app/outbox.h"
 #include "agent/app/own_spool.h"
+#include "agent/app/remediation.h"
 #include "agent/app/remote_logs.h"
 #include "agent/app/uplink_loop.h"
 #include "agent/logs/mount_table.h"
@@ -70,6 +71,10 @@ class Program final : public Agent, public UplinkEvents {
   void on_need_inventory() override;
   void on_state_changed(UplinkState state, const std::string& reason) override;
   void on_server_time(std::int64_t) override {}
+  void on_command(std::string envelope) override {
+    remediation_->take_command(std::move(envelope));
+  }
+  void on_meta(const wire::Meta& meta) override { remediation_->take_meta(meta); }
   void on_fault(const Error& error) override;
 
   const AgentConfig config_;
@@ -101,6 +106,7 @@ class Program final : public Agent, public UplinkEvents {
   std::unique_ptr<JournalLoop> journal_;
   std::unique_ptr<MetricsLoop> metrics_;
   std::unique_ptr<OomLoop> oom_;
+  std::unique_ptr<Remediation> remediation_;
   std::unique_ptr<RenewalLoop> renewal_;
   std::vector<ObservedContainer> containers_;
   BrokerChoice brokers_;
@@ -143,6 +149,9 @@ Result<void> Program::build_uplink() {
     uplink_->start();
   };
   renewal_ = std::make_unique<RenewalLoop>(clock_, *pool_, identity_store_, identity_, on_renewed);
+  TRY(remediation_,
+      Remediation::create(*loop_, clock_, *spool_, *outbox_, config_.executor_socket,
+                          identity_.root_metadata, [this] { uplink_->hello_soon(); }));
   return {};
 }
 
@@ -229,6 +238,7 @@ Result<void> Program::run() {
   spawn(*loop_, "uplink", tick_uplink(clock_, *uplink_));
   spawn(*loop_, "renewal", renewal_->run());
   spawn(*loop_, "ledger", report_ledger());
+  spawn(*loop_, "executor", remediation_->run());
   log::info("agent " + identity_.agent.value() + " is running");
   manager.ready();
   const auto ended = loop_->run();
@@ -312,6 +322,7 @@ wire::Hello Program::hello() const {
   hello.machine_id_sha256 = inventory_->facts().machine_id_sha256;
   hello.inventory_digest = inventory_->digest();
   hello.counters = hello_counters(parts());
+  hello.executor = remediation_->report();
   return hello;
 }
 

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 
 #include "agent/app/agent.h"
+#include "agent/app/executor_handover.h"
 #include "agent/config/agent_config.h"
 #include "agent/enroll/enroller.h"
 #include "agent/runtime/process_limits.h"
@@ -91,6 +92,15 @@ void print_step(const Step& step) {
   std::cout.flush();
 }
 
+// An enrollment is whole without an executor: what is missing is said, and can be made up for.
+void prepare_executor(const AgentConfig& config, IdentityStore& store) {
+  if (config.executor_trust_dir.empty()) return;
+  const auto handed = hand_over_to_executor(config.executor_trust_dir, store);
+  if (handed) return;
+  std::cerr << kProgram << ": this host executes no commands yet: " << handed.error().message()
+            << "\n  run as root: observeai-agent enroll\n";
+}
+
 int enroll(const Options& options) {
   const auto config = options.load();
   if (!config) return fail(config.error(), kUsage);
@@ -100,6 +110,7 @@ int enroll(const Options& options) {
   // An enrollment that was interrupted before its confirmation goes on; a finished one is not
   // repeated.
   if (const auto identity = store.load(); identity && identity->confirmed && !options.force) {
+    if (identity->result_key) prepare_executor(*config, store);
     return fail(Error(Errc::kInvalid, "this host is already enrolled as " +
                                           identity->agent.value() + " (" + store.folder() +
                                           "); --force gives it a new identity"));
@@ -127,6 +138,7 @@ int enroll(const Options& options) {
     }
     return kFailed;
   }
+  if (report.agent) prepare_executor(*config, store);
   if (!options.quiet && report.agent) {
     std::cout << "This host is enrolled as " << report.agent->value()
               << (report.active ? ".\n"

@@ -56,6 +56,10 @@ void describe(AgentConfig& c, config::Schema& schema) {
   schema.field("cpu_percent", c.budget_cpu_percent, 1, 6'400,
                "of one core, for more than a minute");
   schema.field("memory_mib", c.budget_memory_mib, 8, 65'536, "resident memory");
+  schema.section("executor", "the program that executes signed commands on this host");
+  schema.field("socket", c.executor_socket, "its unix socket; empty: this host executes nothing");
+  schema.field("trust_dir", c.executor_trust_dir,
+               "where enroll, run by root, leaves what the executor trusts; empty: nowhere");
   schema.section("paths", "other roots, for containers that see the host elsewhere");
   schema.field("proc", c.proc_root, config::not_empty, "where the host's /proc is");
   schema.field("sys", c.sys_root, config::not_empty, "where the host's /sys is");

@@ -43,6 +43,9 @@ struct AgentConfig {
   std::uint64_t budget_cpu_percent = 25;
   std::uint64_t budget_memory_mib = 96;
 
+  std::string executor_socket = "/run/observeai/executor.sock";
+  std::string executor_trust_dir = "/var/lib/observeai-executor/trust";  // Written by enroll
+
   std::string proc_root = "/proc";
   std::string sys_root = "/sys";
 };

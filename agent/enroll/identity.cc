@@ -56,6 +56,12 @@ Result<signing::SigningKeyPair> load_result_key(const std::string& path) {
   return signing::load_signing_key(path);
 }
 
+Result<std::optional<signing::SigningKeyPair>> load_result_key_if_there(const std::string& path) {
+  if (!files::exists(path)) return std::optional<signing::SigningKeyPair>();
+  TRY(auto key, part(path, load_result_key(path)));
+  return std::optional(std::move(key));
+}
+
 Result<void> save_tls(const std::string& path, const Identity& identity) {
   return files::write_atomic(path, identity.tls_key.to_pem() + identity.certificate.pem, 0600);
 }
@@ -86,7 +92,7 @@ Result<Identity> IdentityStore::load() const {
   TRY(auto ca_pem, part(ca, files::read(ca, kMaxPemBytes)));
   TRY(const auto authorities, part(ca, pki::parse_bundle(ca_pem)));
   TRY(auto sealing, part(path(kSealing), load_sealing(path(kSealing))));
-  TRY(auto result_key, part(path(kResult), load_result_key(path(kResult))));
+  TRY(auto result_key, load_result_key_if_there(path(kResult)));
   TRY(auto root, part(path(kRoot), files::read(path(kRoot), kMaxRootMetadataBytes)));
   return Identity{document.agent,
                   document.tenant,
@@ -119,7 +125,9 @@ Result<void> IdentityStore::save(const Identity& identity) {
   TRY_VOID(save_tls(tls_path(), identity));
   TRY_VOID(files::write_atomic(server_ca_path(), identity.server_ca_pem, 0600));
   TRY_VOID(signing::save_key_agreement_pair(path(kSealing), identity.sealing));
-  TRY_VOID(signing::save_signing_key(path(kResult), identity.result_key));
+  if (identity.result_key) {
+    TRY_VOID(signing::save_signing_key(path(kResult), *identity.result_key));
+  }
   TRY_VOID(files::write_atomic(path(kRoot), identity.root_metadata, 0600));
   TRY_VOID(save_document(identity));
   return forget_next();
@@ -129,6 +137,10 @@ Result<void> IdentityStore::mark_confirmed() {
   TRY(auto identity, load());
   identity.confirmed = true;
   return save_document(identity);
+}
+
+Result<void> IdentityStore::forget_result_key() {
+  return remove(path(kResult));
 }
 
 Result<void> IdentityStore::forget_next() {

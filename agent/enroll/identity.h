@@ -3,7 +3,8 @@
 //
 //   tls.pem          private key and certificate in one file, so that renewal replaces both at once
 //   server-ca.pem    whom to believe at the broker
-//   sealing.key      X25519        result.key    Ed25519
+//   sealing.key      X25519
+//   result.key       Ed25519, until the host's executor has it
 //   root.metadata    the pinned root metadata, envelope bytes
 //   identity.json    the rest; written last, so that with it the identity is whole
 //   next/            keys of an enrollment or a renewal that is under way
@@ -38,7 +39,7 @@ struct Identity {
   std::string server_ca_pem;
   signing::KeyAgreementPair sealing;
   signing::PublicKey32 controlplane_public_key{};
-  signing::SigningKeyPair result_key;
+  std::optional<signing::SigningKeyPair> result_key;  // Not once the executor has it
   std::string root_metadata;
   bool confirmed = false;  // The control plane knows that this identity is stored
 };
@@ -61,6 +62,8 @@ class IdentityStore {
   // Replaces whatever is there; ends the enrollment under way.
   Result<void> save(const Identity& identity);
   Result<void> mark_confirmed();
+  // The executor has the result key: from now on it alone.
+  Result<void> forget_result_key();
 
   // The keys for enrolling with this token: the ones made before for it, else new ones, stored before
   // they are returned. A retry after a crash therefore shows the same keys.

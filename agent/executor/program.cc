@@ -22,6 +22,7 @@
 #include "agent/executor/executor_config.h"
 #include "agent/executor/gateway.h"
 #include "agent/executor/server.h"
+#include "agent/runtime/process_limits.h"
 #include "protocol/base/files.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
@@ -114,6 +115,11 @@ Result<void> serve_until_stopped(const ExecutorConfig& config) {
   const SystemHostTime time;
   Host host = host_of(config);
   host.clock = &clock;
+  // What starting and the last command needed is the kernel's again while nothing is asked.
+  options.rest = [] {
+    give_back_free_memory();
+    give_back_unused_code();
+  };
   Executor executor(places_of(config), clock, time, host, make_actions(host));
   executor.open();
   log::info("ready");

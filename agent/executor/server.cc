@@ -46,7 +46,9 @@ class Server {
  private:
   std::vector<pollfd> interests(int stop_fd) const;
   int wait_ms() const;
+  bool is_quiet() const;
   bool is_idle() const;
+  void rest_once();
   void accept_one();
   void deliver();
   // False: it is over.
@@ -64,6 +66,7 @@ class Server {
   std::map<std::uint64_t, Connection> connections_;
   std::uint64_t next_id_ = 1;
   SteadyTime last_asked_;
+  bool rested_ = false;
 };
 
 bool may_ask(int socket, const std::vector<uid_t>& allowed) {
@@ -129,6 +132,7 @@ bool Server::take_request(std::uint64_t id, Connection& connection) {
   connection.in.erase(0, (*taken)->bytes);
   if (connection.in.empty()) connection.in.shrink_to_fit();
   last_asked_ = clock_.steady_now();
+  rested_ = false;
   answer(id, connection, (*taken)->frame);
   return true;
 }
@@ -155,6 +159,7 @@ bool Server::write_to(Connection& connection) {
 void Server::deliver() {
   for (auto& done : worker_.take_done()) {
     last_asked_ = clock_.steady_now();
+    rested_ = false;
     const auto found = connections_.find(done.connection);
     if (found == connections_.end()) continue;  // Its result is in the ledger
     found->second.waits = false;
@@ -162,12 +167,23 @@ void Server::deliver() {
   }
 }
 
+bool Server::is_quiet() const {
+  return worker_.idle() &&
+         std::all_of(connections_.begin(), connections_.end(), [](const auto& one) {
+           return one.second.in.empty() && one.second.out.empty() && !one.second.waits;
+         });
+}
+
 bool Server::is_idle() const {
-  if (options_.idle_exit.count() == 0 || !worker_.idle()) return false;
-  const bool quiet = std::all_of(connections_.begin(), connections_.end(), [](const auto& one) {
-    return one.second.in.empty() && one.second.out.empty() && !one.second.waits;
-  });
-  return quiet && clock_.steady_now() - last_asked_ >= options_.idle_exit;
+  return options_.idle_exit.count() > 0 && is_quiet() &&
+         clock_.steady_now() - last_asked_ >= options_.idle_exit;
+}
+
+void Server::rest_once() {
+  if (rested_ || !options_.rest || !is_quiet() || clock_.steady_now() - last_asked_ < kRestAfter)
+    return;
+  rested_ = true;
+  options_.rest();
 }
 
 int Server::wait_ms() const {
@@ -176,6 +192,8 @@ int Server::wait_ms() const {
     if (!connection.waits && (!connection.in.empty() || !connection.out.empty()))
       until = std::min(until, connection.deadline);
   }
+  if (!rested_ && options_.rest && worker_.idle())
+    until = std::min(until, last_asked_ + kRestAfter);
   if (options_.idle_exit.count() > 0 && worker_.idle())
     until = std::min(until, last_asked_ + options_.idle_exit);
   const auto left =
@@ -201,6 +219,7 @@ std::vector<pollfd> Server::interests(int stop_fd) const {
 Result<void> Server::run(int stop_fd) {
   constexpr std::size_t kFirstConnection = 3;
   while (!is_idle()) {
+    rest_once();
     auto events = interests(stop_fd);
     if (::poll(events.data(), events.size(), wait_ms()) < 0) {
       if (errno == EINTR) continue;

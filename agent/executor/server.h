@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ namespace observeai::agent::executor {
 inline constexpr std::size_t kMaxConnections = 16;  // One agent, and people who look
 inline constexpr std::size_t kMaxWaiting = 8;       // Commands that wait for their turn
 inline constexpr std::chrono::seconds kFrameDeadline{10};
+inline constexpr std::chrono::seconds kRestAfter{2};
 
 // A socket of our own, replacing one that is left over. Its folder is made with mode 0755 when missing.
 // `uid` may connect beside the owner of this process.
@@ -29,6 +31,7 @@ Result<UniqueFd> listen_at(const std::string& path, uid_t uid);
 struct ServerOptions {
   std::vector<uid_t> allowed;              // Beside root: who may ask
   std::chrono::milliseconds idle_exit{0};  // End when nobody asked for so long; 0: never
+  std::function<void()> rest;              // When nobody asked for kRestAfter; or empty
 };
 
 // Serves until `stop_fd` can be read, or idle. A running command is waited for. kInternal: poll fails.

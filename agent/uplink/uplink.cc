@@ -253,6 +253,7 @@ wire::Hello Uplink::make_hello() {
   put("uplink_batches_sent", counters_.batches_sent);
   put("uplink_batches_resent", counters_.batches_resent);
   put("uplink_forged_acks", counters_.forged_acks);
+  put("uplink_forged_messages", counters_.forged_messages);
   put("uplink_other_session_acks", counters_.other_session_acks);
   put("uplink_forks", counters_.forks);
   put("uplink_unexpected_messages", counters_.unexpected_messages);

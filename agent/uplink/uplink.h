@@ -42,6 +42,7 @@
 #include "protocol/mqtt/broker_client.h"
 #include "protocol/signing/sealing.h"
 #include "protocol/topics/topics.h"
+#include "protocol/wire/command.h"
 #include "protocol/wire/messages.h"
 
 namespace observeai::agent {
@@ -60,9 +61,12 @@ struct UplinkCounters {
   std::uint64_t acks = 0;         // Authenticated, of this epoch
   std::uint64_t forged_acks = 0;  // Not ours, changed, or undecodable: ignored
   std::uint64_t foreign_epoch_acks = 0;
-  std::uint64_t other_session_acks = 0;   // Or of none: answered by a hello
-  std::uint64_t forks = 0;                // This spool was found to be a copy
-  std::uint64_t batches_oversized = 0;    // Declared lost: no broker would take them
+  std::uint64_t other_session_acks = 0;  // Or of none: answered by a hello
+  std::uint64_t forks = 0;               // This spool was found to be a copy
+  std::uint64_t batches_oversized = 0;   // Declared lost: no broker would take them
+  std::uint64_t commands = 0;            // Sealed for this host; repeated ones included
+  std::uint64_t metas = 0;
+  std::uint64_t forged_messages = 0;      // Commands and meta: not ours, changed, or undecodable
   std::uint64_t unexpected_messages = 0;  // On a topic nobody here handles
   std::uint64_t in_flight_bytes = 0;      // Sent, not acknowledged by the control plane
 };
@@ -79,6 +83,9 @@ class UplinkEvents {
   virtual void on_state_changed(UplinkState state, const std::string& reason) = 0;
   // Authenticated and of this process's session, but the broker may have delayed it.
   virtual void on_server_time(std::int64_t unix_ms) = 0;
+  // A signed command, sealed for this host. Nothing of it is verified here: for the executor alone.
+  virtual void on_command(std::string envelope) = 0;
+  virtual void on_meta(const wire::Meta& meta) = 0;
   // What a person should know: a batch that cannot be sent, a spool that cannot be read or is a copy.
   virtual void on_fault(const Error& error) = 0;
 };
@@ -158,6 +165,9 @@ class Uplink {
   void update_in_flight();
 
   void take_message(const mqtt::Message& message);
+  void take_command(const std::string& sealed);
+  void take_meta(const std::string& sealed);
+  void take_ack_message(const std::string& sealed);
   void take_ack(const wire::Ack& ack);
   bool take_challenge(const wire::Nonce16& challenge);
   void answer_challenge();

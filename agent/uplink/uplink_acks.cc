@@ -1,17 +1,43 @@
-// What an ack says, and what is believed of it.
+// What comes down: acks and what is believed of them; commands and meta, which are only carried.
 #include "agent/uplink/spool_tags.h"
 #include "agent/uplink/uplink.h"
+#include "protocol/wire/command_codec.h"
 #include "protocol/wire/sealed.h"
 
 namespace observeai::agent {
 
 void Uplink::take_message(const mqtt::Message& message) {
   const auto topic = topics::parse(message.topic);
-  if (!topic || !(topic->address == identity_.address) || topic->channel != topics::Channel::kAck) {
-    ++counters_.unexpected_messages;
+  const bool is_ours = topic && topic->address == identity_.address;
+  if (is_ours && topic->channel == topics::Channel::kAck) return take_ack_message(message.payload);
+  if (is_ours && topic->channel == topics::Channel::kCommand) return take_command(message.payload);
+  if (is_ours && topic->channel == topics::Channel::kMeta) return take_meta(message.payload);
+  ++counters_.unexpected_messages;
+}
+
+void Uplink::take_command(const std::string& sealed) {
+  auto envelope = wire::open_command(sealed, identity_.address.agent, identity_.keys.down);
+  if (!envelope) {
+    ++counters_.forged_messages;
     return;
   }
-  const auto ack = wire::open_ack(message.payload, identity_.address.agent, identity_.keys.down);
+  ++counters_.commands;
+  events_.on_command(std::move(*envelope));
+}
+
+void Uplink::take_meta(const std::string& sealed) {
+  const auto opened = wire::open_meta(sealed, identity_.address.agent, identity_.keys.down);
+  const auto meta = opened ? wire::decode_meta(*opened) : Result<wire::Meta>(opened.error());
+  if (!meta) {
+    ++counters_.forged_messages;
+    return;
+  }
+  ++counters_.metas;
+  events_.on_meta(*meta);
+}
+
+void Uplink::take_ack_message(const std::string& sealed) {
+  const auto ack = wire::open_ack(sealed, identity_.address.agent, identity_.keys.down);
   if (!ack || ack->agent != identity_.address.agent) {
     ++counters_.forged_acks;
     return;

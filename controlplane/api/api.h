@@ -94,6 +94,7 @@ struct Dependencies {
   model::AgentRegistry& agents;
   model::TokenRepository& tokens;
   model::AuditLog& audit;
+  model::AuditHeadRepository& audit_heads;
   model::AlertRepository& alerts;
   model::TelemetryReader& telemetry;
   AccessService& access;

@@ -47,7 +47,10 @@ Answer<Reply> delete_token(Call& call);
 Answer<Reply> get_keys(Call& call);
 Answer<Reply> post_key(Call& call);
 Answer<Reply> delete_key(Call& call);
+// handlers_audit.cc
 Answer<Reply> get_audit(Call& call);
+Answer<Reply> get_audit_heads(Call& call);
+Answer<Reply> get_audit_export(Call& call);
 // handlers_root.cc
 Answer<Reply> get_root(Call& call);
 Answer<Reply> post_root(Call& call);

@@ -1,13 +1,11 @@
-// Who may be part of the fleet and who may use it: agents, enrollment tokens, API keys, audit.
-#include <deque>
-#include <limits>
-
+// Who may be part of the fleet and who may use it: agents, enrollment tokens, API keys.
 #include <boost/json.hpp>
 
 #include "controlplane/api/body.h"
 #include "controlplane/api/handlers.h"
 #include "controlplane/api/listing.h"
 #include "controlplane/api/to_json.h"
+#include "controlplane/audit/kinds.h"
 #include "controlplane/auth/roles.h"
 #include "protocol/base/log.h"
 
@@ -39,72 +37,6 @@ Answer<Reply> agent_reply(Call& call, const AgentId& id) {
   TRY(const auto token, call.world.tokens.find(agent->token_id));
   return json_reply(agent_json(
       *agent, agent->state == model::AgentState::kPending && token && token->needs_approval));
-}
-
-// Of the tenants' entries only those that say they are this tenant's, unless it runs the
-// installation.
-bool is_visible(const model::AuditEntry& entry, const TenantId& tenant, const TenantId& home) {
-  if (tenant == home) return true;
-  json::error_code error;
-  const auto detail = json::parse(entry.detail, error);
-  if (error || !detail.is_object()) return false;
-  const auto* owner = detail.get_object().if_contains("tenant");
-  return owner != nullptr && owner->is_string() &&
-         std::string_view(owner->get_string()) == tenant.value();
-}
-
-constexpr std::size_t kAuditPage = 1000;
-
-// Ascending, after `after`; the limit counts visible entries only.
-Answer<std::deque<model::AuditEntry>> oldest_entries(Call& call, std::uint64_t after,
-                                                     std::size_t limit) {
-  std::deque<model::AuditEntry> out;
-  while (out.size() < limit) {
-    TRY(auto page, call.world.audit.list(after, kAuditPage));
-    if (page.empty()) break;
-    after = page.back().seq;
-    for (auto& entry : page) {
-      if (out.size() < limit && is_visible(entry, call.identity.tenant, call.world.home_tenant))
-        out.push_back(std::move(entry));
-    }
-  }
-  return out;
-}
-
-// The number of the newest entry. The log is read upwards by its key only: the end is found by
-// doubling, then by halving, in some forty look-ups.
-Answer<std::uint64_t> last_seq(Call& call) {
-  std::uint64_t low = 0;  // Something comes after it ...
-  TRY(auto page, call.world.audit.list(low, 1));
-  if (page.empty()) return std::uint64_t{0};
-  std::uint64_t high = 1;  // ... and nothing after this
-  for (; !page.empty(); high = page.empty() ? high : high * 2) {
-    TRY(page, call.world.audit.list(high, 1));
-    if (!page.empty()) low = high;
-  }
-  while (high - low > 1) {
-    const std::uint64_t middle = low + (high - low) / 2;
-    TRY(page, call.world.audit.list(middle, 1));
-    (page.empty() ? high : low) = middle;
-  }
-  return high;
-}
-
-// Ascending, the last `limit` visible ones before `before`.
-Answer<std::deque<model::AuditEntry>> newest_entries(Call& call, std::uint64_t before,
-                                                     std::size_t limit) {
-  TRY(const auto last, last_seq(call));
-  std::deque<model::AuditEntry> out;
-  for (std::uint64_t end = std::min(last, before - 1); end > 0 && out.size() < limit;) {
-    const std::uint64_t begin = end > kAuditPage ? end - kAuditPage : 0;
-    TRY(auto page, call.world.audit.list(begin, end - begin));
-    for (auto entry = page.rbegin(); entry != page.rend() && out.size() < limit; ++entry) {
-      if (entry->seq <= end && is_visible(*entry, call.identity.tenant, call.world.home_tenant))
-        out.push_front(std::move(*entry));
-    }
-    end = begin;
-  }
-  return out;
 }
 
 }  // namespace
@@ -193,13 +125,9 @@ Answer<Reply> delete_token(Call& call) {
   if (token->revoked_ms == 0) {
     TRY_VOID(call.world.tokens.revoke(token->id, call.now_ms));
     token->revoked_ms = call.now_ms;
-    model::AuditEntry entry;
-    entry.ts_ms = call.now_ms;
-    entry.actor = call.identity.actor();
-    entry.action = "token.revoke";
-    entry.object = token->id;
-    entry.detail = json::serialize(json::object{{"tenant", token->tenant.value()}});
-    TRY_VOID(call.world.audit.append(entry));
+    TRY_VOID(call.world.audit.append(audit::entry_of(audit::kinds::kTokenRevoke, call.now_ms,
+                                                     call.identity.actor(), token->id,
+                                                     {{"tenant", token->tenant.value()}})));
   }
   return json_reply(token_json(*token, call.now_ms));
 }
@@ -234,30 +162,6 @@ Answer<Reply> delete_key(Call& call) {
     return Problem(404, Errc::kNotFound, key.error().message(), "`observeai key list` lists them");
   if (!key) return key.error();
   return json_reply(key_json(*key, call.now_ms));
-}
-
-Answer<Reply> get_audit(Call& call) {
-  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
-  TRY(const auto after, call.params.integer("after_seq", 0, kMost, 0));
-  TRY(const auto before, call.params.integer("before_seq", 1, kMost, kMost));
-  TRY(const auto limit, call.params.integer("limit", 1, kMaxRows, 1000));
-  if (call.params.has("after_seq") && call.params.has("before_seq"))
-    return bad_parameter("before_seq", "does not go with after_seq");
-  const auto most = static_cast<std::size_t>(limit);
-  const bool forward = call.params.has("after_seq");
-  std::deque<model::AuditEntry> entries;  // One more than asked for says whether there are more
-  if (forward) {
-    TRY(entries, oldest_entries(call, static_cast<std::uint64_t>(after), most + 1));
-  } else {
-    TRY(entries, newest_entries(call, static_cast<std::uint64_t>(before), most + 1));
-  }
-  const bool truncated = entries.size() > most;
-  if (truncated && forward) entries.pop_back();
-  if (truncated && !forward) entries.pop_front();
-  json::array out;
-  for (const auto& entry : entries) out.push_back(audit_json(entry));
-  return json_reply(
-      {{"now_ms", call.now_ms}, {"entries", std::move(out)}, {"truncated", truncated}});
 }
 
 }  // namespace observeai::controlplane::api

@@ -7,6 +7,7 @@
 #include "controlplane/api/sight.h"
 #include "controlplane/api/to_json.h"
 #include "controlplane/api/usage.h"
+#include "controlplane/audit/kinds.h"
 #include "protocol/base/log.h"
 
 namespace observeai::controlplane::api {
@@ -262,16 +263,12 @@ Answer<Reply> post_alert_resolve(Call& call) {
                    "`observeai alerts` lists them");
   }
   TRY_VOID(call.world.alerts.clear(found->kind, found->agent, found->object));
-  model::AuditEntry entry;
-  entry.ts_ms = call.now_ms;
-  entry.actor = call.identity.actor();
-  entry.action = "alert.resolve";
-  entry.object = found->object;
-  entry.detail = json::serialize(json::object{{"tenant", call.identity.tenant.value()},
-                                              {"kind", found->kind},
-                                              {"agent_id", found->agent.value()},
-                                              {"message", found->message}});
-  TRY_VOID(call.world.audit.append(entry));
+  TRY_VOID(call.world.audit.append(audit::entry_of(audit::kinds::kAlertResolve, call.now_ms,
+                                                   call.identity.actor(), found->object,
+                                                   {{"tenant", call.identity.tenant.value()},
+                                                    {"kind", found->kind},
+                                                    {"agent_id", found->agent.value()},
+                                                    {"message", found->message}})));
   return json_reply(alert_json(*found, call.directory.hostname(found->agent)));
 }
 

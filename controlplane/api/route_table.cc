@@ -61,6 +61,8 @@ const std::vector<Route> kRoutes = {
     {"POST",   "/v1/root",                       kAdmin,    post_root,           {}},
     {"GET",    "/v1/audit",                      kAdmin,    get_audit,           {"after_seq", "before_seq",
                                                                                   "limit"}},
+    {"GET",    "/v1/audit/heads",                kAdmin,    get_audit_heads,     {"after_seq", "limit"}},
+    {"GET",    "/v1/audit/export",               kAdmin,    get_audit_export,    {"after_seq", "limit"}},
     {"GET",    "/v1/actions",                    kViewer,   get_actions,         {}},
     {"GET",    "/v1/plans",                      kViewer,   get_plans,           {"limit", "after"}},
     {"POST",   "/v1/plans",                      kOperator, post_plan,           {}},

@@ -346,8 +346,13 @@ json::object audit_json(const model::AuditEntry& entry) {
   } else if (!entry.detail.empty()) {
     detail["text"] = entry.detail;
   }
-  return {{"seq", entry.seq},       {"ts_ms", entry.ts_ms},   {"actor", entry.actor},
-          {"action", entry.action}, {"object", entry.object}, {"detail", std::move(detail)}};
+  return {{"seq", entry.seq},
+          {"ts_ms", entry.ts_ms},
+          {"actor", entry.actor},
+          {"action", entry.action},
+          {"object", entry.object},
+          {"detail", std::move(detail)},
+          {"hash", entry.hash == wire::Digest{} ? "" : text::to_hex(entry.hash)}};
 }
 
 }  // namespace observeai::controlplane::api

@@ -201,8 +201,9 @@ Result<void> Program::build_services() {
 
 Result<void> Program::build_api() {
   api::Dependencies dependencies{
-      clock_,           store_->agents(), store_->tokens(), store_->audit(), store_->alerts(),
-      store_->reader(), *access_,         *live_,           actions(),       tenant_};
+      clock_,           store_->agents(), store_->tokens(), store_->audit(), store_->audit_heads(),
+      store_->alerts(), store_->reader(), *access_,         *live_,          actions(),
+      tenant_};
   api_ = std::make_unique<api::Api>(std::move(dependencies));
   api::ApiServer::Options options;
   options.address = config_.api_address;

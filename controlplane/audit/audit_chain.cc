@@ -36,7 +36,9 @@ void AuditChain::tick() {
 
 Result<model::SignedAuditHead> AuditChain::head() {
   MutexLock lock(mutex_);
-  const auto done = sign_news();
+  // A signer that hangs must not be waited for by every command.
+  const bool is_asked = clock_.steady_now() >= retry_;
+  const auto done = is_asked ? sign_news() : Result<void>(last_error_);
   if (newest_) return *newest_;
   if (!done) return done.error();
   return Error(Errc::kNotFound, "the audit log is empty");
@@ -107,6 +109,8 @@ Result<model::SignedAuditHead> AuditChain::signed_head(const model::AuditPoint& 
 
 void AuditChain::note_failure(const Error& why) {
   const auto now = clock_.steady_now();
+  retry_ = now + kRetryEvery;
+  last_error_ = why;
   if (!failing_since_) {
     failing_since_ = now;
     log::warning("the audit log is not signed: " + why.message());
@@ -128,6 +132,7 @@ void AuditChain::note_failure(const Error& why) {
 
 void AuditChain::note_success() {
   failing_since_.reset();
+  retry_ = {};
   if (may_be_alerted_ && alerts_.clear(kUnsigned, AgentId(), "")) may_be_alerted_ = false;
 }
 

@@ -33,8 +33,9 @@ class AuditChain {
 
   // Call every few seconds.
   void tick() EXCLUDES(mutex_);
-  // For commands that are about to go out: signs what was appended until now. While the signer fails,
-  // the newest head there is; its error when there is none. kNotFound: nothing was ever appended.
+  // For commands that are about to go out: signs what was appended until now. While the signer fails (it
+  // is asked again after kRetryEvery), the newest head there is; its error when there is none. kNotFound:
+  // nothing was ever appended.
   Result<model::SignedAuditHead> head() EXCLUDES(mutex_);
   // For down/meta: the newest there is; asks nobody.
   std::optional<model::SignedAuditHead> newest() EXCLUDES(mutex_);
@@ -59,6 +60,8 @@ class AuditChain {
   std::optional<model::SignedAuditHead> newest_ GUARDED_BY(mutex_);
   SteadyTime next_ GUARDED_BY(mutex_);
   std::optional<SteadyTime> failing_since_ GUARDED_BY(mutex_);
+  SteadyTime retry_ GUARDED_BY(mutex_){};  // Not asked before
+  Error last_error_ GUARDED_BY(mutex_){Errc::kUnavailable, "the signer was not asked yet"};
   bool may_be_alerted_ GUARDED_BY(mutex_) = true;  // By this program or the one before
   std::string told_ GUARDED_BY(mutex_);            // The last of what is wrong with the log
 };

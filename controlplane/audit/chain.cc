@@ -67,9 +67,8 @@ Result<void> ChainVerifier::add(const model::AuditEntry& entry) {
                  described(entry) + " has no hash: it was not written by the control plane");
   }
   if (entry.hash != chain_hash(entry.seq, tip_.hash, entry)) {
-    return Error(
-        Errc::kCorrupt,
-        described(entry) + " does not fit: it was changed, put in, or moved after it was written");
+    return Error(Errc::kCorrupt,
+                 described(entry) + " was changed, put in, or moved after it was written");
   }
   tip_ = {entry.seq, entry.hash};
   return {};

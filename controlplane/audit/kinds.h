@@ -43,7 +43,6 @@ inline constexpr Kind kPlanResult{"plan.result"};
 inline constexpr Kind kMaintenanceFreeze{"maintenance.freeze"};
 inline constexpr Kind kMaintenanceClear{"maintenance.clear"};
 inline constexpr Kind kResultForged{"result.forged"};
-inline constexpr Kind kAuditExport{"audit.export"};
 }  // namespace kinds
 
 // Whose entry it is stands in the detail as "tenant": without it only the tenant that runs the

@@ -1,7 +1,5 @@
 #include "controlplane/auth/access_service.h"
 
-#include <boost/json.hpp>
-
 #include "controlplane/auth/roles.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
@@ -63,8 +61,8 @@ Result<NewApiKey> AccessService::create_key(const std::string& actor, const std:
   record.created_ms = now_ms;
   record.expires_ms = expires_ms;
   TRY_VOID(access_.insert_key(record));
-  audit(actor, "key.create", key.id,
-        {{"tenant", tenant.value()}, {"user", user}, {"role", std::string(to_string(role))}});
+  write_down(actor, audit::kinds::kKeyCreate, key.id,
+             {{"tenant", tenant.value()}, {"user", user}, {"role", std::string(to_string(role))}});
   return NewApiKey{format_api_key(key), record};
 }
 
@@ -77,7 +75,8 @@ Result<model::ApiKeyRecord> AccessService::revoke_key(const std::string& actor,
   if (record->revoked_ms == 0) {
     record->revoked_ms = clock_.unix_ms();
     TRY_VOID(access_.revoke_key(id, record->revoked_ms));
-    audit(actor, "key.revoke", id, {{"tenant", tenant.value()}, {"user", record->user}});
+    write_down(actor, audit::kinds::kKeyRevoke, id,
+               {{"tenant", tenant.value()}, {"user", record->user}});
   }
   MutexLock lock(mutex_);
   cache_.erase(id);
@@ -163,8 +162,8 @@ void AccessService::note_use(const model::ApiKeyRecord& record, const std::strin
   }
   if (is_due) ignore(access_.key_used(record.id, now_ms), "the time of last use is a courtesy");
   if (is_new_source) {
-    audit("user:" + record.user, "key.use", record.id,
-          {{"tenant", record.tenant.value()}, {"source", source}});
+    write_down("user:" + record.user, audit::kinds::kKeyUse, record.id,
+               {{"tenant", record.tenant.value()}, {"source", source}});
   }
 }
 
@@ -187,8 +186,8 @@ Result<std::string> AccessService::create_login(const std::string& actor, const 
   record.role = role;
   record.expires_ms = clock_.unix_ms() + kLoginCodeLifetimeMs;
   TRY_VOID(access_.insert_login(record));
-  audit(actor, "login.create", user,
-        {{"tenant", tenant.value()}, {"role", std::string(to_string(role))}});
+  write_down(actor, audit::kinds::kLoginCreate, user,
+             {{"tenant", tenant.value()}, {"role", std::string(to_string(role))}});
   return text;
 }
 
@@ -203,8 +202,8 @@ Result<NewApiKey> AccessService::exchange_login(std::string_view code, std::stri
   }
   TRY(auto key, create_key("user:" + login->user, login->user, login->tenant, login->role,
                            clock_.unix_ms() + kLoginKeyLifetimeMs));
-  audit("user:" + login->user, "login", key.record.id,
-        {{"tenant", login->tenant.value()}, {"source", source}});
+  write_down("user:" + login->user, audit::kinds::kLogin, key.record.id,
+             {{"tenant", login->tenant.value()}, {"source", source}});
   return key;
 }
 
@@ -213,27 +212,21 @@ Result<NewApiKey> AccessService::exchange_login(std::string_view code, std::stri
 Error AccessService::refused(const std::string& source, std::string_view what) {
   if (limiter_.blocked(source)) return {Errc::kLimit, "too many failed attempts from this address"};
   if (limiter_.failed(source)) {
-    audit("system", "auth.block", source,
-          {{"failures", std::to_string(AttemptLimiter::kFailuresAllowed)},
-           {"what", std::string(what)}});
+    write_down("system", audit::kinds::kAuthBlock, source,
+               {{"failures", std::to_string(AttemptLimiter::kFailuresAllowed)},
+                {"what", std::string(what)}});
   }
   return {Errc::kDenied, "the " + std::string(what) + " is unknown, used, expired or revoked"};
 }
 
-void AccessService::audit(const std::string& actor, const std::string& action,
-                          const std::string& object,
-                          const std::vector<std::pair<std::string, std::string>>& detail) {
-  boost::json::object json;
-  for (const auto& [name, value] : detail) json[name] = value;
-  model::AuditEntry entry;
-  entry.ts_ms = clock_.unix_ms();
-  entry.actor = actor;
-  entry.action = action;
-  entry.object = object;
-  entry.detail = boost::json::serialize(json);
-  const auto written = audit_.append(entry);
-  if (!written)
-    log::error("audit entry " + action + " of " + actor + " is lost: " + written.error().message());
+void AccessService::write_down(const std::string& actor, audit::Kind kind,
+                               const std::string& object, const audit::Detail& detail) {
+  const auto written =
+      audit_.append(audit::entry_of(kind, clock_.unix_ms(), actor, object, detail));
+  if (!written) {
+    log::error("audit entry " + std::string(kind.name) + " of " + actor +
+               " is lost: " + written.error().message());
+  }
 }
 
 }  // namespace observeai::controlplane

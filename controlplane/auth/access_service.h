@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "controlplane/audit/kinds.h"
 #include "controlplane/auth/attempt_limiter.h"
 #include "controlplane/auth/credentials.h"
 #include "controlplane/model/repositories.h"
@@ -81,8 +82,8 @@ class AccessService {
   void remember(const model::ApiKeyRecord& record);
   void note_use(const model::ApiKeyRecord& record, const std::string& source);
   Error refused(const std::string& source, std::string_view what);
-  void audit(const std::string& actor, const std::string& action, const std::string& object,
-             const std::vector<std::pair<std::string, std::string>>& detail);
+  void write_down(const std::string& actor, audit::Kind kind, const std::string& object,
+                  const audit::Detail& detail);
 
   model::AccessRepository& access_;
   model::AuditLog& audit_;

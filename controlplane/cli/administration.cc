@@ -1,4 +1,4 @@
-// token, agent, key, audit, whoami: who may enter.
+// token, agent, key, whoami: who may enter.
 #include <chrono>
 #include <ostream>
 
@@ -197,24 +197,6 @@ Result<void> revoke_key(Context& context, const std::string& id) {
   return present(context, answer, [&](const json::object& key) {
     context.out << "Key " << text_at(key, "id") << " of " << text_at(key, "user")
                 << " is revoked.\n";
-  });
-}
-
-Result<void> show_audit(Context& context, const std::string& before, const std::string& limit) {
-  TRY(const auto answer, context.api.get("/v1/audit", {{"before_seq", before}, {"limit", limit}}));
-  return present(context, answer, [&](const json::object& body) {
-    Table table({">SEQ", "TIME", "WHO", "DID", "TO", "DETAIL"});
-    for (const auto& value : array_at(body, "entries")) {
-      const auto& entry = object_of(value);
-      table.add({std::to_string(integer_at(entry, "seq")), local_clock(integer_at(entry, "ts_ms")),
-                 text_at(entry, "actor"), text_at(entry, "action"), text_at(entry, "object"),
-                 text::escape_unprintable(json::serialize(object_at(entry, "detail")), 300)});
-    }
-    context.out << (table.empty() ? "No entries.\n" : table.render(context.terminal));
-    const auto& entries = array_at(body, "entries");
-    if (flag_at(body, "truncated") && !entries.empty())
-      context.out << "(earlier ones: --before " << integer_at(object_of(entries.front()), "seq")
-                  << ")\n";
   });
 }
 

@@ -103,6 +103,17 @@ Result<void> resolve_alert(Context& context, const std::string& id);
 Result<void> show_ledger(Context& context, const std::string& host);
 // The newest entries, or those before the entry with this number; "" = the server's default.
 Result<void> show_audit(Context& context, const std::string& before, const std::string& limit);
+// The whole log with its hashes, to `file` or, when that is empty, to the output.
+Result<void> export_audit(Context& context, const std::string& file);
+struct AuditVerifyOptions {
+  std::string file;   // An export
+  std::string root;   // SHA-256 of the first root metadata, or its file; "": as the export says
+  std::string heads;  // A file of heads that were kept elsewhere
+};
+// kCorrupt, with the first entry that does not fit. The server's log; or a file, without any server.
+Result<void> verify_audit(Context& context, const AuditVerifyOptions& options);
+Result<void> verify_audit_file(const AuditVerifyOptions& options, const Terminal& terminal,
+                               bool as_json, std::ostream& out);
 Result<void> show_whoami(Context& context);
 
 }  // namespace observeai::controlplane::cli

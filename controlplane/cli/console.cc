@@ -64,6 +64,7 @@ class Console {
     add_workloads();
     add_telemetry();
     add_administration();
+    add_audit();
     add_local();
   }
 
@@ -240,12 +241,44 @@ class Console {
         ->add_option("ID", name_, "From key list")
         ->required();
 
-    CLI::App* audit = command(&app_, "audit", "Who did what",
-                              [this](Context& c) { return show_audit(c, before_, logs_.limit); });
-    audit->add_option("--before", before_, "Before the entry with this number");
-    audit->add_option("-n,--limit", logs_.limit, "Most entries (default 1000)")
-        ->check(CLI::Range(1, 10000));
     command(&app_, "whoami", "Whose login this is", [](Context& c) { return show_whoami(c); });
+  }
+
+  void add_audit() {
+    const auto show = [this](Context& c) { return show_audit(c, before_, logs_.limit); };
+    CLI::App* audit = app_.add_subcommand("audit", "Who did what; show, verify, export");
+    audit->callback([this, audit, show] {
+      if (audit->get_subcommands().empty()) action_ = show;
+    });
+    for (CLI::App* sub :
+         {audit, command(audit, "show", "The newest entries, as audit alone", show)}) {
+      if (sub == audit) sub->add_flag("--json", json_, "The server's answer as JSON");
+      sub->add_option("--before", before_, "Before the entry with this number");
+      sub->add_option("-n,--limit", logs_.limit, "Most entries (default 1000)")
+          ->check(CLI::Range(1, 10000));
+    }
+    CLI::App* verify =
+        audit->add_subcommand("verify", "Prove that nothing was changed, or say what was");
+    verify->add_flag("--json", json_, "The report as JSON");
+    verify->add_option("FILE", verify_.file, "An export, checked without any server");
+    verify->add_option("--root", verify_.root,
+                       "SHA-256 of the first root metadata (the last part of an enrollment token), "
+                       "or its file");
+    verify->add_option("--heads", verify_.heads, "Signed heads kept elsewhere (audit.heads_file)");
+    verify->callback([this, verify] {
+      if (verify_.file.empty()) {
+        action_ = [this](Context& c) { return verify_audit(c, verify_); };
+      } else {
+        local_ = [this] {
+          const auto done =
+              verify_audit_file(verify_, detect_terminal(STDOUT_FILENO), json_, std::cout);
+          return done ? static_cast<int>(kOk) : fail(done.error());
+        };
+      }
+    });
+    command(audit, "export", "The log with its proofs as JSON lines", [this](Context& c) {
+      return export_audit(c, output_);
+    })->add_option("-o,--output", output_, "Into this file");
   }
 
   void add_local() {
@@ -324,6 +357,7 @@ class Console {
   std::string role_ = "viewer";
   std::string ttl_;
   std::string before_;
+  std::string output_;
   std::string by_ = "cpu";
   bool all_ = false;
   bool once_ = false;
@@ -334,6 +368,7 @@ class Console {
   MetricOptions metrics_;
   EventOptions events_;
   TokenOptions token_;
+  AuditVerifyOptions verify_;
 };
 
 }  // namespace

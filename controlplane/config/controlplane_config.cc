@@ -26,6 +26,11 @@ void describe(ControlPlaneConfig& c, config::Schema& schema) {
       "certificate_lifetime", c.certificate_lifetime, milliseconds(60'000),
       milliseconds(365LL * 86'400'000),
       "of a host's certificate, renewed at half of it; below 1d only to see a renewal happen");
+  schema.section("audit", "the proof of who did what");
+  schema.field(
+      "heads_file", c.audit_heads_file,
+      "append each signed head of the audit log to this file, best on another machine; empty: "
+      "do not");
   schema.section("telemetry", "what is kept");
   schema.field("max_mib", c.telemetry_max_mib, 64, 1ULL << 30, "oldest hours go first beyond this");
   schema.field("max_age", c.telemetry_max_age, milliseconds(3'600'000),

@@ -31,6 +31,8 @@ struct ControlPlaneConfig {
   // Of the hosts' certificates; each is renewed at half of it.
   std::chrono::milliseconds certificate_lifetime{30LL * 86'400'000};
 
+  std::string audit_heads_file;  // "": no copy
+
   std::uint64_t telemetry_max_mib = 10'240;
   std::chrono::milliseconds telemetry_max_age{7LL * 86'400'000};
 };

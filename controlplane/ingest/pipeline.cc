@@ -143,6 +143,7 @@ void IngestPipeline::take_hello(Known& known, const std::string& payload) {
   hello->challenge = {};
   ignore(registry_.seen(agent, clock_.unix_ms(), *hello),
          "last_seen is for people; the next hello writes it again");
+  for (const auto& listener : hello_listeners_) listener(agent, *hello);
 
   std::uint64_t waiting_batches = 0;
   for (std::size_t lane = 0; lane < wire::kLaneCount; ++lane)

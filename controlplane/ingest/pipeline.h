@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 #include <tuple>
@@ -56,6 +57,11 @@ class IngestPipeline {
   // The same bytes under the same number this often: they will not decode the next time either, and
   // everything behind them waits on the agent's disk.
   static constexpr std::uint32_t kRefusalsUntilGivenUp = 5;
+
+  // Called for each hello that counts, on the pipeline's thread; reads at most a row. Any number of
+  // listeners, before the first process().
+  using OnHello = std::function<void(const AgentId&, const wire::Hello&)>;
+  void on_hello(OnHello listener) { hello_listeners_.push_back(std::move(listener)); }
 
   // Processes a group with one commit; what is to be answered is added to the waiting acks.
   void process(const std::vector<mqtt::Message>& group);
@@ -165,6 +171,7 @@ class IngestPipeline {
   const Clock& clock_;
   const signing::KeyAgreementPair keys_;
   std::unordered_map<AgentId, Known> known_;
+  std::vector<OnHello> hello_listeners_;
   SessionTracker sessions_;
   CreditBook credits_;
   IngestCounters counters_;

@@ -48,6 +48,8 @@ class Copy final : public agent::UplinkEvents {
   void on_need_inventory() override {}
   void on_state_changed(agent::UplinkState, const std::string&) override {}
   void on_server_time(std::int64_t) override {}
+  void on_command(std::string) override {}
+  void on_meta(const wire::Meta&) override {}
   void on_fault(const Error&) override {}
   void on_new_epoch() override;
 

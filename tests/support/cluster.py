@@ -150,7 +150,10 @@ class Cluster:
 
     def agent_config(self, name: str, extra: str = "") -> pathlib.Path:
         path = self.home / f"{name}.toml"
-        path.write_text(f'state_dir = "{self.home}/{name}"\nserver = "localhost:{self.api_port}"\n[docker]\nsocket = "{self.docker_socket}"\n{extra}')
+        path.write_text(f'state_dir = "{self.home}/{name}"\nserver = "localhost:{self.api_port}"\n'
+                        f'[executor]\nsocket = "{self.home}/{name}.executor.sock"\n'
+                        f'trust_dir = "{self.home}/{name}-executor/trust"\n'
+                        f'[docker]\nsocket = "{self.docker_socket}"\n{extra}')
         return path
 
     # ---- programs ------------------------------------------------------------------------------

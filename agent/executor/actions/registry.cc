@@ -3,6 +3,7 @@
 #include "agent/executor/actions/disk_actions.h"
 #include "agent/executor/actions/docker_actions.h"
 #include "agent/executor/actions/process_actions.h"
+#include "agent/executor/actions/redis_actions.h"
 #include "agent/executor/actions/runbook_actions.h"
 #include "agent/executor/actions/systemd_actions.h"
 
@@ -13,6 +14,7 @@ Actions make_actions(const Host& host) {
   add_disk_actions(host, actions);
   add_docker_actions(host, actions);
   add_process_actions(host, actions);
+  add_redis_actions(host, actions);
   add_runbook_actions(host, actions);
   add_systemd_actions(host, actions);
   return actions;

@@ -28,6 +28,8 @@ struct NoEvents final : agent::UplinkEvents {
   void on_new_epoch() override {}
   void on_state_changed(agent::UplinkState, const std::string&) override {}
   void on_server_time(std::int64_t) override {}
+  void on_command(std::string) override {}
+  void on_meta(const wire::Meta&) override {}
   void on_fault(const Error& error) override { FAIL_CHECK(error.message()); }
 };
 

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "tests/support/temp_dir.h"
+#include "tests/support/test_root.h"
 
 using namespace observeai;
 using namespace observeai::agent;
@@ -27,7 +28,7 @@ Identity identity_of_a_host(const std::string& agent) {
                   signing::generate_key_agreement_pair(),
                   signing::generate_key_agreement_pair().public_key,
                   signing::SigningKeyPair::generate(),
-                  "",
+                  test::TestRoot().envelope(1),
                   true};
 }
 
@@ -36,6 +37,7 @@ std::unique_ptr<Agent> agent_in(const test::TempDir& dir, const std::string& id 
   config.state_dir = dir.path();
   config.docker_socket = dir / "docker.sock";
   config.spool_min_free_mib = 1;
+  config.executor_socket = dir / "executor.sock";
   auto agent = Agent::create(config, IdentityStore(dir / "identity"), identity_of_a_host(id));
   if (!agent) FAIL(agent.error().message());
   return std::move(*agent);

@@ -166,7 +166,7 @@ inline void check_one_agent(TestHost& host) {
   CHECK(identity->agent == rows[0].id);
   CHECK(identity->certificate.serial == rows[0].certificate_serial);
   CHECK(identity->sealing.public_key == rows[0].sealing_public_key);
-  CHECK(identity->result_key.public_key().bytes == rows[0].result_public_key);
+  CHECK(identity->result_key->public_key().bytes == rows[0].result_public_key);
   CHECK(identity->confirmed);
   CHECK_FALSE(files::exists(host.store.folder() + "/next"));
 }

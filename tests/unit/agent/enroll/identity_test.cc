@@ -55,12 +55,27 @@ TEST_CASE("each part that is missing or damaged is named, with what to do") {
       REQUIRE(files::write_atomic(path, "", 0600));
       expect();
     }
-    std::filesystem::remove(path);
-    expect();
+    if (name != "result.key") {
+      std::filesystem::remove(path);
+      expect();
+    }
     const auto report = enrolled.host.run();
     CHECK(failed_step(report).name == "existing identity");
     CHECK(has(failed_step(report).next, "enroll --force"));
   }
+}
+
+TEST_CASE("once the executor has the result key, the identity is whole without it") {
+  EnrolledHost enrolled;
+  REQUIRE(enrolled.host.store.load()->result_key);
+  REQUIRE(enrolled.host.store.forget_result_key());
+  CHECK_FALSE(files::exists(enrolled.file("result.key")));
+  const auto identity = enrolled.host.store.load();
+  REQUIRE_MESSAGE(identity, why(identity));
+  CHECK_FALSE(identity->result_key);
+  REQUIRE(enrolled.host.store.forget_result_key());
+  REQUIRE(enrolled.host.store.save(*identity));  // As a renewal would
+  CHECK_FALSE(files::exists(enrolled.file("result.key")));
 }
 
 TEST_CASE("keys that others may read are refused with the command that mends it") {

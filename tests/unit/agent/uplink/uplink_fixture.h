@@ -152,11 +152,15 @@ struct RecordedEvents final : agent::UplinkEvents {
     last_reason = reason;
   }
   void on_server_time(std::int64_t ms) override { server_times.push_back(ms); }
+  void on_command(std::string envelope) override { commands.push_back(std::move(envelope)); }
+  void on_meta(const wire::Meta& meta) override { metas.push_back(meta); }
   void on_fault(const Error& error) override { faults.push_back(error.message()); }
 
   int need_series = 0;
   int need_inventory = 0;
   int new_epochs = 0;
+  std::vector<std::string> commands;
+  std::vector<wire::Meta> metas;
   std::vector<std::string> states;
   std::string last_reason;
   std::vector<std::int64_t> server_times;

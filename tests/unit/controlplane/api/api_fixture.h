@@ -149,6 +149,7 @@ class Fixture {
             repositories.agents,
             repositories.tokens,
             repositories.audit,
+            repositories.audit_heads,
             repositories.alerts,
             telemetry,
             access,

@@ -80,6 +80,10 @@ TEST_CASE(
   f.failure = Error(Errc::kUnavailable, "no signer");
   f.append();
   CHECK(f.chain.head().error().message() == "no signer");
+  const int asked = f.asked;
+  for (int i = 0; i < 100; ++i) CHECK(f.chain.head().error().message() == "no signer");
+  CHECK(f.asked == asked);  // Nobody waits for a dead signer again and again
+  f.clock.advance(audit::AuditChain::kRetryEvery);
   f.failure.reset();
   CHECK(f.chain.head().value().head.seq == 1);
   f.append();

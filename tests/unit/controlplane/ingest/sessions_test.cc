@@ -299,3 +299,24 @@ TEST_CASE("the registry keeps a hello without what was only to be compared") {
   REQUIRE(kept);
   CHECK(kept->pending[2] == wire::PendingTags{});
 }
+
+TEST_CASE("a hello that counts is heard, one that is repeated, challenged or forged is not") {
+  Fixture f;
+  std::vector<std::uint64_t> heard;
+  f.pipeline.on_hello([&](const AgentId& agent, const wire::Hello& hello) {
+    CHECK(agent == f.address.agent);
+    heard.push_back(hello.number);
+  });
+  auto hello = hello_of(f, 1);
+  f.process({f.message(hello)});
+  const std::vector<std::uint64_t> once{hello.number};
+  CHECK(heard == once);
+  f.process({f.message(hello)});
+  auto unchallenged = hello_of(f, 1);
+  unchallenged.challenge = nonce_of(99);
+  f.process({f.message(unchallenged)});
+  auto forged = f.message(hello_of(f, 1));
+  forged.payload.back() = static_cast<char>(forged.payload.back() ^ 1);
+  f.process({forged});
+  CHECK(heard == once);
+}

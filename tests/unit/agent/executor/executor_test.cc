@@ -1,0 +1,294 @@
+#include "agent/executor/executor.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "agent/executor/trust.h"
+#include "host_time.h"
+#include "protocol/base/files.h"
+#include "protocol/signing/envelope.h"
+#include "tests/support/command_rig.h"
+#include "tests/support/temp_dir.h"
+
+using namespace observeai;
+using namespace observeai::agent::executor;
+using observeai::test::CommandRig;
+using observeai::test::ManualHostTime;
+using observeai::test::TempDir;
+
+namespace {
+
+constexpr const char* kPolicy =
+    "enabled = true\nmax_tier = 2\ncooldown = \"0s\"\n[[allow]]\naction = \"docker.stop\"\n"
+    "targets = [\"**\"]\n[vacuum]\ndirectories = [\"/var/log/app\"]\n";
+
+// What an action would say, and what was asked of it.
+struct Script {
+  std::optional<Error> assess, execute, verify, undo;
+  std::string state = "running=true";
+  std::vector<wire::Change> diff = {{"container/web", "running", "stopped"}};
+  std::vector<wire::Change> changed = diff;
+  std::string output;
+  std::vector<std::string> calls;
+  std::vector<std::string> lists;  // That the host allowed at assess()
+};
+
+class ScriptedAction final : public Action {
+ public:
+  ScriptedAction(Script& script, const Host& host) : script_(script), host_(host) {}
+  Result<Assessment> assess(const wire::Parameters&, Run&) override {
+    script_.calls.emplace_back("assess");
+    script_.lists = host_.lists.vacuum_directories;
+    if (script_.assess) return *script_.assess;
+    Assessment seen;
+    seen.state = script_.state;
+    seen.diff = script_.diff;
+    seen.downtime_ms = 500;
+    seen.facts = {{"replicas", "2"}};
+    return seen;
+  }
+  Result<void> execute(const wire::Parameters&, const Assessment&, Run& run) override {
+    script_.calls.emplace_back("execute");
+    run.step("stop", "web");
+    run.output(script_.output);
+    if (script_.execute) return *script_.execute;
+    return {};
+  }
+  Result<std::vector<wire::Change>> verify(const wire::Parameters&, const Assessment&,
+                                           Run&) override {
+    script_.calls.emplace_back("verify");
+    if (script_.verify) return *script_.verify;
+    return script_.changed;
+  }
+  Result<void> undo(const wire::Parameters&, const Assessment&, Run& run) override {
+    script_.calls.emplace_back("undo");
+    run.step("start", "web");
+    if (script_.undo) return *script_.undo;
+    return {};
+  }
+
+ private:
+  Script& script_;
+  const Host& host_;
+};
+
+struct Acting {
+  TempDir dir;
+  CommandRig rig;
+  ManualHostTime time;
+  ManualClock clock;
+  Host host;
+  Script script;
+  std::uint64_t seq = 0;
+  std::unique_ptr<Executor> executor;
+
+  Acting() {
+    std::filesystem::create_directory(dir / "policy.d");
+    ::chmod((dir / "policy.d").c_str(), 0755);
+    REQUIRE(files::write_atomic(dir / "policy.d/a.toml", kPolicy, 0644));
+    const auto root = rig.sign_root(rig.root_metadata());
+    REQUIRE(write_trust(dir / "trust",
+                        {rig.agent, rig.tenant, rig.result_key, root, signing::sha256_hex(root)}));
+    start();
+    const auto answer = executor->take_time(rig.sign_time(status().time_challenge, rig.now_ms));
+    REQUIRE(answer.kind == FrameKind::kDone);
+  }
+  void start() {
+    executor.reset();
+    Actions actions;
+    actions.emplace("docker.stop", std::make_unique<ScriptedAction>(script, host));
+    executor = std::make_unique<Executor>(
+        Places{dir / "trust", dir / "ledger.db", dir / "run", dir / "policy.d", ::geteuid()}, clock,
+        time, host, std::move(actions));
+  }
+  Status status() { return *decode_status(executor->status().body); }
+  wire::CommandResult open_result(const Frame& frame) {
+    REQUIRE(frame.kind == FrameKind::kResult);
+    const auto opened = wire::decode_envelope(frame.body);
+    REQUIRE(opened);
+    const std::vector<signing::VerifyKey> host_key = {rig.result_key.public_key()};
+    REQUIRE(signing::verify(*opened, wire::kResultType, 1, host_key));
+    const auto result = wire::decode_result(opened->payload);
+    REQUIRE(result);
+    return *result;
+  }
+  wire::Command addressed(wire::Command command) {
+    command.session = status().session;
+    command.seq = ++seq;
+    return command;
+  }
+  wire::Intent intent(bool roll_back = false) {
+    auto out = rig.intent("docker.stop", {{"container", std::string("web")}});
+    out.roll_back = roll_back;
+    return out;
+  }
+  wire::Command command(bool roll_back = false) {
+    auto out = intent(roll_back);
+    out.state = wire::digest_of(script.state);
+    out.diff = wire::diff_digest(script.diff);
+    auto command = rig.execute(out);
+    rig.approve(command, {rig.alice});
+    return addressed(std::move(command));
+  }
+  Frame deliver(const wire::Command& command) {
+    auto admitted = executor->admit(rig.sign_command(command));
+    if (auto* frame = std::get_if<Frame>(&admitted)) return *frame;
+    return executor->run(std::move(std::get<std::unique_ptr<Executor::Job>>(admitted)));
+  }
+  wire::CommandResult result(const wire::Command& command) { return open_result(deliver(command)); }
+};
+
+using Calls = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Acting, "a dry run looks and does nothing") {
+  const auto told = result(addressed(rig.dry_run(intent())));
+  CHECK(told.outcome == wire::ResultOutcome::kDryRun);
+  CHECK(told.diff == script.diff);
+  CHECK(told.state_before == wire::digest_of(script.state));
+  CHECK(told.downtime_ms == 500);
+  CHECK(told.facts == wire::Labels{{"replicas", "2"}});
+  CHECK(told.started_ms == 0);
+  CHECK(script.calls == Calls{"assess"});
+  CHECK(script.lists == std::vector<std::string>{"/var/log/app"});
+}
+
+TEST_CASE_FIXTURE(Acting, "what was approved is done, verified and told") {
+  script.output = "stopped\n";
+  const auto told = result(command());
+  CHECK(told.outcome == wire::ResultOutcome::kSucceeded);
+  CHECK(told.reason.empty());
+  CHECK(told.diff == script.diff);
+  CHECK(told.target == "container/web");
+  CHECK(told.output == "stopped\n");
+  REQUIRE(told.steps.size() == 1);
+  CHECK(told.steps[0].name == "stop");
+  CHECK(script.calls == Calls{"assess", "execute", "verify", "assess"});
+}
+
+TEST_CASE_FIXTURE(Acting, "what changed in another way than foreseen is said") {
+  script.changed = {{"container/web", "running", "dead"}};
+  const auto told = result(command());
+  CHECK(told.outcome == wire::ResultOutcome::kSucceeded);
+  CHECK(told.diff == script.changed);
+  CHECK(!told.message.empty());
+}
+
+TEST_CASE_FIXTURE(Acting, "a target that is not as it was approved is left alone") {
+  const auto stale = command();
+  script.state = "running=false";
+  CHECK(result(stale).reason == "stale");
+  auto other = command();
+  script.diff.push_back({"container/db", "running", "stopped"});
+  CHECK(result(other).reason == "diff_changed");
+  CHECK(script.calls == Calls{"assess", "assess"});
+}
+
+TEST_CASE_FIXTURE(Acting, "why the target cannot be acted on becomes the reason") {
+  const auto reason = [&](Errc code) {
+    script.assess = Error(code, "because");
+    const auto told = result(command());
+    CHECK(told.outcome == wire::ResultOutcome::kRefused);
+    CHECK(told.message == "because");
+    return told.reason;
+  };
+  CHECK(reason(Errc::kNotFound) == "no_target");
+  CHECK(reason(Errc::kDenied) == "policy");
+  CHECK(reason(Errc::kInvalid) == "bad_parameter");
+  CHECK(reason(Errc::kUnavailable) == "precondition");
+  CHECK(reason(Errc::kTimeout) == "precondition");
+}
+
+TEST_CASE_FIXTURE(Acting, "what failed is undone only where that was approved") {
+  script.verify = Error(Errc::kUnavailable, "it does not answer");
+  auto told = result(command());
+  CHECK(told.outcome == wire::ResultOutcome::kFailed);
+  CHECK(told.reason == "post_condition");
+  CHECK(script.calls == Calls{"assess", "execute", "verify", "assess"});
+  script.calls.clear();
+  told = result(command(true));
+  CHECK(told.outcome == wire::ResultOutcome::kRolledBack);
+  CHECK(told.reason.empty());
+  CHECK(told.steps.back().name == "undo: start");
+  CHECK(script.calls == Calls{"assess", "execute", "verify", "undo", "assess"});
+  script.undo = Error(Errc::kUnavailable, "nor does it start");
+  told = result(command(true));
+  CHECK(told.outcome == wire::ResultOutcome::kFailed);
+  CHECK(told.message.find("could not be undone: nor does it start") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Acting, "an action that fails is told with its reason") {
+  script.execute = Error(Errc::kUnavailable, "no engine\x1b[2J");
+  auto told = result(command());
+  CHECK(told.outcome == wire::ResultOutcome::kFailed);
+  CHECK(told.reason == "failed");
+  CHECK(told.message == "no engine\\x1b[2J");
+  script.execute = Error(Errc::kTimeout, "too slow");
+  told = result(command());
+  CHECK(told.reason == "timeout");
+}
+
+TEST_CASE_FIXTURE(Acting, "what a result cannot carry is left out, and that is said") {
+  script.diff = {{"\x1b[2J", "", ""}};
+  script.changed = script.diff;
+  const auto dry = result(addressed(rig.dry_run(intent())));
+  CHECK(dry.outcome == wire::ResultOutcome::kRefused);
+  CHECK(dry.reason == "precondition");
+  CHECK(dry.message.find("cannot be told") != std::string::npos);
+}
+
+TEST_CASE_FIXTURE(Acting, "a target that waits for its command is locked, others are not") {
+  auto first = executor->admit(rig.sign_command(command()));
+  REQUIRE(std::holds_alternative<std::unique_ptr<Executor::Job>>(first));
+  CHECK(result(command()).reason == "busy");
+  CHECK(result(addressed(rig.dry_run(intent()))).reason == "busy");
+  auto& job = std::get<std::unique_ptr<Executor::Job>>(first);
+  CHECK(open_result(executor->turn_away(std::move(job))).reason == "busy");
+  CHECK(result(command()).outcome == wire::ResultOutcome::kSucceeded);
+}
+
+TEST_CASE_FIXTURE(Acting,
+                  "a command that was received when the program ended is told as not begun") {
+  const auto waiting = command();
+  auto admitted = executor->admit(rig.sign_command(waiting));
+  REQUIRE(std::holds_alternative<std::unique_ptr<Executor::Job>>(admitted));
+  start();
+  const auto told = open_result(deliver(waiting));
+  CHECK(told.outcome == wire::ResultOutcome::kRefused);
+  CHECK(told.reason == "interrupted");
+  CHECK(script.calls.empty());
+}
+
+TEST_CASE_FIXTURE(Acting, "results wait until they are spooled") {
+  const auto frame = deliver(command());
+  const auto list = executor->results();
+  REQUIRE(list.kind == FrameKind::kResultList);
+  CHECK(*decode_list(list.body) == std::vector<std::string>{frame.body});
+  const auto digest = signing::sha256(frame.body);
+  CHECK(executor->spooled(std::string(digest.begin(), digest.end())).kind == FrameKind::kDone);
+  CHECK(decode_list(executor->results().body)->empty());
+}
+
+TEST_CASE("a host that is not enrolled answers, and does nothing") {
+  TempDir dir;
+  ManualHostTime time;
+  ManualClock clock;
+  Host host;
+  Executor executor(Places{dir / "trust", dir / "ledger.db", dir / "run", dir / "policy.d", 0},
+                    clock, time, host, {});
+  executor.open();
+  const auto status = decode_status(executor.status().body);
+  REQUIRE(status);
+  CHECK(status->state == "not enrolled");
+  auto answer = executor.admit("a command");
+  REQUIRE(std::holds_alternative<Frame>(answer));
+  CHECK(std::get<Frame>(answer).kind == FrameKind::kError);
+  CHECK(executor.take_time("x").kind == FrameKind::kError);
+  CHECK(executor.take_roots("").kind == FrameKind::kError);
+  CHECK(executor.results().kind == FrameKind::kError);
+  CHECK(executor.spooled("").kind == FrameKind::kError);
+}
