@@ -42,6 +42,7 @@ struct SiteLists {
 struct Host {
   std::string docker_socket = "/var/run/docker.sock";
   std::string proc_root = "/proc";
+  std::string cgroup_root = "/sys/fs/cgroup";
   std::string journal_directory = "/var/log/journal";
   std::string systemctl = "/usr/bin/systemctl";
   std::string journalctl = "/usr/bin/journalctl";

@@ -1,5 +1,6 @@
 #include "agent/executor/actions/registry.h"
 
+#include "agent/executor/actions/diagnostics_actions.h"
 #include "agent/executor/actions/disk_actions.h"
 #include "agent/executor/actions/docker_actions.h"
 #include "agent/executor/actions/process_actions.h"
@@ -11,6 +12,7 @@ namespace observeai::agent::executor {
 
 Actions make_actions(const Host& host) {
   Actions actions;
+  add_diagnostics_actions(host, actions);
   add_disk_actions(host, actions);
   add_docker_actions(host, actions);
   add_process_actions(host, actions);
