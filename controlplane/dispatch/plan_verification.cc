@@ -50,7 +50,7 @@ Result<void> PlanRunner::end_wave(PlanEdit& edit) {
   const auto verdict = plan::judge(counts, plan::kWaveLimits);
   std::vector<model::PlanTargetRecord> rest;
   for (const auto& target : edit.targets()) {
-    if (target.state == T::kSimulated) rest.push_back(target);
+    if (target.state == T::kSimulated && target.wave > edit.plan().wave) rest.push_back(target);
   }
   if (rest.empty() || edit.plan().is_stopping) {
     finish(edit, edit.plan().stop_reason);
@@ -84,6 +84,7 @@ void PlanRunner::finish(PlanEdit& edit, const std::string& why) {
   const auto unclear = edit.count(T::kInconclusive);
   const auto undone = edit.count(T::kRolledBack);
   const auto done = edit.count(T::kSucceeded);
+  const auto missed = edit.count(T::kSimulated);
   std::string detail = why;
   const auto say = [&](std::size_t count, const char* word) {
     if (count > 0) detail += (detail.empty() ? "" : "; ") + of_all(count, edit) + " " + word;
@@ -92,12 +93,13 @@ void PlanRunner::finish(PlanEdit& edit, const std::string& why) {
   say(undone, "put back");
   say(unclear, "inconclusive");
   say(done, "succeeded");
+  say(missed, "never sent");
   const bool none_tried = failed + unclear + undone + done == 0;
   if (failed > 0 || none_tried) {
     edit.fire(PlanEvent::kBroken, detail);
   } else if (undone > 0) {
     edit.fire(PlanEvent::kUndone, detail);
-  } else if (unclear > 0) {
+  } else if (unclear > 0 || (missed > 0 && !edit.plan().is_stopping)) {
     edit.fire(PlanEvent::kUnclear, detail);
   } else if (done < edit.targets().size()) {
     edit.fire(PlanEvent::kStopped, detail);

@@ -63,7 +63,10 @@ bool IngestService::run_tasks() {
   std::vector<std::function<void()>> tasks;
   {
     MutexLock lock(mutex_);
-    if (tasks_.empty() && incoming_.empty() && !stopping_) wake_.wait_for(mutex_, kIdle);
+    // What waits for room in the window waits for a PUBACK, which is a task.
+    const bool may_send = !outgoing_.empty() && !sending_is_held_up_;
+    if (tasks_.empty() && incoming_.empty() && !stopping_ && !may_send)
+      wake_.wait_for(mutex_, kIdle);
     if (stopping_ && tasks_.empty()) return false;
     tasks.swap(tasks_);
   }
@@ -98,9 +101,11 @@ void IngestService::run() {
   start_connecting();
   while (run_tasks()) {
     while (!incoming_.empty()) {
+      publish_outgoing();
       pipeline_->process(next_group());
       publish_acks();
     }
+    publish_outgoing();
     publish_acks();
     pipeline_->tick();
     {
@@ -148,6 +153,31 @@ void IngestService::connection_failed(const std::string& why) {
   status_.connected = false;
   status_.last_error = why;
   ++status_.reconnects;
+}
+
+void IngestService::send(mqtt::Message message) {
+  MutexLock lock(mutex_);
+  if (outgoing_.size() >= kMaxOutgoing) {
+    outgoing_.pop_front();
+    ++status_.outgoing_dropped;
+  }
+  outgoing_.push_back(std::move(message));
+  wake_.notify_one();
+}
+
+void IngestService::publish_outgoing() {
+  for (;;) {
+    sending_is_held_up_ = !client_->connected() || client_->in_flight() >= kWindow;
+    if (sending_is_held_up_) return;
+    mqtt::Message message;
+    {
+      MutexLock lock(mutex_);
+      if (outgoing_.empty()) return;
+      message = std::move(outgoing_.front());
+      outgoing_.pop_front();
+    }
+    ignore(client_->publish(std::move(message), [](Result<void>) {}), "it is sent again");
+  }
 }
 
 void IngestService::publish_acks() {

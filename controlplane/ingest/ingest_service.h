@@ -22,6 +22,7 @@ struct IngestStatus {
   std::uint64_t reconnects = 0;
   // Messages dropped because the queue was full; agents send them again.
   std::uint64_t overflowed = 0;
+  std::uint64_t outgoing_dropped = 0;  // Of send()
   IngestCounters counters;
 };
 
@@ -45,6 +46,10 @@ class IngestService {
   // when that is in force.
   void forget(const AgentId& agent);
   IngestStatus status();
+  // Thread-safe, never blocks: what others have for agents, sent before acks as the window allows. May be
+  // lost; beyond kMaxOutgoing the oldest are.
+  void send(mqtt::Message message);
+  static constexpr std::size_t kMaxOutgoing = 4'096;
 
  private:
   // Of one commit: as much as makes its flush to the disk cheap, and an ack not late.
@@ -58,6 +63,7 @@ class IngestService {
   bool run_tasks();
   void start_connecting();
   void connection_failed(const std::string& why);
+  void publish_outgoing();
   void publish_acks();
 
   std::unique_ptr<IngestPipeline> pipeline_;
@@ -71,10 +77,12 @@ class IngestService {
   std::size_t incoming_bytes_ = 0;
   SteadyTime retry_at_{};
   bool connecting_ = false;
+  bool sending_is_held_up_ = false;  // Not connected, or the window is full
 
   Mutex mutex_;
   ConditionVariable wake_;
   std::vector<std::function<void()>> tasks_ GUARDED_BY(mutex_);
+  std::deque<mqtt::Message> outgoing_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
   IngestStatus status_ GUARDED_BY(mutex_);
 

@@ -115,3 +115,18 @@ TEST_CASE("two dispatchers on one store do not both make a command") {
   CHECK(f.executions() == 1);
   CHECK(must(f.store->commands().of_plan(*wire::PlanId::parse(id))).size() == 2);
 }
+
+TEST_CASE("a host that could not be sent its command in its wave does not keep the plan going") {
+  DispatchFixture f(2);
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  model::PlanChange change;
+  change.plan = must(f.store->plans().find(*wire::PlanId::parse(id))).value();
+  change.plan.state = PlanState::kVerifying;
+  change.plan.wave = 1;
+  change.plan.deadline_ms = f.clock.unix_ms() + 60'000;
+  must(f.store->plans().apply(change));
+  for (int i = 0; i < 8; ++i) f.step();
+  CHECK(approval::is_over(f.state(id)));
+  CHECK(f.executions() == 0);
+}

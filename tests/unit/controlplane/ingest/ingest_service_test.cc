@@ -24,14 +24,30 @@ class PushedClient final : public mqtt::BrokerClient {
   void subscribe(const std::vector<std::string>&, Done done) override {
     post_([done] { done({}); });
   }
-  Result<void> publish(mqtt::Message, Done) override { return {}; }
+  Result<void> publish(mqtt::Message message, Done) override {
+    published.push_back(message.payload);
+    return {};
+  }
   void disconnect() override { connected_ = false; }
-  std::size_t in_flight() const override { return 0; }
+  std::size_t in_flight() const override { return busy ? mqtt::kMaxInFlightOfService : 0; }
   bool connected() const override { return connected_; }
   void on_message(std::function<void(mqtt::Message)> handler) override {
     handler_ = std::move(handler);
   }
   void on_disconnected(std::function<void(Error)>) override {}
+
+  std::atomic<bool> busy = false;      // Its window is full
+  std::vector<std::string> published;  // On the service's thread
+
+  // In a turn of the service's thread.
+  void run(const std::function<void()>& task) {
+    std::promise<void> done;
+    post_([&] {
+      task();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
 
   // All of them in one turn of the service's thread: it cannot work any off meanwhile.
   void push(std::size_t count, std::size_t bytes) {
@@ -116,4 +132,22 @@ TEST_CASE("a broker that pushes more bytes than fit loses what is beyond, and it
   f.client->push(kFit, kBytes);
   status = f.settled(2 * kFit + 3);
   CHECK(status.overflowed == 3);
+}
+
+TEST_CASE(
+    "what others send goes out in order as the window allows; beyond the limit the oldest is "
+    "lost") {
+  Fixture f;
+  f.client->busy = true;
+  for (std::size_t i = 0; i < IngestService::kMaxOutgoing + 2; ++i)
+    f.service.send({"topic", std::to_string(i)});
+  CHECK(f.service.status().outgoing_dropped == 2);
+  f.client->busy = false;
+  std::vector<std::string> published;
+  while (published.size() < IngestService::kMaxOutgoing) {
+    std::this_thread::yield();
+    f.client->run([&] { published = f.client->published; });
+  }
+  CHECK(published.front() == "2");
+  CHECK(published.back() == std::to_string(IngestService::kMaxOutgoing + 1));
 }
