@@ -44,7 +44,7 @@ void Executor::open() {
 }
 
 AdmissionContext Executor::context() {
-  const auto& in_flight = in_flight_;
+  const auto* in_flight = &in_flight_;
   return {books_.trust(),
           books_.session(),
           books_.ledger(),
@@ -53,7 +53,7 @@ AdmissionContext Executor::context() {
           books_.places().owner,
           time_,
           [this](const std::string& action) { return actions_.contains(action); },
-          [&in_flight](const std::string& target) { return in_flight.contains(target); }};
+          [in_flight](const std::string& target) { return in_flight->contains(target); }};
 }
 
 std::variant<Frame, std::unique_ptr<Executor::Job>> Executor::admit(std::string_view envelope) {

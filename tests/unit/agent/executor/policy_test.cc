@@ -282,3 +282,18 @@ TEST_CASE("the kill switch is a file beside the folder, of whatever kind") {
   REQUIRE(files::write_atomic(dir / "file", "", 0600));
   CHECK(is_disabled(dir / "file/policy.d"));  // It cannot be looked at
 }
+
+TEST_CASE("the policy that docs/operations.md shows is one") {
+  const auto page = files::read(OBSERVEAI_OPERATIONS);
+  REQUIRE(page);
+  const auto from = page->find("    enabled = true ");
+  const auto to = page->find("A file `/etc/observeai/DISABLE_COMMANDS`");
+  REQUIRE(from < to);
+  REQUIRE(to != std::string::npos);
+  const auto policy = policy_of(page->substr(from, to - from));
+  CHECK(policy.enabled);
+  CHECK(policy.allow.size() == 2);
+  CHECK(policy.lists.runbooks.size() == 1);
+  CHECK(policy.lists.caches.size() == 1);
+  CHECK(policy.lists.vacuum_directories.size() == 1);
+}
