@@ -23,6 +23,12 @@ void AuditHeads::tick() {
   copy();
 }
 
+AuditHeads::Head AuditHeads::newest() {
+  auto head = chain_.head();
+  if (!head) return {};
+  return {head->head, std::move(head->envelope)};
+}
+
 void AuditHeads::copy() {
   constexpr const char* kAlert = "audit.heads_file";
   const auto copied = file_->copy(heads_);

@@ -7,12 +7,13 @@
 #include "controlplane/app/heads_file.h"
 #include "controlplane/audit/audit_chain.h"
 #include "controlplane/audit/witnesses.h"
+#include "controlplane/dispatch/ports.h"
 #include "controlplane/model/repositories.h"
 #include "controlplane/signer/command_signer.h"
 
 namespace observeai::controlplane {
 
-class AuditHeads {
+class AuditHeads final : public dispatch::HeadSource {
  public:
   // `heads_file` "": no copy. All references outlive it.
   AuditHeads(model::AuditLog& log, model::AuditHeadRepository& heads,
@@ -23,7 +24,8 @@ class AuditHeads {
   void tick();
   // Of an authenticated hello. Thread-safe.
   void heard(const AgentId& agent, const wire::Hello& hello);
-  audit::AuditChain& chain() { return chain_; }
+  // For commands and meta: what was appended until now, signed; else the newest that is. Thread-safe.
+  Head newest() override;
 
  private:
   void copy();

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "controlplane/audit/export_verifier.h"
+#include "controlplane/audit/heads.h"
 #include "controlplane/store/store.h"
 #include "protocol/base/files.h"
 #include "protocol/base/text.h"
@@ -141,6 +142,20 @@ TEST_CASE("heads are signed and copied, once each, through restarts") {
   CHECK(f.verdict().empty());
 }
 
+TEST_CASE(
+    "what commands carry is signed with all that was appended before them, or the newest there "
+    "is") {
+  Fixture f;
+  CHECK(f.heads->newest().head.seq == 0);
+  f.append(3);
+  const auto head = f.heads->newest();
+  CHECK(head.head.seq == 3);
+  CHECK(audit::read_head(head.envelope).value() == head.head);
+  f.signer.down = true;
+  f.append(1);
+  CHECK(f.heads->newest().head.seq == 3);
+}
+
 TEST_CASE("a copy that fails is an alert, and is made up for") {
   Fixture f;
   f.file = f.dir / "nowhere/heads.jsonl";
@@ -183,7 +198,7 @@ TEST_CASE("attack: what sqlite3 does to the log of the real store is noticed wit
     f.attack(
         "DELETE FROM audit WHERE seq>5; UPDATE sqlite_sequence SET seq=5 WHERE name='audit';"
         "DELETE FROM audit_heads");
-    const auto known = f.heads->chain().newest()->head;
+    const auto known = f.heads->newest().head;
     f.restart();
     f.minute();
     CHECK(f.open().empty());
