@@ -111,26 +111,31 @@ json::object report_json(const audit::ExportReport& report) {
   return out;
 }
 
+std::string counted(std::uint64_t count, const char* one, const char* many) {
+  return std::to_string(count) + " " + (count == 1 ? one : many);
+}
+
 void print_report(std::ostream& out, const Terminal& terminal, const audit::ExportReport& report) {
   const auto warn = [&](const std::string& what) {
     out << paint(terminal, Tone::kWarning, what) << "\n";
   };
-  const std::string entries = std::to_string(report.entries) + " entries, " +
+  const std::string entries = counted(report.entries, "entry", "entries") + ", " +
                               (report.entries == 0 ? "none"
                                                    : std::to_string(report.after_seq + 1) + " to " +
                                                          std::to_string(report.end.seq));
   out << paint(terminal, Tone::kGood, "The audit log fits") << ": " << entries
       << ", each chained to the one before.\n";
   if (report.newest_head) {
-    out << report.heads << " signed heads, the newest of entry " << report.newest_head->seq << ", "
-        << local_clock(report.newest_head->unix_ms) << ".\n";
+    out << counted(report.heads, "signed head", "signed heads") << ", the newest of entry "
+        << report.newest_head->seq << ", " << local_clock(report.newest_head->unix_ms) << ".\n";
   } else {
     warn("No signed head: who can write the log could have computed all of it anew.");
   }
   if (report.unsigned_entries > 0 && report.newest_head)
-    out << report.unsigned_entries << " entries behind it are not signed yet.\n";
+    out << counted(report.unsigned_entries, "entry", "entries") << " behind it not signed yet.\n";
   if (report.expected_heads > 0)
-    out << report.expected_heads << " heads that were kept elsewhere are in it.\n";
+    out << counted(report.expected_heads, "head that was", "heads that were")
+        << " kept elsewhere found in it.\n";
   if (report.is_part) warn("This is a part: the log goes on behind it.");
   if (report.after_seq > 0)
     warn("It begins behind entry " + std::to_string(report.after_seq) + ", which is not checked.");

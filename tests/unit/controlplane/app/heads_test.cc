@@ -195,10 +195,10 @@ TEST_CASE("attack: what sqlite3 does to the log of the real store is noticed wit
     CHECK(f.verdict().find("the log was rewritten") != std::string::npos);
   }
   SUBCASE("cut with its heads, and the program started anew: only who kept one knows") {
+    const auto known = f.heads->newest().head;
     f.attack(
         "DELETE FROM audit WHERE seq>5; UPDATE sqlite_sequence SET seq=5 WHERE name='audit';"
         "DELETE FROM audit_heads");
-    const auto known = f.heads->newest().head;
     f.restart();
     f.minute();
     CHECK(f.open().empty());

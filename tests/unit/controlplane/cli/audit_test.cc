@@ -58,8 +58,8 @@ TEST_CASE("a file is verified offline, and what is not proven is said") {
   const auto file = f.write("audit.jsonl", f.first() + f.second());
   const auto unpinned = f.verify({file, "", ""});
   CHECK(holds(unpinned, "The audit log fits: 6 entries, 1 to 6"));
-  CHECK(holds(unpinned, "1 signed heads, the newest of entry 4"));
-  CHECK(holds(unpinned, "2 entries behind it are not signed yet"));
+  CHECK(holds(unpinned, "1 signed head, the newest of entry 4"));
+  CHECK(holds(unpinned, "2 entries behind it not signed yet"));
   CHECK(holds(unpinned, "Believed because the log itself says so"));
   const auto digest = signing::sha256(f.root);
   for (const auto& root :
@@ -95,7 +95,7 @@ TEST_CASE(
   const auto kept = f.write("heads.jsonl", audit::format_line(f.keys.head(f.log[3])) +
                                                audit::format_line(f.keys.head(f.log[5])));
   const auto whole = f.write("whole.jsonl", f.first() + f.second());
-  CHECK(holds(f.verify({whole, "", kept}), "2 heads that were kept elsewhere are in it"));
+  CHECK(holds(f.verify({whole, "", kept}), "2 heads that were kept elsewhere found in it"));
   const auto cut = f.write("cut.jsonl", f.first());
   CHECK(holds(f.verify({cut, "", ""}), "fits"));
   CHECK(holds(f.verify({cut, "", kept}), "2 entries are gone"));
