@@ -1,4 +1,5 @@
 // What the host itself might be turned into: programs, processes, names, users.
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -266,6 +267,42 @@ TEST_CASE_FIXTURE(AttackRig, "frames that are no requests") {
   CHECK(ask(FrameKind::kRoots, "x").kind == FrameKind::kError);
   CHECK(ask(FrameKind::kTime, "x").kind == FrameKind::kError);
   executed(approved_mark());
+}
+
+TEST_CASE_FIXTURE(AttackRig,
+                  "control: started by its socket, it answers, and ends when nobody asks") {
+  stop();
+  const auto config = *files::read(path("executor.toml")) + "idle_exit = \"1s\"\n";
+  REQUIRE(files::write_atomic(path("activated.toml"), config, 0644));
+  const auto name = path("activated.sock");
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  struct sockaddr_un address {};
+  address.sun_family = AF_UNIX;
+  std::copy(name.begin(), name.end(), address.sun_path);
+  REQUIRE(::bind(listener, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(::listen(listener, 4) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    constexpr int kFirst = 3;
+    if (listener != kFirst) ::dup2(listener, kFirst);
+    ::fcntl(kFirst, F_SETFD, 0);
+    ::setenv("LISTEN_FDS", "1", 1);
+    ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+    ::execl(OBSERVEAI_EXECUTOR, OBSERVEAI_EXECUTOR, "run", "-c", path("activated.toml").c_str(),
+            nullptr);
+    ::_exit(127);
+  }
+  ::close(listener);
+  const auto reply = agent::executor::ask(name, {FrameKind::kStatus, ""}, std::chrono::seconds(20));
+  int code = -1;
+  REQUIRE(::waitpid(child, &code, 0) == child);  // By itself
+  CHECK(WIFEXITED(code));
+  CHECK(WEXITSTATUS(code) == 0);
+  REQUIRE(reply);
+  const auto told = agent::executor::decode_status(reply->body);
+  REQUIRE(told);
+  CHECK(told->state == "ready");  // The session of the program before
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
