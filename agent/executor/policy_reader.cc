@@ -80,7 +80,8 @@ Result<void> read_parameters(TomlTable& rule, const actions::Manifest& manifest,
   TRY(auto parameters, rule.table("parameters"));
   if (!parameters) return {};
   TRY(auto ranges, parameters->named_tables());
-  for (auto& [name, table] : ranges) {
+  for (auto& [key, table] : ranges) {
+    const std::string& name = key;
     const bool known = std::any_of(manifest.parameters.begin(), manifest.parameters.end(),
                                    [&](const auto& spec) { return spec.name == name; });
     const bool own = manifest.name == actions::kRunbook && is_name(name);
