@@ -44,10 +44,10 @@ class AuditChain {
   Result<void> sign_news() REQUIRES(mutex_);
   Result<void> load() REQUIRES(mutex_);
   Result<void> check_against_log(const model::AuditPoint& end) REQUIRES(mutex_);
-  Result<model::SignedAuditHead> signed_head(const model::AuditPoint& end);
+  Result<model::SignedAuditHead> signed_head(const model::AuditPoint& end) REQUIRES(mutex_);
   void note_failure(const Error& why) REQUIRES(mutex_);
   void note_success() REQUIRES(mutex_);
-  void alert(const char* kind, const std::string& message);
+  void alert(const char* kind, const std::string& message) REQUIRES(mutex_);
 
   model::AuditLog& log_;
   model::AuditHeadRepository& heads_;
