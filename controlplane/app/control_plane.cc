@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <thread>
 
 #include "controlplane/api/api.h"
 #include "controlplane/api/api_server.h"
@@ -15,9 +16,12 @@
 #include "controlplane/app/broker_control.h"
 #include "controlplane/app/ingest_rates.h"
 #include "controlplane/app/root_keys.h"
+#include "controlplane/app/signer_link.h"
+#include "controlplane/audit/kinds.h"
 #include "controlplane/auth/access_service.h"
 #include "controlplane/enroll/enrollment_service.h"
 #include "controlplane/ingest/ingest_service.h"
+#include "controlplane/signer/signer_client.h"
 #include "controlplane/store/store.h"
 #include "protocol/base/files.h"
 #include "protocol/base/log.h"
@@ -31,6 +35,9 @@ constexpr std::chrono::hours kRefreshEvery(
     12);  // Of the listeners' certificates, which live a year
 // A guarded apply takes less than a second; an API worker waits no longer for one that does not.
 constexpr std::chrono::seconds kRevokePatience(3);
+constexpr std::chrono::seconds kSignerPatience(15);
+constexpr std::chrono::milliseconds kSignerPause(100);
+constexpr std::chrono::milliseconds kSignerAnswer(5'000);  // For one frame, at most 1024 commands
 constexpr const char* kFirstUser = "admin";
 
 std::string hostname() {
@@ -93,6 +100,8 @@ class Program final : public ControlPlane {
 
  private:
   Result<void> build_identity();
+  Result<OnlineKeys> online_keys();
+  Result<void> publish_roots(const std::vector<std::string>& envelopes, const std::string& actor);
   Result<void> build_services();
   Result<void> build_api();
   api::Actions actions();
@@ -111,7 +120,9 @@ class Program final : public ControlPlane {
   // In order of construction; destroyed backwards, so that what uses something goes first.
   std::unique_ptr<Store> store_;
   std::unique_ptr<CertificateAuthorities> authorities_;
-  std::string root_metadata_;
+  std::unique_ptr<SignerClient> signer_;
+  std::unique_ptr<RootChain> roots_;
+  std::unique_ptr<SignerLink> signer_link_;
   std::unique_ptr<BrokerControl> broker_;
   std::unique_ptr<EnrollmentService> enrollment_;
   std::unique_ptr<AccessService> access_;
@@ -160,7 +171,12 @@ Result<void> Program::build_identity() {
   options.extra_names = extra_names(config_);
   TRY(authorities_, CertificateAuthorities::open(options, clock_));
   TRY_VOID(authorities_->refresh());
-  TRY(root_metadata_, ensure_root_metadata(config_.state_dir + "/keys", tenant_, clock_));
+  signer_ = std::make_unique<SignerClient>(SignerClient::Options{config_.signer_socket, kSignerAnswer});
+  const auto ask = [this] { return online_keys(); };
+  TRY(roots_, ensure_root(config_.state_dir + "/keys", tenant_, ask, clock_));
+  signer_link_ =
+      std::make_unique<SignerLink>(*signer_, *roots_, store_->agents(), store_->alerts(), clock_);
+  signer_link_->look();
   BrokerControl::Options broker;
   broker.state_directory = config_.state_dir;
   broker.settings.address = config_.broker_address;
@@ -173,9 +189,43 @@ Result<void> Program::build_identity() {
   return broker_->prepare();
 }
 
+// For a first root. The two are often started together: the signer gets a moment.
+Result<OnlineKeys> Program::online_keys() {
+  const auto end = clock_.steady_now() + kSignerPatience;
+  for (;;) {
+    const auto status = signer_->status();
+    if (status) return OnlineKeys{status->signer_key, status->audit_key};
+    if (clock_.steady_now() >= end) {
+      return Error(Errc::kUnavailable,
+                   "a new installation needs its signer: start observeai-signer first, or say "
+                   "where it is (signer.socket): " +
+                       status.error().message());
+    }
+    std::this_thread::sleep_for(kSignerPause);
+  }
+}
+
+Result<void> Program::publish_roots(const std::vector<std::string>& envelopes,
+                                    const std::string& actor) {
+  const auto before = roots_->newest().version;
+  const auto taken = roots_->take(envelopes);
+  const auto newest = roots_->newest();
+  if (newest.version > before) {
+    const auto written = store_->audit().append(audit::entry_of(
+        audit::kinds::kRootPublish, clock_.unix_ms(), actor, std::to_string(newest.version),
+        {{"sha256", signing::sha256_hex(roots_->newest_envelope())}}));
+    if (!written) log::error("audit: " + written.error().message());
+    signer_link_->look();
+  }
+  if (taken) return {};
+  // What does not decode is the caller's mistake, not ours.
+  return Error(taken.error().code() == Errc::kCorrupt ? Errc::kInvalid : taken.error().code(),
+               taken.error().message());
+}
+
 Result<void> Program::build_services() {
   EnrollmentOptions options;
-  options.root_metadata = root_metadata_;
+  options.newest_root = [this] { return roots_->newest_envelope(); };
   options.leaf_lifetime_ms = config_.certificate_lifetime.count();
   for (const auto& name : config_.public_names) {
     options.brokers.push_back({name, static_cast<std::uint16_t>(config_.broker_port)});
@@ -248,6 +298,11 @@ api::Actions Program::actions() {
                             return enrollment_->renew(request, remote);
                           });
   actions.status = [this] { return status(); };
+  actions.roots = [this] { return roots_->envelopes_after(0); };
+  actions.publish_roots = [this](const std::vector<std::string>& envelopes,
+                                 const std::string& actor) {
+    return publish_roots(envelopes, actor);
+  };
   return actions;
 }
 
@@ -257,6 +312,7 @@ Result<void> Program::revoke(const AgentId& agent, const std::string& reason,
                              const std::string& actor) {
   const auto revoked = enrollment_->revoke(agent, reason, actor);
   ingest_->forget(agent);
+  signer_link_->look();  // Nothing is signed for it any more
   const auto applied = broker_->apply(kRevokePatience);
   TRY_VOID(revoked);
   if (applied) return {};
@@ -338,6 +394,7 @@ void Program::maintain() {
   next_maintenance_ = clock_.steady_now() + kMaintainEvery;
   if (const auto done = store_->maintenance(); !done)
     log::error("store: " + done.error().message());
+  signer_link_->look();
   if (clock_.steady_now() >= next_refresh_) refresh_identity();
 }
 

@@ -1,18 +1,32 @@
-// The root of trust of a quick start: one offline key that signs version 1 of the root metadata. A
-// real organisation replaces it by a threshold of several (docs/security.md says how and why).
+// The root of trust of a quick start: one key on this machine that signs root metadata. A real
+// organisation replaces it by a threshold of several (docs/operations.md says how).
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 
+#include "controlplane/signer/root_chain.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/id.h"
 #include "protocol/base/result.h"
 
 namespace observeai::controlplane {
 
-// Makes <directory>/{root,signer,audit}.key and root-metadata.v1 when missing; returns the bytes of
-// the newest root envelope, exactly as signed. A damaged file is an error, never replaced.
-Result<std::string> ensure_root_metadata(const std::string& directory, const TenantId& tenant,
-                                         const Clock& clock);
+// What a first root has to name: the public keys of the signer process.
+struct OnlineKeys {
+  signing::VerifyKey signer;
+  signing::VerifyKey audit;
+};
+using AskOnlineKeys = std::function<Result<OnlineKeys>()>;
+
+inline constexpr std::uint32_t kQuickStartTargets = 1000;  // In one batch
+
+// The chain in `directory`. Where there is none, <directory>/root.key and a first version are made: the
+// signer may do every action of the catalogue for `tenant` on kQuickStartTargets hosts at once. A quick
+// start whose root lets the signer do nothing (of before there were actions) gets a next version that
+// does. A damaged file is an error, never replaced. Fails as `ask` when a first root needs it.
+Result<std::unique_ptr<RootChain>> ensure_root(const std::string& directory, const TenantId& tenant,
+                                               const AskOnlineKeys& ask, const Clock& clock);
 
 }  // namespace observeai::controlplane

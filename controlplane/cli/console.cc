@@ -11,6 +11,8 @@
 #include "controlplane/cli/commands.h"
 #include "controlplane/cli/credentials.h"
 #include "controlplane/cli/json_view.h"
+#include "controlplane/cli/root_console.h"
+#include "protocol/base/clock.h"
 #include "protocol/base/text.h"
 #include "protocol/config/command_line.h"
 
@@ -66,6 +68,12 @@ class Console {
     add_administration();
     add_audit();
     add_local();
+    root_ = std::make_unique<RootConsole>(
+        app_, json_,
+        [this](RootConsole::Local what) {
+          local_ = [this, what = std::move(what)] { return run_offline(what); };
+        },
+        [this](RootConsole::Remote what) { action_ = std::move(what); });
   }
 
   int run(int argc, char** argv) {
@@ -295,6 +303,15 @@ class Console {
     version->callback([this] { local_ = [this] { return show_version(); }; });
   }
 
+  // Root and approver keys: no control plane is needed.
+  int run_offline(const RootConsole::Local& what) {
+    const Terminal terminal = detect_terminal(STDOUT_FILENO);
+    LocalContext context{terminal, json_, std::cout, std::cerr, SystemClock().unix_ms()};
+    const auto done = what(context);
+    std::cout.flush();
+    return done ? kOk : fail(done.error());
+  }
+
   int log_in() {
     const auto text = read_login_text(name_, ::isatty(STDIN_FILENO) == 1, std::cin, std::cerr);
     if (!text) return fail(text.error());
@@ -369,6 +386,7 @@ class Console {
   EventOptions events_;
   TokenOptions token_;
   AuditVerifyOptions verify_;
+  std::unique_ptr<RootConsole> root_;
 };
 
 }  // namespace

@@ -21,6 +21,8 @@ void describe(ControlPlaneConfig& c, config::Schema& schema) {
   schema.field("port", c.broker_port, 1, 65'535, "and this port");
   schema.field("user", c.broker_user,
                "whom the broker runs as when root starts it, never root; it needs to own nothing");
+  schema.section("signer", "the process that signs commands");
+  schema.field("socket", c.signer_socket, config::not_empty, "where observeai-signer listens");
   schema.section("enroll", "the hosts' identities");
   schema.field(
       "certificate_lifetime", c.certificate_lifetime, milliseconds(60'000),

@@ -24,6 +24,8 @@ struct ControlPlaneConfig {
   std::uint64_t broker_port = 8883;
   std::string broker_user = "mosquitto";
 
+  std::string signer_socket = "/run/observeai-signer/signer.sock";
+
   // Names and addresses under which hosts reach this machine, besides its own host name and
   // loopback.
   std::vector<std::string> public_names;

@@ -178,7 +178,7 @@ Result<pki::EnrollResponse> EnrollmentService::admit(const model::TokenRecord& t
   out.server_ca_pem = authorities_.server_ca_pem();
   out.brokers = options_.brokers;
   out.controlplane_public_key = authorities_.sealing_pair().public_key;
-  out.root_metadata = options_.root_metadata;
+  out.root_metadata = options_.newest_root();
   out.server_time_ms = clock_.unix_ms();
   return out;
 }

@@ -69,7 +69,7 @@ Result<CreatedToken> EnrollmentService::create_token(const TokenScope& scope,
   TRY_VOID(check_token_scope(scope));
   auto token = pki::generate_token();
   token.server_spki_sha256 = authorities_.https_spki_sha256();
-  token.root_metadata_sha256 = signing::sha256_hex(options_.root_metadata);
+  token.root_metadata_sha256 = signing::sha256_hex(options_.newest_root());
 
   CreatedToken out;
   out.record.id = token.id;

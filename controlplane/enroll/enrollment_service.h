@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -32,7 +33,9 @@ inline constexpr const char* kStranger = "stranger";
 
 struct EnrollmentOptions {
   std::vector<pki::BrokerAddress> brokers;  // As agents reach them; at least one
-  std::string root_metadata;                // Envelope bytes of the version in force
+  // Envelope bytes of the newest root metadata. A token of before a change names another one: its host is
+  // told to ask for a new token.
+  std::function<std::string()> newest_root;
   std::int64_t leaf_lifetime_ms = 30LL * 86'400'000;
   std::int64_t renewal_grace_ms = 180LL * 86'400'000;  // After expiry
   Rate per_source;                                     // Requests of one address (IPv6: of one /64)

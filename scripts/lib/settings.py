@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The settings files of scripts/up: HOME/controlplane.toml and HOME/agent.toml.
+"""The settings files of scripts/up: HOME/controlplane.toml, HOME/signer.toml and HOME/agent.toml.
 
   settings.py HOME        writes what is missing and what was asked for, prints "name<TAB>value" lines
   settings.py HOME agent  tells the agent the present addresses; prints "changed" when they are others, "none"
@@ -83,6 +83,10 @@ def own_address() -> str:
 
 def main(home: pathlib.Path) -> None:
     controlplane, agent = Settings(home / "controlplane.toml"), Settings(home / "agent.toml")
+    signer = Settings(home / "signer.toml")
+    signer.set("state_dir", f"{home}/signer")
+    signer.set("socket", f"{home}/run/signer.sock")
+    controlplane.set("signer.socket", f"{home}/run/signer.sock")
     controlplane.set("state_dir", f"{home}/controlplane")
     agent.set("state_dir", f"{home}/agent")
 
@@ -97,6 +101,7 @@ def main(home: pathlib.Path) -> None:
     agent.set("server", f"localhost:{api_port}")
     docker_socket = agent.choose("docker.socket", "OBSERVEAI_DOCKER_SOCKET", "/var/run/docker.sock")
     controlplane.write()
+    signer.write()
     agent.write()
     for name, value in (("api_port", api_port), ("broker_port", broker_port), ("docker_socket", docker_socket),
                         ("public_name", controlplane.get("public_names")[0])):

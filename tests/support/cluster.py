@@ -145,7 +145,9 @@ class Cluster:
         self.page_rows = 10_000
         (self.home / "controlplane.toml").write_text(
             f'state_dir = "{self.home}/controlplane"\n[api]\naddress = "127.0.0.1"\nport = {self.api_port}\n'
-            f'[broker]\naddress = "127.0.0.1"\nport = {self.broker_port}\n')
+            f'[broker]\naddress = "127.0.0.1"\nport = {self.broker_port}\n'
+            f'[signer]\nsocket = "{self.home}/signer.sock"\n')
+        (self.home / "signer.toml").write_text(f'state_dir = "{self.home}/signer"\nsocket = "{self.home}/signer.sock"\n')
         self.agent_config("agent")
 
     def agent_config(self, name: str, extra: str = "") -> pathlib.Path:
@@ -159,17 +161,26 @@ class Cluster:
     # ---- programs ------------------------------------------------------------------------------
 
     def start(self, name: str, prefix=()):
-        """Starts a program and waits until it answers. `prefix`: a command that runs it, like faketime."""
+        """Starts a program and waits until it answers. `prefix`: a command that runs it, like faketime.
+
+        A control plane gets its signer first, which stays when the control plane is stopped.
+        """
+        if name == "controlplane" and "signer" not in self.programs:
+            self.start("signer")
         config = self.home / ("controlplane.toml" if name in ("controlplane", "broker") else f"{name}.toml")
         if name == "controlplane":
             command = [self.bin / "observeai-controlplane", "run", "--config", config]
         elif name == "broker":
             command = [self.bin / "observeai-controlplane", "broker", "--config", config]
+        elif name == "signer":
+            command = [self.bin / "observeai-signer", "run", "--config", config]
         else:
             command = [self.bin / "observeai-agent", "run", "--config", config]
         self.programs[name] = Program([*prefix, *command], self.home / f"{name}.log")
         if name == "controlplane":
             wait_until("the API answers", self.healthy)
+        elif name == "signer":
+            wait_until("the signer answers", lambda: self.run("observeai-signer", "status", "--config", config, ok=False).returncode == 0)
         elif name == "broker":
             wait_until("the broker listens", lambda: self._listens(self.broker_port))
         return self.programs[name]
@@ -269,8 +280,8 @@ class Cluster:
 
     def close(self):
         problems = []
-        agents = [name for name in self.programs if name not in ("controlplane", "broker")]
-        for name in (*agents, "controlplane", "broker"):
+        agents = [name for name in self.programs if name not in ("controlplane", "broker", "signer")]
+        for name in (*agents, "controlplane", "broker", "signer"):
             program = self.programs.pop(name, None)
             if program:
                 try:

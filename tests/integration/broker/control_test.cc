@@ -489,8 +489,12 @@ TEST_CASE("a broker that hangs holds nobody for long, and only two at a time") {
 TEST_CASE("started by root, the broker is another user who can open no key but its own") {
   if (::geteuid() != 0) return;
   Site site;
-  REQUIRE(ensure_root_metadata(site.directory / "keys", TenantId::parse("default").value(),
-                               site.clock));
+  const auto online_keys = [] {
+    return Result<OnlineKeys>(OnlineKeys{signing::SigningKeyPair::generate().public_key(),
+                                         signing::SigningKeyPair::generate().public_key()});
+  };
+  REQUIRE(ensure_root(site.directory / "keys", TenantId::parse("default").value(), online_keys,
+                      site.clock));
   site.bring_up();
   const auto agent = site.enroll("web-1");
   REQUIRE(site.connect(agent));

@@ -21,7 +21,7 @@ struct ControlPlane {
   explicit ControlPlane(controlplane::Rate rate = {1e6, 1e6}) {
     controlplane::EnrollmentOptions options;
     options.brokers = {{"cp.example.com", 8883}};
-    options.root_metadata = "root metadata, version 1";
+    options.newest_root = [this] { return roots.back(); };
     options.per_source = options.per_token = rate;
     service = std::make_unique<controlplane::EnrollmentService>(
         options, *authorities, store.agents, store.tokens, store.audit, store.alerts, clock);
@@ -53,6 +53,7 @@ struct ControlPlane {
 
   TempDir dir;
   ManualClock clock;
+  std::vector<std::string> roots{"root metadata, version 1"};
   MemoryRepositories store;
   std::unique_ptr<controlplane::CertificateAuthorities> authorities =
       controlplane::CertificateAuthorities::open({dir / "pki", "cp.example.com", {"10.0.0.5"}},

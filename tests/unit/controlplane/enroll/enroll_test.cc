@@ -29,6 +29,17 @@ std::string refusal(ControlPlane& plane, const pki::EnrollRequest& request,
 
 }  // namespace
 
+TEST_CASE("a new token and its answer name the newest root metadata, also when it changed since") {
+  ControlPlane plane;
+  const auto before = plane.token(scope_of_acme());
+  plane.roots.emplace_back("root metadata, version 2");
+  const auto token = plane.token(scope_of_acme());
+  CHECK(token.root_metadata_sha256 == signing::sha256_hex("root metadata, version 2"));
+  CHECK(token.root_metadata_sha256 != before.root_metadata_sha256);
+  Host host;
+  CHECK(host.enroll(plane, token).value().root_metadata == "root metadata, version 2");
+}
+
 TEST_CASE("a token gives one host an identity") {
   ControlPlane plane;
   auto scope = scope_of_acme();
