@@ -171,7 +171,8 @@ Result<void> Program::build_identity() {
   options.extra_names = extra_names(config_);
   TRY(authorities_, CertificateAuthorities::open(options, clock_));
   TRY_VOID(authorities_->refresh());
-  signer_ = std::make_unique<SignerClient>(SignerClient::Options{config_.signer_socket, kSignerAnswer});
+  signer_ =
+      std::make_unique<SignerClient>(SignerClient::Options{config_.signer_socket, kSignerAnswer});
   const auto ask = [this] { return online_keys(); };
   TRY(roots_, ensure_root(config_.state_dir + "/keys", tenant_, ask, clock_));
   signer_link_ =
