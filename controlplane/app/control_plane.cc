@@ -13,6 +13,7 @@
 #include "controlplane/api/api_server.h"
 #include "controlplane/api/live_hub.h"
 #include "controlplane/app/admin_socket.h"
+#include "controlplane/app/audit_heads.h"
 #include "controlplane/app/broker_control.h"
 #include "controlplane/app/ingest_rates.h"
 #include "controlplane/app/root_keys.h"
@@ -123,6 +124,7 @@ class Program final : public ControlPlane {
   std::unique_ptr<SignerClient> signer_;
   std::unique_ptr<RootChain> roots_;
   std::unique_ptr<SignerLink> signer_link_;
+  std::unique_ptr<AuditHeads> audit_heads_;
   std::unique_ptr<BrokerControl> broker_;
   std::unique_ptr<EnrollmentService> enrollment_;
   std::unique_ptr<AccessService> access_;
@@ -242,9 +244,15 @@ Result<void> Program::build_services() {
   live_ = std::make_unique<api::LiveHub>(store_->agents(), store_->reader(), clock_);
   store_->writer().on_committed(
       [this](const model::Committed& committed) { live_->publish(committed); });
+  audit_heads_ =
+      std::make_unique<AuditHeads>(store_->audit(), store_->audit_heads(), store_->alerts(),
+                                   *signer_, config_.audit_heads_file, clock_);
   auto pipeline =
       std::make_unique<IngestPipeline>(store_->agents(), store_->writer(), store_->alerts(), clock_,
                                        authorities_->sealing_pair(), IngestLimits());
+  pipeline->on_hello([this](const AgentId& agent, const wire::Hello& hello) {
+    audit_heads_->heard(agent, hello);
+  });
   ingest_ = std::make_unique<IngestService>(
       std::move(pipeline), mqtt::make_paho_client, [this] { return broker_identity(); }, clock_);
   return {};
@@ -383,6 +391,7 @@ void Program::run() {
   log::info("ready");
   next_refresh_ = clock_.steady_now() + kRefreshEvery;
   for (;;) {
+    audit_heads_->tick();
     rates_.observe(ingest_->status().counters, clock_.steady_now());
     if (clock_.steady_now() >= next_maintenance_) maintain();
     const timespec patience{kObserveEvery.count(), 0};
