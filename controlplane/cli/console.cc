@@ -11,6 +11,7 @@
 #include "controlplane/cli/commands.h"
 #include "controlplane/cli/credentials.h"
 #include "controlplane/cli/json_view.h"
+#include "controlplane/cli/plan_console.h"
 #include "controlplane/cli/root_console.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/text.h"
@@ -68,6 +69,8 @@ class Console {
     add_administration();
     add_audit();
     add_local();
+    plans_ = std::make_unique<PlanConsole>(
+        app_, json_, [this](PlanConsole::Action what) { action_ = std::move(what); });
     root_ = std::make_unique<RootConsole>(
         app_, json_,
         [this](RootConsole::Local what) {
@@ -386,6 +389,7 @@ class Console {
   EventOptions events_;
   TokenOptions token_;
   AuditVerifyOptions verify_;
+  std::unique_ptr<PlanConsole> plans_;
   std::unique_ptr<RootConsole> root_;
 };
 
