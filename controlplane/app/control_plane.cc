@@ -16,6 +16,7 @@
 #include "controlplane/app/audit_heads.h"
 #include "controlplane/app/broker_control.h"
 #include "controlplane/app/ingest_rates.h"
+#include "controlplane/app/remediation.h"
 #include "controlplane/app/root_keys.h"
 #include "controlplane/app/signer_link.h"
 #include "controlplane/audit/kinds.h"
@@ -130,6 +131,7 @@ class Program final : public ControlPlane {
   std::unique_ptr<AccessService> access_;
   std::unique_ptr<api::LiveHub> live_;
   IngestRates rates_;
+  std::unique_ptr<Remediation> remediation_;
   std::unique_ptr<IngestService> ingest_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<api::ApiServer> server_;
@@ -143,6 +145,7 @@ Program::~Program() {
   admin_.reset();
   if (broker_) broker_->stop();  // Also wakes who waits for it on the API's workers
   server_.reset();
+  if (remediation_) remediation_->disconnect();
   ingest_.reset();
 }
 
@@ -247,14 +250,20 @@ Result<void> Program::build_services() {
   audit_heads_ =
       std::make_unique<AuditHeads>(store_->audit(), store_->audit_heads(), store_->alerts(),
                                    *signer_, config_.audit_heads_file, clock_);
+  remediation_ = std::make_unique<Remediation>(*store_, *signer_, *roots_, *audit_heads_,
+                                               authorities_->sealing_pair(), clock_);
+  store_->writer().on_committed(
+      [this](const model::Committed& committed) { remediation_->on_committed(committed); });
   auto pipeline =
       std::make_unique<IngestPipeline>(store_->agents(), store_->writer(), store_->alerts(), clock_,
                                        authorities_->sealing_pair(), IngestLimits());
   pipeline->on_hello([this](const AgentId& agent, const wire::Hello& hello) {
     audit_heads_->heard(agent, hello);
+    remediation_->on_hello(agent);
   });
   ingest_ = std::make_unique<IngestService>(
       std::move(pipeline), mqtt::make_paho_client, [this] { return broker_identity(); }, clock_);
+  remediation_->connect(*ingest_);
   return {};
 }
 
@@ -263,6 +272,7 @@ Result<void> Program::build_api() {
       clock_,           store_->agents(), store_->tokens(), store_->audit(), store_->audit_heads(),
       store_->alerts(), store_->reader(), *access_,         *live_,          actions(),
       tenant_};
+  dependencies.plans = &remediation_->desk();
   api_ = std::make_unique<api::Api>(std::move(dependencies));
   api::ApiServer::Options options;
   options.address = config_.api_address;
