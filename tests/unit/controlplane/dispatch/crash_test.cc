@@ -120,6 +120,7 @@ TEST_CASE("a host that could not be sent its command in its wave does not keep t
   DispatchFixture f(2);
   const auto id = f.create(f.restart_web());
   f.settle();
+  f.approve(id);
   model::PlanChange change;
   change.plan = must(f.store->plans().find(*wire::PlanId::parse(id))).value();
   change.plan.state = PlanState::kVerifying;
