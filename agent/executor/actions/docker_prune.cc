@@ -66,7 +66,7 @@ class Prune final : public Action {
     if (!planned_.records.empty()) run.step("remove build cache");
     for (const auto& one : planned_.records) {
       json::object wanted;
-      wanted["id"] = {one.id};
+      wanted["id"] = json::array{one.id};
       TRY_VOID(api.post("/build/prune?all=1&filters=" + percent_encoded(json::serialize(wanted))));
     }
     run.finish_step();

@@ -35,7 +35,7 @@ bool begins_with(std::string_view text, std::string_view start) {
 Result<bool> is_some_short_id(DockerApi& api, const std::string& name) {
   if (!is_hex(name)) return false;
   json::object wanted;
-  wanted["id"] = {name};
+  wanted["id"] = json::array{name};
   TRY(const std::string answer, api.get("/containers/json?all=1&" + filters(wanted)));
   TRY(const auto containers, parse_containers(answer));
   return std::any_of(containers.begin(), containers.end(),
@@ -124,8 +124,8 @@ Result<wire::Labels> container_facts(DockerApi& api, const Container& container,
   std::uint64_t replicas = container.phase == Phase::kUp ? 1 : 0;
   if (!container.service_label.empty()) {
     json::object wanted;
-    wanted["label"] = {container.service_label};
-    wanted["status"] = {"running"};
+    wanted["label"] = json::array{container.service_label};
+    wanted["status"] = json::array{"running"};
     TRY(const std::string answer, api.get("/containers/json?" + filters(wanted)));
     TRY(const auto containers, parse_containers(answer));
     replicas = 0;
