@@ -1,5 +1,7 @@
 #include "agent/app/executor_link.h"
 
+#include <utility>
+
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
 #include "protocol/wire/command_codec.h"
@@ -32,7 +34,8 @@ boost::asio::awaitable<void> ExecutorLink::run() {
     co_await refresh();
     co_await collect_results();
     co_await tell_spooled();
-    const auto until = clock_.steady_now() + kAskEvery;
+    const std::chrono::seconds pause = answers_ ? kAskEvery : kRetryEvery;
+    const auto until = clock_.steady_now() + pause;
     co_await wake_.wait_until(clock_, until);
   }
 }
@@ -51,6 +54,15 @@ void ExecutorLink::take_command(std::string envelope) {
   }
   under_way_.insert(name);
   ++counters_.commands;
+  // It may need the root metadata or the time that came before it.
+  if (giving_ > 0) {
+    waiting_.push_back(std::move(envelope));
+  } else {
+    start(std::move(envelope));
+  }
+}
+
+void ExecutorLink::start(std::string envelope) {
   spawn(loop_, "command", carry(std::move(envelope)));
 }
 
@@ -72,6 +84,7 @@ boost::asio::awaitable<void> ExecutorLink::carry(std::string envelope) {
 }
 
 void ExecutorLink::take_meta(const wire::Meta& meta) {
+  giving_ += (meta.roots.empty() ? 0 : 1) + (meta.time.empty() ? 0 : 1);
   if (!meta.roots.empty()) {
     spawn(loop_, "root metadata", give(FrameKind::kRoots, executor::encode_list(meta.roots)));
   }
@@ -84,6 +97,9 @@ boost::asio::awaitable<void> ExecutorLink::give(FrameKind kind, std::string body
   request.body = std::move(body);
   const auto done = co_await client_.ask(std::move(request), FrameKind::kDone, kPatience);
   if (!done) log::warning(done.error().message());
+  if (--giving_ == 0) {
+    for (auto& envelope : std::exchange(waiting_, {})) start(std::move(envelope));
+  }
   wake_.notify();
 }
 
@@ -112,6 +128,7 @@ void ExecutorLink::take_status(const Result<std::string>& body) {
     report.state = absent ? "missing" : "unreachable: " + status.error().message();
     report.state = text::escape_unprintable(report.state, wire::kMaxExecutorStateBytes);
   }
+  answers_ = status.has_value();
   const bool is_news = !(report == report_);
   report_ = std::move(report);
   if (is_news) changed_();
@@ -121,7 +138,7 @@ boost::asio::awaitable<void> ExecutorLink::collect_results() {
   executor::Frame request;
   request.kind = FrameKind::kResults;
   const auto body = co_await client_.ask(std::move(request), FrameKind::kResultList, kPatience);
-  if (!body) co_return;  // The status said why
+  if (!body) co_return;  // The status says why
   auto results = executor::decode_list(*body);
   if (!results) {
     log::warning("executor: " + results.error().message());

@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "agent/app/executor_client.h"
 #include "agent/app/outbox.h"
@@ -31,6 +32,8 @@ class ExecutorLink {
  public:
   // The executor may end when idle: it is not asked more often than this without a reason.
   static constexpr std::chrono::minutes kAskEvery{5};
+  // One that is not there may be starting.
+  static constexpr std::chrono::seconds kRetryEvery{5};
   static constexpr std::size_t kMaxUnderWay = 16;
   static constexpr std::chrono::seconds kPatience{5};
   // Above the longest that an action may take, twice: with its undoing.
@@ -58,6 +61,7 @@ class ExecutorLink {
   boost::asio::awaitable<void> refresh();
   boost::asio::awaitable<void> collect_results();
   boost::asio::awaitable<void> tell_spooled();
+  void start(std::string envelope);
   void take_result(std::string envelope);
   void take_status(const Result<std::string>& body);
 
@@ -68,7 +72,10 @@ class ExecutorLink {
   const std::function<void()> changed_;
   Notifier wake_;
   std::set<wire::Digest> under_way_;  // Of envelopes
+  std::size_t giving_ = 0;            // Roots and times that the executor has not answered yet
+  std::vector<std::string> waiting_;  // Commands that came after them
   std::set<wire::Digest> given_;      // Results in the outbox, not told as spooled
+  bool answers_ = false;
   wire::ExecutorReport report_;
   ExecutorLinkCounters counters_;
 };

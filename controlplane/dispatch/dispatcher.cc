@@ -65,7 +65,10 @@ Result<wire::Meta> Dispatcher::meta_for(const AgentId& agent,
         world_.signer.sign_time({agent, executor.time_challenge, world_.clock.unix_ms()}));
   }
   const auto head = world_.heads.newest();
-  if (head.head.seq > executor.audit_seq) meta.audit_head = head.envelope;
+  // Also a lower one: a host that knows more than the log has must hear of it.
+  const bool is_known =
+      head.head.seq == executor.audit_seq && head.head.hash == executor.audit_hash;
+  if (head.head.seq != 0 && !is_known) meta.audit_head = head.envelope;
   return meta;
 }
 

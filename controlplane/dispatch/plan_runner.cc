@@ -4,6 +4,7 @@
 
 #include "controlplane/dispatch/results.h"
 #include "protocol/base/log.h"
+#include "protocol/wire/command_codec.h"
 
 namespace observeai::controlplane::dispatch {
 namespace {
@@ -114,7 +115,19 @@ void PlanRunner::send(const model::CommandRecord& command) {
     log::warning("command for " + command.agent.value() + ": " + message.error().message());
     return;
   }
+  send_roots_before(**agent);
   world_.down.send(std::move(*message));
+}
+
+// A command names the root metadata in force: a host that has not heard of it since its last hello is told
+// first. That it comes again with a later command does no harm.
+void PlanRunner::send_roots_before(const model::AgentRecord& agent) {
+  if (!agent.last_hello || !agent.last_hello->executor) return;
+  wire::Meta meta;
+  meta.roots = world_.roots.envelopes_after(agent.last_hello->executor->root_version);
+  if (meta.roots.empty()) return;
+  if (meta.roots.size() > wire::kMaxMetaRoots) meta.roots.resize(wire::kMaxMetaRoots);
+  if (auto message = meta_message(world_, agent, meta)) world_.down.send(std::move(*message));
 }
 
 void PlanRunner::send_again(const wire::PlanId& id) {

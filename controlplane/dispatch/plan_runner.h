@@ -40,6 +40,7 @@ class PlanRunner {
   void forget(const wire::PlanId& id);
 
  private:
+  void send_roots_before(const model::AgentRecord& agent);
   Result<void> step(PlanEdit& edit);
   Result<void> meet_deadline(PlanEdit& edit);
   Result<void> simulate(PlanEdit& edit);

@@ -100,7 +100,7 @@ build_quietly() { # home: the output only when it fails
   if [ -t 2 ] && [ ! -f build/release/bin/observeai ]; then
     printf 'compiling, a few minutes the first time\n  %-42s' "" >&2
   fi
-  if ! ./scripts/build release --target observeai-agent observeai-controlplane observeai-signer observeai >"$log" 2>&1; then
+  if ! ./scripts/build release --target observeai-agent observeai-executor observeai-controlplane observeai-signer observeai >"$log" 2>&1; then
     explain "the build failed; its whole output is in $log:"
     build_errors "$log" | cut -c1-300 | sed 's/^/    /' >&2
     return 1

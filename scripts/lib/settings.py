@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The settings files of scripts/up: HOME/controlplane.toml, HOME/signer.toml and HOME/agent.toml.
+"""The settings files of scripts/up: HOME/{controlplane,signer,agent,executor}.toml.
 
   settings.py HOME        writes what is missing and what was asked for, prints "name<TAB>value" lines
   settings.py HOME agent  tells the agent the present addresses; prints "changed" when they are others, "none"
@@ -10,6 +10,7 @@ asks for something else.
 import json
 import os
 import pathlib
+import pwd
 import re
 import socket
 import sys
@@ -99,13 +100,40 @@ def main(home: pathlib.Path) -> None:
     if api_port == broker_port:
         sys.exit(f"the API and the broker cannot both have port {api_port}")
     agent.set("server", f"localhost:{api_port}")
-    docker_socket = agent.choose("docker.socket", "OBSERVEAI_DOCKER_SOCKET", "/var/run/docker.sock")
+    docker_socket = write_host_settings(home, agent)
     controlplane.write()
     signer.write()
     agent.write()
     for name, value in (("api_port", api_port), ("broker_port", broker_port), ("docker_socket", docker_socket),
-                        ("public_name", controlplane.get("public_names")[0])):
+                        ("public_name", controlplane.get("public_names")[0]), ("agent_user", agent_user())):
         print(name, value, sep="\t")
+
+
+def write_host_settings(home: pathlib.Path, agent: Settings) -> str:
+    """Who does what on this host: by root, the agent has a user of its own, sees Docker through the gateway alone, and
+    the executor acts. By anybody else, the agent sees what that user may, and nothing is executed."""
+    executor = Settings(home / "executor.toml")
+    before = executor.get("docker.socket") or agent.get("docker.socket") or "/var/run/docker.sock"
+    executor.choose("docker.socket", "OBSERVEAI_DOCKER_SOCKET", before)
+    docker_socket = executor.get("docker.socket")
+    for name, value in (("state_dir", "executor"), ("run_dir", "run/executor"), ("policy_dir", "policy.d"),
+                        ("socket", "run/host/executor.sock"), ("docker.gateway_socket", "run/host/docker.sock")):
+        executor.set(name, f"{home}/{value}")
+    executor.set("agent_user", agent_user())
+    is_root = os.geteuid() == 0
+    agent.set("docker.socket", executor.get("docker.gateway_socket") if is_root else docker_socket)
+    agent.set("executor.socket", executor.get("socket") if is_root else "")
+    agent.set("executor.trust_dir", f"{home}/executor/trust" if is_root else "")
+    executor.write()
+    return docker_socket
+
+
+def agent_user() -> str:
+    """The packages' user where it is there, else the one that every system has."""
+    try:
+        return pwd.getpwnam("observeai").pw_name
+    except KeyError:
+        return "nobody"
 
 
 def tell_agent(home: pathlib.Path) -> None:
