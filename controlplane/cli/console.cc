@@ -276,7 +276,7 @@ class Console {
                        "SHA-256 of the first root metadata (the last part of an enrollment token), "
                        "or its file");
     verify->add_option("--heads", verify_.heads, "Signed heads kept elsewhere (audit.heads_file)");
-    verify->callback([this, verify] {
+    verify->callback([this] {
       if (verify_.file.empty()) {
         action_ = [this](Context& c) { return verify_audit(c, verify_); };
       } else {
