@@ -21,7 +21,6 @@ constexpr ParameterSpec kUnit{
 
 constexpr ParameterSpec kDiagnostics[] = {
     {"container", Kind::kText, Form::kContainer, false, 1, 255, "", "look at this one closely"},
-    {"log_lines", Kind::kInteger, Form::kNone, false, 0, 1000, "", "newest lines of its log (100)"},
 };
 constexpr ParameterSpec kRestartContainer[] = {kContainer, kStopTimeout};
 constexpr ParameterSpec kOneContainer[] = {kContainer};
@@ -70,7 +69,7 @@ constexpr ParameterSpec kRunbookParameters[] = {
 };
 
 constexpr Manifest kCatalogue[] = {
-    {"collect.diagnostics", 1, 0, false, "host", "reads processes, memory, disks and one container",
+    {"collect.diagnostics", 2, 0, false, "host", "reads processes, memory, disks and one container",
      kDiagnostics},
     {"docker.restart", 1, 1, false, "container/{container}", "restarts a container",
      kRestartContainer},

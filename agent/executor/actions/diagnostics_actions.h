@@ -1,6 +1,6 @@
 // collect.diagnostics: what a person would look at first, as the result's output; changes nothing. Lines of
 // a container's log are not in it, as nothing here could take secrets out of them: the agent sends them
-// redacted. `log_lines` is accepted and has no effect.
+// redacted.
 #pragma once
 
 #include "agent/executor/action.h"
