@@ -198,7 +198,8 @@ struct DispatchFixture {
     report(host);
   }
 
-  void hello(FakeHost& host, wire::Bytes16 challenge = {}) {
+  void hello(FakeHost& host, wire::Bytes16 challenge = {}, std::uint64_t audit_seq = 0,
+             wire::Digest audit_hash = {}) {
     wire::Hello out;
     out.agent = host.id;
     out.epoch.bytes.fill(1);
@@ -212,6 +213,8 @@ struct DispatchFixture {
     executor.root_version = roots.root.version;
     executor.policy_hash = std::string(64, 'a');
     executor.state = "ready";
+    executor.audit_seq = audit_seq;
+    executor.audit_hash = audit_hash;
     out.executor = executor;
     must(store->agents().seen(host.id, clock.unix_ms(), out));
     dispatcher->hello(host.id);

@@ -61,3 +61,48 @@ TEST_CASE("a newer audit head goes down, and into commands") {
   REQUIRE(f.hosts[0].received.size() == 1);
   CHECK(f.hosts[0].received[0].audit_seq == 12);
 }
+
+TEST_CASE("a host that knows more of the audit log than there is hears of the shorter one") {
+  DispatchFixture f;
+  f.heads.head.head.seq = 12;
+  f.heads.head.head.hash.fill(3);
+  f.heads.head.envelope = must(f.signer.sign_audit_head(f.heads.head.head));
+  wire::Digest other;
+  other.fill(4);
+  SUBCASE("a higher number") {
+    f.hello(f.hosts[0], {}, 20, other);
+  }
+  SUBCASE("the same number with another hash") {
+    f.hello(f.hosts[0], {}, 12, other);
+  }
+  f.step();
+  const auto meta = last_meta(f);
+  REQUIRE(meta);
+  CHECK(meta->audit_head == f.heads.head.envelope);
+}
+
+TEST_CASE("a head that the host knows is not told again") {
+  DispatchFixture f;
+  f.heads.head.head.seq = 12;
+  f.heads.head.head.hash.fill(3);
+  f.heads.head.envelope = must(f.signer.sign_audit_head(f.heads.head.head));
+  f.hello(f.hosts[0], {}, 12, f.heads.head.head.hash);
+  f.step();
+  CHECK_FALSE(last_meta(f));
+}
+
+TEST_CASE(
+    "root metadata that came into force after the hello goes before the command that names it") {
+  DispatchFixture f;
+  f.step();
+  f.roots.root.version = 2;
+  f.create(f.restart_web());
+  f.settle();
+  std::vector<topics::Channel> sent;
+  for (const auto& message : f.down.sent)
+    sent.push_back(must(topics::parse(message.topic)).channel);
+  REQUIRE(sent.size() >= 2);
+  CHECK(sent[0] == topics::Channel::kMeta);
+  CHECK(sent[1] == topics::Channel::kCommand);
+  CHECK(last_meta(f)->roots == std::vector<std::string>{"root 2"});
+}
