@@ -92,13 +92,15 @@ void print_step(const Step& step) {
   std::cout.flush();
 }
 
-// An enrollment is whole without an executor: what is missing is said, and can be made up for.
-void prepare_executor(const AgentConfig& config, IdentityStore& store) {
-  if (config.executor_trust_dir.empty()) return;
+// An enrollment is whole without an executor: what is missing is said, and can be made up for. True when the
+// executor got the identity now.
+bool prepare_executor(const AgentConfig& config, IdentityStore& store) {
+  if (config.executor_trust_dir.empty()) return false;
   const auto handed = hand_over_to_executor(config.executor_trust_dir, store);
-  if (handed) return;
+  if (handed) return *handed;
   std::cerr << kProgram << ": this host executes no commands yet: " << handed.error().message()
             << "\n  run as root: observeai-agent enroll\n";
+  return false;
 }
 
 int enroll(const Options& options) {
@@ -110,7 +112,10 @@ int enroll(const Options& options) {
   // An enrollment that was interrupted before its confirmation goes on; a finished one is not
   // repeated.
   if (const auto identity = store.load(); identity && identity->confirmed && !options.force) {
-    if (identity->result_key) prepare_executor(*config, store);
+    if (prepare_executor(*config, store)) {
+      if (!options.quiet) std::cout << "The executor of this host knows its identity now.\n";
+      return kOk;
+    }
     return fail(Error(Errc::kInvalid, "this host is already enrolled as " +
                                           identity->agent.value() + " (" + store.folder() +
                                           "); --force gives it a new identity"));
