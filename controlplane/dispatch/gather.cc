@@ -95,7 +95,15 @@ void add_registry(plan::HostFacts& host, const model::AgentRecord& agent, std::i
   host.is_degraded = step != agent.last_hello->counters.end() && step->second >= kDegradedStep;
 }
 
-void add_dry_run(plan::HostFacts& host, const wire::CommandResult& result) {
+// The executor numbers what it has seen: a report of the same session below the dry run's number was made
+// before the executor read its policy for the dry run.
+bool is_older(const wire::ExecutorReport& report, const wire::CommandResult& dry_run) {
+  return report.session == dry_run.session && report.command_seq < dry_run.seq;
+}
+
+// After add_registry.
+void add_dry_run(plan::HostFacts& host, const wire::CommandResult& result,
+                 const std::optional<wire::Hello>& hello) {
   host.is_simulated = true;
   host.target = result.target;
   if (result.outcome != wire::ResultOutcome::kDryRun) {
@@ -106,7 +114,10 @@ void add_dry_run(plan::HostFacts& host, const wire::CommandResult& result) {
   host.changes = result.diff.size();
   host.downtime_ms = result.downtime_ms;
   host.has_state = result.state_before != wire::Digest{};
-  if (result.policy != wire::Digest{}) host.simulated_policy = result.policy;
+  if (result.policy != wire::Digest{}) {
+    host.simulated_policy = result.policy;
+    if (hello && hello->executor && is_older(*hello->executor, result)) host.policy = result.policy;
+  }
   for (const auto& fact : result.facts) host.facts[fact.name] = fact.value;
 }
 
@@ -183,7 +194,7 @@ Result<plan::PlanFacts> gather_facts(World& world, const model::PlanRecord& plan
     }
     if (const auto* asked = newest_command(commands, target.agent, wire::CommandMode::kDryRun)) {
       TRY(const auto result, valid_result(world, asked->id));
-      if (result) add_dry_run(host, *result);
+      if (result) add_dry_run(host, *result, agent ? agent->last_hello : std::nullopt);
     }
     TRY(const auto inventory, world.telemetry.inventory(target.agent));
     host.process = process_of(inventory, host.target);

@@ -35,7 +35,7 @@ struct HostFacts {
   bool is_active = true;                    // In the registry, not revoked
   std::optional<std::int64_t> seen_ago_ms;  // Its newest sign of life
   std::string executor;                     // As its hello says: "ready", "disabled" ... "" = none
-  std::optional<wire::Digest> policy;       // As its newest hello says
+  std::optional<wire::Digest> policy;       // As hello or dry run says, whichever is newer
   std::optional<wire::Digest> simulated_policy;  // As the dry run saw it
   bool is_degraded = false;                      // The agent sheds load
   // The dry run.

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 #include "controlplane/dispatch/dispatcher.h"
 #include "controlplane/store/store.h"
 #include "protocol/base/clock.h"
+#include "protocol/base/text.h"
 #include "protocol/signing/envelope.h"
 #include "protocol/signing/merkle.h"
 #include "protocol/topics/topics.h"
@@ -113,6 +115,7 @@ struct FakeHost {
   signing::KeyAgreementPair sealing = signing::generate_key_agreement_pair();
   signing::SigningKeyPair result_key = signing::SigningKeyPair::generate();
   std::uint8_t session = 1;
+  std::uint8_t policy = 0xaa;       // Its digest, each byte
   std::int64_t started_ms = 1'000;  // Of its container
   std::string refusal;              // Of commands to execute, instead of doing them
   std::string dry_refusal;
@@ -211,7 +214,11 @@ struct DispatchFixture {
     executor.session.fill(host.session);
     executor.time_challenge = challenge;
     executor.root_version = roots.root.version;
-    executor.policy_hash = std::string(64, 'a');
+    for (const auto& command : host.received)
+      executor.command_seq = std::max(executor.command_seq, command.seq);
+    wire::Digest policy;
+    policy.fill(host.policy);
+    executor.policy_hash = text::to_hex(policy);
     executor.state = "ready";
     executor.audit_seq = audit_seq;
     executor.audit_hash = audit_hash;
@@ -269,7 +276,7 @@ struct DispatchFixture {
     result.seq = command.seq;
     result.target = "container/web";
     result.received_ms = result.started_ms = result.finished_ms = clock.unix_ms();
-    result.policy.fill(0xaa);
+    result.policy.fill(host.policy);
     if (command.mode == wire::CommandMode::kDryRun) {
       result.outcome = wire::ResultOutcome::kDryRun;
       result.state_before.fill(7);

@@ -106,3 +106,33 @@ TEST_CASE(
   CHECK(sent[1] == topics::Channel::kCommand);
   CHECK(last_meta(f)->roots == std::vector<std::string>{"root 2"});
 }
+
+TEST_CASE("a policy that was edited after the hello and before the dry run did not change since") {
+  DispatchFixture f;
+  f.hosts[0].policy = 0xbb;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  CHECK(f.state(id) == PlanState::kSimulated);
+  f.approve(id);
+  f.settle();
+  CHECK(f.executions() == 1);
+}
+
+TEST_CASE("a hello that was made after the dry run tells of a policy that changed since") {
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  REQUIRE(f.state(id) == PlanState::kSimulated);
+  f.hosts[0].policy = 0xbb;
+  SUBCASE("by the executor that made the dry run") {}
+  SUBCASE("by one that was started anew and forgot its numbers") {
+    f.hosts[0].session = 2;
+    f.hosts[0].received.clear();
+  }
+  f.hello(f.hosts[0]);
+  f.approve(id);
+  f.settle();
+  CHECK(f.executions() == 0);
+  CHECK(f.state(id) == PlanState::kApproved);
+  CHECK(f.show(id).plan.detail.find("policy changed") != std::string::npos);
+}
