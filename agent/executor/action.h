@@ -37,6 +37,9 @@ struct Assessment {
   std::vector<wire::Change> diff;  // What would change; empty only for actions that change nothing
   std::uint32_t downtime_ms = 0;   // Expected
   wire::Labels facts;              // For safety checks: names ascend strictly; see facts.h
+  // What was found, under the one name that the host has for it, whatever the command called it:
+  // "container/web" also for an id of web. Empty: as the command says. Policy, lock and cool-down go by it.
+  std::string target;
 };
 
 // One run of an action: its deadline, what it did, and what it printed.

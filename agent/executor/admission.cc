@@ -129,6 +129,11 @@ Check check_policy(Received& received, const AdmissionContext& context) {
   return check_rate(received, context);
 }
 
+Check check_lock(const Received& received, const AdmissionContext& context) {
+  if (!context.in_flight(received.target)) return std::nullopt;
+  return Refusal{refusals::kBusy, "another command is at work on " + received.target};
+}
+
 // From the kill switch on: the command is in the ledger.
 Check check_rest(Received& received, const AdmissionContext& context) {
   if (auto refused = check_switches(received, context)) return refused;
@@ -136,8 +141,7 @@ Check check_rest(Received& received, const AdmissionContext& context) {
   const std::uint32_t needed = received.policy->approvals[received.manifest->tier];
   if (auto refused = check_approvals(received, context.trust.root(), needed)) return refused;
   if (auto refused = check_policy(received, context)) return refused;
-  if (context.in_flight(received.target))
-    return Refusal{refusals::kBusy, "another command is at work on " + received.target};
+  if (auto refused = check_lock(received, context)) return refused;
   if (received.is_dry_run()) return std::nullopt;
   return check_cooldown(received, context);
 }
@@ -162,7 +166,7 @@ Check check_action(Received& received, const AdmissionContext& context) {
   if (intent.roll_back && !manifest->undo)
     return Refusal{refusals::kBadParameter, intent.action + " cannot be undone by itself"};
   received.manifest = manifest;
-  received.target = actions::target_of(*manifest, intent.parameters);
+  received.target = received.asked_for = actions::target_of(*manifest, intent.parameters);
   if (intent.tier != manifest->tier)
     return Refusal{refusals::kWrongTier, intent.action + " is of tier " +
                                              std::to_string(manifest->tier) +
@@ -199,6 +203,14 @@ Admission admit(std::string_view envelope, const AdmissionContext& context) {
     out.refusal = std::move(*refused);
   }
   return out;
+}
+
+Check check_target(Received& received, const std::string& target, const AdmissionContext& context) {
+  if (target.empty() || target == received.target) return std::nullopt;
+  received.target = target;
+  // Both names must be allowed: a rule for names that begin with "a" is none for ids that do.
+  if (auto refused = check_policy(received, context)) return refused;
+  return check_lock(received, context);
 }
 
 Check check_again(const Received& received, const AdmissionContext& context) {

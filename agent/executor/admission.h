@@ -40,7 +40,8 @@ struct Received {
   std::int64_t now_ms = 0;  // Trusted, fixed when the checks began
   bool in_ledger = false;
   const actions::Manifest* manifest = nullptr;
-  std::string target;  // "" until the parameters passed
+  std::string target;     // "" until the parameters passed; check_target() may change it
+  std::string asked_for;  // The same as the command calls it
   std::shared_ptr<const Policy> policy;
   std::chrono::milliseconds cooldown{};
   std::optional<std::uint32_t> max_per_hour;
@@ -74,6 +75,10 @@ struct Admission {
   std::string result;  // When done: an envelope
 };
 Admission admit(std::string_view envelope, const AdmissionContext& context);
+
+// The target was found, and this is the host's own name for it: policy and lock are asked anew when the
+// command called it otherwise. Sets target. "" is the command's own name.
+Check check_target(Received& received, const std::string& target, const AdmissionContext& context);
 
 // What may have changed while an admitted command waited for its turn: time, kill switch, rate, cool-down.
 Check check_again(const Received& received, const AdmissionContext& context);

@@ -93,6 +93,7 @@ Frame Executor::finish(const Received& received, wire::CommandResult result) {
             (result.message.empty() ? "" : ", " + log::printable(result.message)));
   MutexLock lock(mutex_);
   in_flight_.erase(received.target);
+  in_flight_.erase(received.asked_for);
   auto bytes = sign_result(std::move(result), books_.trust().result_key());
   if (Ledger* ledger = books_.ledger()) {
     if (const auto stored = ledger->finish(received.command.id, bytes); !stored)
@@ -113,7 +114,7 @@ Frame Executor::turn_away(std::unique_ptr<Job> job) {
 }
 
 Frame Executor::run(std::unique_ptr<Job> job) {
-  const Received& received = job->received;
+  Received& received = job->received;
   wire::CommandResult result;
   {
     MutexLock lock(mutex_);
@@ -128,6 +129,12 @@ Frame Executor::run(std::unique_ptr<Job> job) {
     set_refused(result, refusal_of(seen.error()));
     return finish(received, std::move(result));
   }
+  if (auto refused = settle_target(received, seen->target)) {
+    result.target = received.target;
+    set_refused(result, *refused);
+    return finish(received, std::move(result));
+  }
+  result.target = received.target;
   set_assessed(result, *seen);
   if (received.is_dry_run()) {
     looking.finish_step();
@@ -142,6 +149,17 @@ Frame Executor::run(std::unique_ptr<Job> job) {
   }
   act(received, action, *seen, result);
   return finish(received, std::move(result));
+}
+
+// From here on the lock is on the host's own name too.
+Check Executor::settle_target(Received& received, const std::string& found) {
+  MutexLock lock(mutex_);
+  if (auto refused = check_target(received, found, context())) {
+    received.target = received.asked_for;  // The other name's lock is not ours to open
+    return refused;
+  }
+  in_flight_.insert(received.target);
+  return std::nullopt;
 }
 
 // The last checks, and STARTED on disk.

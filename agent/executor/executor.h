@@ -48,6 +48,7 @@ class Executor {
  private:
   AdmissionContext context() REQUIRES(mutex_);
   std::string state() REQUIRES(mutex_);
+  Check settle_target(Received& received, const std::string& found);
   Check begin(const Received& received, wire::CommandResult& result, const Assessment& seen);
   Frame finish(const Received& received, wire::CommandResult result);
   void act(const Received& received, Action& action, const Assessment& seen,

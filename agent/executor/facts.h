@@ -1,12 +1,12 @@
 // Names of facts in results: what the control plane's safety checks read (controlplane/plan/checks.h).
-// Values are
-// decimal numbers, "true"/"false", or texts.
+// Values are decimal numbers, "true"/"false", or texts.
 #pragma once
 
 namespace observeai::agent::executor::facts {
 
-inline constexpr const char* kHasVolumes = "has_volumes";        // Of a container: holds state
-inline constexpr const char* kImageLocal = "image_local";        // The image to go to is here
+inline constexpr const char* kHasVolumes = "has_volumes";  // Of a container: holds state
+inline constexpr const char* kImageLocal = "image_local";  // The image to go to is here
+inline constexpr const char* kKeys = "keys";  // That a cache has now, of those that would go
 inline constexpr const char* kMemoryFree = "memory_free_bytes";  // Of the host
 inline constexpr const char* kOpenFiles = "open_files";  // Of what would be removed, held open
 inline constexpr const char* kProject = "project";       // Compose project

@@ -6,6 +6,7 @@
 #include "controlplane/dispatch/new_plan.h"
 #include "controlplane/dispatch/plan_runner.h"
 #include "controlplane/dispatch/results.h"
+#include "controlplane/dispatch/target_names.h"
 #include "controlplane/plan/checks.h"
 #include "controlplane/plan/waves.h"
 #include "protocol/actions/catalogue.h"
@@ -69,6 +70,7 @@ Result<model::PlanView> Desk::create(const model::NewPlan& wanted, const TenantI
     if (!record || record->tenant != tenant)
       return Error(Errc::kNotFound, "no host " + agent.value());
   }
+  TRY_VOID(use_hosts_names(world_, wanted.agents, plan));
   const auto targets = make_targets(plan, wanted.agents);
   if (simulate) {
     // The first event of every plan: not worth a change of its own.

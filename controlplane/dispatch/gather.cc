@@ -1,10 +1,12 @@
 #include "controlplane/dispatch/gather.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "controlplane/approval/state_machine.h"
 #include "controlplane/dispatch/results.h"
+#include "controlplane/dispatch/target_names.h"
 #include "protocol/actions/catalogue.h"
 #include "protocol/base/text.h"
 
@@ -19,16 +21,16 @@ constexpr std::int64_t kFlappingWindowMs = 30LL * 60'000;
 constexpr std::int64_t kDegradedStep = 2;  // From here on the agent leaves things out
 constexpr std::size_t kMostEvents = 100;
 
+// What one container or unit is asked twice is the same, whatever the other parameters.
+bool is_workload(const std::string& target) {
+  return target.starts_with("container/") || target.starts_with("unit/");
+}
+
 const wire::Container* find_container(const model::HostInventory& inventory,
                                       const std::string& target) {
   constexpr std::string_view kPrefix = "container/";
   if (!target.starts_with(kPrefix)) return nullptr;
-  const std::string name = target.substr(kPrefix.size());
-  constexpr std::size_t kShortestId = 12;
-  for (const auto& one : inventory.containers) {
-    if (one.name == name || (name.size() >= kShortestId && one.id.starts_with(name))) return &one;
-  }
-  return nullptr;
+  return container_named(inventory.containers, std::string_view(target).substr(kPrefix.size()));
 }
 
 const wire::SystemdUnit* find_unit(const model::HostInventory& inventory,
@@ -142,19 +144,23 @@ void add_past(plan::HostFacts& host, const model::PlanRecord& plan,
 
 Result<std::vector<std::string>> same_plans(World& world, const model::PlanRecord& plan,
                                             const std::vector<model::PlanTargetRecord>& targets) {
-  std::set<AgentId> agents;
-  for (const auto& target : targets) agents.insert(target.agent);
+  std::map<AgentId, std::string> acted_on;  // As the hosts call it, once they were asked
+  for (const auto& target : targets) acted_on[target.agent] = target.target;
   std::vector<std::string> out;
   TRY(const auto open, world.plans.unfinished());
   for (const auto& other : open) {
     // Of two, the later one is the duplicate.
     if (other.id == plan.id || other.tenant != plan.tenant || other.action != plan.action ||
-        other.parameters != plan.parameters || other.created_ms > plan.created_ms ||
+        other.created_ms > plan.created_ms ||
         (other.created_ms == plan.created_ms && plan.id < other.id))
       continue;
     TRY(const auto theirs, world.plans.targets(other.id));
-    if (std::any_of(theirs.begin(), theirs.end(),
-                    [&](const auto& one) { return agents.contains(one.agent); }))
+    const bool same_wish = other.parameters == plan.parameters;
+    if (std::any_of(theirs.begin(), theirs.end(), [&](const auto& one) {
+          const auto found = acted_on.find(one.agent);
+          return found != acted_on.end() &&
+                 (same_wish || (is_workload(one.target) && one.target == found->second));
+        }))
       out.push_back(other.id.value());
   }
   return out;
@@ -209,7 +215,7 @@ Result<plan::PlanFacts> gather_facts(World& world, const model::PlanRecord& plan
 Result<std::optional<plan::TargetSignals>> signals_of(World& world, const AgentId& agent,
                                                       const std::string& target) {
   using Signals = std::optional<plan::TargetSignals>;
-  if (!target.starts_with("container/") && !target.starts_with("unit/")) return Signals();
+  if (!is_workload(target)) return Signals();
   TRY(const auto inventory, world.telemetry.inventory(agent));
   if (!inventory) return Signals();
   plan::TargetSignals out;

@@ -1,6 +1,7 @@
 #include "controlplane/dispatch/new_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "controlplane/approval/state_machine.h"
@@ -29,7 +30,21 @@ const actions::ParameterSpec* spec_of(const actions::Manifest& manifest, const s
   return nullptr;
 }
 
-// What a host's policy declares for its runbooks is not known here: a number written as one is one.
+// One target has one name: "/web" is how the engine writes web, and systemd takes nginx for nginx.service.
+std::string in_one_form(const actions::Manifest& manifest, const actions::ParameterSpec& spec,
+                        const std::string& text) {
+  if (spec.form == actions::Form::kContainer && text.starts_with('/')) return text.substr(1);
+  if (!manifest.target.starts_with("unit/") || spec.name != "unit") return text;
+  constexpr std::array<std::string_view, 11> kSuffixes{".service",   ".socket", ".device", ".mount",
+                                                       ".automount", ".swap",   ".target", ".path",
+                                                       ".timer",     ".slice",  ".scope"};
+  const bool has_one = std::any_of(kSuffixes.begin(), kSuffixes.end(),
+                                   [&](std::string_view one) { return text.ends_with(one); });
+  return has_one ? text : text + ".service";
+}
+
+// What a host's policy declares for its runbooks is not known here: a number written as one is sent as one,
+// and the host, which has the schema, takes it for a text where a text is declared.
 wire::ParameterValue runbook_value(const std::string& text) {
   const auto number = text::parse_i64(text);
   if (number && std::to_string(*number) == text) return *number;
@@ -42,7 +57,7 @@ Result<wire::Parameters> parameters_of(const actions::Manifest& manifest,
   for (const auto& [name, text] : texts) {
     const auto* spec = spec_of(manifest, name);
     if (spec != nullptr) {
-      TRY(auto value, actions::parse_value(*spec, text));
+      TRY(auto value, actions::parse_value(*spec, in_one_form(manifest, *spec, text)));
       out.emplace(name, std::move(value));
     } else if (manifest.name == actions::kRunbook) {
       out.emplace(name, runbook_value(text));

@@ -35,6 +35,7 @@ class LifecycleAction : public Action {
   Result<Assessment> assessment(DockerApi& api, const Container& container,
                                 const std::string& after, std::uint32_t downtime_ms) const {
     Assessment out;
+    out.target = container_target(container);
     out.state = container_state(container);
     out.diff = {{subject(container.name), std::string(to_string(container.phase)), after}};
     out.downtime_ms = downtime_ms;

@@ -70,6 +70,7 @@ class UpdateMemory final : public Action {
     TRY(const std::int64_t free_bytes, memory_free_bytes(host_.proc_root));
     TRY_VOID(check(api, container, after.memory, free_bytes));
     Assessment out;
+    out.target = container_target(container);
     out.state = container_state(container, {{"memory", std::to_string(before.memory)},
                                             {"memory_swap", std::to_string(before.memory_swap)}});
     out.diff = changes(container.name, before, after);

@@ -82,6 +82,7 @@ class RollbackImage final : public Action {
     TRY(const Image to, image_to(api, parameters));
     TRY(const Recreation plan, plan_for(api, container, to, parameters));
     Assessment out;
+    out.target = container_target(container);
     out.state = container_state(container,
                                 {{"policy", restart_policy_json(container)}, {"to_image", to.id}});
     out.diff = changes_between(container.name, plan.before, plan.expected);

@@ -104,6 +104,10 @@ std::string container_state(const Container& container, std::map<std::string, st
   return out;
 }
 
+std::string container_target(const Container& container) {
+  return "container/" + container.name;
+}
+
 std::string state_value(std::string_view state, std::string_view name) {
   for (const auto line : text::split(state, '\n')) {
     if (line.size() > name.size() && begins_with(line, name) && line[name.size()] == '=') {

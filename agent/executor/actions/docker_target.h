@@ -33,6 +33,9 @@ Result<Container> inspect_container(DockerApi& api, const std::string& id);
 // "name=value" lines, sorted. `more` is the action's own.
 std::string container_state(const Container& container,
                             std::map<std::string, std::string> more = {});
+// As Assessment::target: by its name, which the engine gives to one container only and which it keeps when it
+// is made anew from another image.
+std::string container_target(const Container& container);
 // The value in a state text, "" when there is none.
 std::string state_value(std::string_view state, std::string_view name);
 // The container that was assessed, as it is now. kCorrupt when `state` names none.

@@ -5,6 +5,7 @@
 
 #include "agent/executor/actions/redis_client.h"
 #include "agent/executor/actions/values.h"
+#include "agent/executor/facts.h"
 #include "protocol/base/files.h"
 
 namespace observeai::agent::executor {
@@ -110,7 +111,8 @@ class ClearCache final : public Action {
                              {"database", std::to_string(cache.database)},
                              {"prefix", cache.prefix},
                              {"run_id", cache.run_id}});
-    seen.diff = {change(cache, keys, 0)};
+    seen.diff = {change(cache, 0)};
+    seen.facts = {{facts::kKeys, std::to_string(keys)}};
     return seen;
   }
 
@@ -136,14 +138,17 @@ class ClearCache final : public Action {
                                            Run& run) override {
     TRY(const Cache cache, open(parameters, run));
     TRY(const std::uint64_t left, count(cache));
-    return std::vector<wire::Change>{change(cache, removed_, left)};
+    run.step("unlinked", std::to_string(removed_) + " keys");
+    return std::vector<wire::Change>{change(cache, left)};
   }
 
  private:
-  static wire::Change change(const Cache& cache, std::uint64_t before, std::uint64_t after) {
+  // What is approved is a bound: how many keys a cache in use has is another number each second.
+  static wire::Change change(const Cache& cache, std::uint64_t left) {
     return {"keys " + cache.prefix + "* in database " + std::to_string(cache.database) + " of " +
                 cache.name,
-            std::to_string(before), std::to_string(after)};
+            "at most " + std::to_string(cache.max_keys),
+            left == 0 ? "0" : std::to_string(left) + ", written meanwhile"};
   }
 
   Result<Cache> open(const wire::Parameters& parameters, const Run& run) const {

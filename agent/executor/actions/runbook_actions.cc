@@ -31,11 +31,12 @@ Result<std::string> value_of(const SiteLists::RunbookParameter& spec,
                  "must be " + std::to_string(spec.min) + " to " + std::to_string(spec.max));
     return std::to_string(*integer);
   }
-  const auto* text = std::get_if<std::string>(&value);
-  if (text == nullptr) return bad(spec.name, "must be a text");
-  if (std::find(spec.choices.begin(), spec.choices.end(), *text) == spec.choices.end())
+  // Who makes a plan does not see this schema, and takes what is written as a number for one.
+  if (std::holds_alternative<bool>(value)) return bad(spec.name, "must be a text");
+  std::string text = actions::format_value(value);
+  if (std::find(spec.choices.begin(), spec.choices.end(), text) == spec.choices.end())
     return bad(spec.name, "must be one of the policy's choices");
-  return *text;
+  return text;
 }
 
 // What would run, checked.

@@ -114,6 +114,7 @@ class SystemdRestart final : public SystemdAction {
     if (seen.unit.active == "deactivating")
       return Error(Errc::kUnavailable, seen.unit.id + " is being stopped");
     Assessment out;
+    out.target = "unit/" + seen.unit.id;
     TRY(out.state, state_of(seen.unit, seen.along));
     for (const auto& one : restarting(seen)) out.diff.push_back(change(*one, settled(*one)));
     out.facts = {{facts::kRestarts, std::to_string(seen.unit.restarts)}};
@@ -185,6 +186,7 @@ class SystemdResetFailed final : public SystemdAction {
     if (seen.unit.active != "failed")
       return Error(Errc::kUnavailable, seen.unit.id + " has not failed, it is " + seen.unit.active);
     Assessment out;
+    out.target = "unit/" + seen.unit.id;
     TRY(out.state, state_of(seen.unit, {}));
     out.diff = {{"unit " + seen.unit.id, "failed", "inactive"}};
     out.facts = {{facts::kRestarts, std::to_string(seen.unit.restarts)}};

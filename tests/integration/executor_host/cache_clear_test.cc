@@ -155,13 +155,15 @@ TEST_CASE("the keys of a prefix go, counted before and after; others and other d
   Cache cache(server.address());
   const auto outcome = cache.rig.carry_out(kName, Cache::parameters());
   CHECK(outcome.real ==
-        std::vector<wire::Change>{{"keys page:* in database 0 of pages", "12345", "0"}});
+        std::vector<wire::Change>{{"keys page:* in database 0 of pages", "at most 100000", "0"}});
   CHECK(server.keys() == 30);
   CHECK(server.keys(3) == 7);
   CHECK(cache.rig.refused(kName, Cache::parameters()) == Errc::kUnavailable);
   auto third = Cache::parameters();
   third["database"] = std::int64_t{3};
-  CHECK(cache.rig.carry_out(kName, third).real.at(0).before == "7");
+  CHECK(cache.rig.assess(kName, third)->facts == wire::Labels{{"keys", "7"}});
+  cache.rig.carry_out(kName, third);
+  CHECK(server.keys(3) == 0);
 }
 
 TEST_CASE("what looks like a pattern in a prefix is none; keys are bytes of any kind") {
@@ -176,7 +178,7 @@ TEST_CASE("what looks like a pattern in a prefix is none; keys are bytes of any 
   // The catalogue lets no such prefix pass; the action itself is not fooled either.
   auto seen = cache.rig.action(kName).assess(Cache::parameters(odd), run);
   REQUIRE(seen.has_value());
-  CHECK(seen->diff.at(0).before == "2");
+  CHECK(seen->facts == wire::Labels{{"keys", "2"}});
   REQUIRE(cache.rig.action(kName).execute(Cache::parameters(odd), *seen, run).has_value());
   CHECK(server.keys() == 2);
   CHECK(glob_of_prefix("a*") == "a\\**");
@@ -211,6 +213,25 @@ TEST_CASE("more keys than max_keys: refused, also when they come between look an
   CHECK(server.keys() >= 5000);
 }
 
+TEST_CASE("a cache in use has another number of keys each second: what was approved is a bound") {
+  RedisServer server;
+  server.fill("page:", 50);
+  Cache cache(server.address());
+  auto parameters = Cache::parameters();
+  parameters["max_keys"] = std::int64_t{60};
+  const auto approved = cache.rig.assess(kName, parameters);
+  REQUIRE(approved.has_value());
+  CHECK(approved->diff.at(0).before == "at most 60");
+  server.fill("page:more:", 5);
+  const auto before = cache.rig.assess(kName, parameters);
+  REQUIRE(before.has_value());
+  CHECK(before->state == approved->state);
+  CHECK(before->diff == approved->diff);
+  CHECK(before->facts != approved->facts);
+  server.fill("page:more:", 11);
+  CHECK(cache.rig.refused(kName, parameters) == Errc::kLimit);
+}
+
 TEST_CASE("keys that are written while others go are told as left") {
   RedisServer server;
   server.fill("page:", 50);
@@ -220,8 +241,9 @@ TEST_CASE("keys that are written while others go are told as left") {
   auto run = cache.rig.run();
   REQUIRE(cache.rig.action(kName).execute(Cache::parameters(), *seen, run).has_value());
   server.fill("page:new:", 4);
-  CHECK(cache.rig.action(kName).verify(Cache::parameters(), *seen, run)->at(0) ==
-        wire::Change{"keys page:* in database 0 of pages", "50", "4"});
+  CHECK(
+      cache.rig.action(kName).verify(Cache::parameters(), *seen, run)->at(0) ==
+      wire::Change{"keys page:* in database 0 of pages", "at most 100000", "4, written meanwhile"});
 }
 
 TEST_CASE("a password from its file; without it and with another nothing") {

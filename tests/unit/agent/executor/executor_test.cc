@@ -29,6 +29,7 @@ constexpr const char* kPolicy =
 struct Script {
   std::optional<Error> assess, execute, verify, undo;
   std::string state = "running=true";
+  std::string target;  // As the host calls it
   std::vector<wire::Change> diff = {{"container/web", "running", "stopped"}};
   std::vector<wire::Change> changed = diff;
   std::string output;
@@ -46,6 +47,7 @@ class ScriptedAction final : public Action {
     Assessment seen;
     seen.state = script_.state;
     seen.diff = script_.diff;
+    seen.target = script_.target;
     seen.downtime_ms = 500;
     seen.facts = {{"replicas", "2"}};
     return seen;
@@ -82,6 +84,7 @@ struct Acting {
   ManualClock clock;
   Host host;
   Script script;
+  std::string called = "web";  // The container, by the commands
   std::uint64_t seq = 0;
   std::unique_ptr<Executor> executor;
 
@@ -104,6 +107,12 @@ struct Acting {
         Places{dir / "trust", dir / "ledger.db", dir / "run", dir / "policy.d", ::geteuid()}, clock,
         time, host, std::move(actions));
   }
+  void set_policy(const std::string& settings, const std::string& targets) {
+    const auto text = "enabled = true\nmax_tier = 2\n" +
+                      (settings.empty() ? "cooldown = \"0s\"\n" : settings) +
+                      "[[allow]]\naction = \"docker.stop\"\ntargets = [\"" + targets + "\"]\n";
+    REQUIRE(files::write_atomic(dir / "policy.d/a.toml", text, 0644));
+  }
   Status status() { return *decode_status(executor->status().body); }
   wire::CommandResult open_result(const Frame& frame) {
     REQUIRE(frame.kind == FrameKind::kResult);
@@ -121,7 +130,7 @@ struct Acting {
     return command;
   }
   wire::Intent intent(bool roll_back = false) {
-    auto out = rig.intent("docker.stop", {{"container", std::string("web")}});
+    auto out = rig.intent("docker.stop", {{"container", called}});
     out.roll_back = roll_back;
     return out;
   }
@@ -249,6 +258,43 @@ TEST_CASE_FIXTURE(Acting, "a target that waits for its command is locked, others
   auto& job = std::get<std::unique_ptr<Executor::Job>>(first);
   CHECK(open_result(executor->turn_away(std::move(job))).reason == "busy");
   CHECK(result(command()).outcome == wire::ResultOutcome::kSucceeded);
+}
+
+TEST_CASE_FIXTURE(Acting, "one container is one target, whatever a command calls it") {
+  set_policy("cooldown = \"15m\"\n", "**");
+  script.target = "container/web";
+  called = std::string(64, 'a');
+  const auto first = result(command());
+  CHECK(first.outcome == wire::ResultOutcome::kSucceeded);
+  CHECK(first.target == "container/web");
+  for (const auto& name : {std::string("web"), std::string(64, 'a'), std::string(12, 'a')}) {
+    called = name;
+    CAPTURE(name);
+    CHECK(result(command()).reason == "cooldown");
+  }
+}
+
+TEST_CASE_FIXTURE(Acting, "a lock by name holds against the id, and is opened by its owner only") {
+  script.target = "container/web";
+  auto waits = executor->admit(rig.sign_command(command()));
+  REQUIRE(std::holds_alternative<std::unique_ptr<Executor::Job>>(waits));
+  called = std::string(64, 'a');
+  CHECK(result(command()).reason == "busy");
+  CHECK(result(command()).reason == "busy");
+  auto& job = std::get<std::unique_ptr<Executor::Job>>(waits);
+  CHECK(open_result(executor->run(std::move(job))).outcome == wire::ResultOutcome::kSucceeded);
+  CHECK(result(command()).outcome == wire::ResultOutcome::kSucceeded);
+}
+
+TEST_CASE_FIXTURE(Acting, "a rule for names is none for the ids that look like them") {
+  set_policy("", "container/a*");
+  script.target = "container/db";
+  called = std::string(64, 'a');
+  const auto told = result(command());
+  CHECK(told.reason == "policy");
+  CHECK(told.message.find("container/db") != std::string::npos);
+  CHECK(result(addressed(rig.dry_run(intent()))).reason == "policy");
+  CHECK(script.calls == Calls{"assess", "assess"});
 }
 
 TEST_CASE_FIXTURE(Acting,

@@ -47,6 +47,40 @@ TEST_CASE("a wish that the catalogue does not know is refused by name") {
   CHECK(must(f.store->plans().unfinished()).empty());
 }
 
+TEST_CASE("one target has one name, however the requester writes it") {
+  DispatchFixture f;
+  const auto named = [&](const std::string& action, const char* parameter,
+                         const std::string& text) {
+    auto wanted = f.restart_web();
+    wanted.action = action;
+    wanted.parameters = {{parameter, text}};
+    const auto plan = must(f.desk->create(wanted, tenant(), "carol", false)).plan;
+    return std::get<std::string>(plan.parameters.at(parameter));
+  };
+  const std::string id(64, 'c');
+  for (const auto& text : {std::string("web"), std::string("/web"), id, id.substr(0, 12)})
+    CHECK(named("docker.restart", "container", text) == "web");
+  CHECK(named("docker.restart", "container", "cccc") == "cccc");  // Too short to be an id
+  CHECK(named("docker.restart", "container", std::string(64, 'd')) == std::string(64, 'd'));
+  CHECK(named("systemd.restart", "unit", "nginx") == "nginx.service");
+  CHECK(named("systemd.restart", "unit", "nginx.service") == "nginx.service");
+  CHECK(named("systemd.restart", "unit", "backup.timer") == "backup.timer");
+}
+
+TEST_CASE("two plans for one container are the same plan, whatever their other parameters") {
+  DispatchFixture f;
+  const auto first = f.create(f.restart_web());
+  f.settle();
+  REQUIRE(f.state(first) == PlanState::kSimulated);
+  f.clock.advance(std::chrono::milliseconds(1));
+  auto wanted = f.restart_web();
+  wanted.parameters = {{"container", std::string(64, 'c')}, {"stop_timeout_s", "1"}};
+  const auto second = f.create(wanted);
+  f.settle();
+  CHECK(f.state(second) == PlanState::kFailed);
+  CHECK(f.show(second).plan.detail.find("duplicate (" + first) != std::string::npos);
+}
+
 TEST_CASE("another tenant sees and moves nothing") {
   DispatchFixture f;
   const auto id = f.create(f.restart_web());

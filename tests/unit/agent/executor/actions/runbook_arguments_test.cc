@@ -15,7 +15,7 @@ SiteLists::Runbook runbook() {
        .integer = false,
        .min = 0,
        .max = 0,
-       .choices = {"soft", "hard reset"},
+       .choices = {"soft", "hard reset", "2"},
        .required = false}};
   return out;
 }
@@ -28,6 +28,11 @@ TEST_CASE("arguments in one order, whole values in one argument each") {
         std::vector<std::string>{"--days=7", "--mode=hard reset"});
   CHECK(*runbook_arguments(runbook(), {{"days", std::int64_t{30}}}) ==
         std::vector<std::string>{"--days=30"});
+}
+
+TEST_CASE("the schema says what a value is: a text that looks like a number stays a text") {
+  CHECK(*runbook_arguments(runbook(), {{"days", std::int64_t{2}}, {"mode", std::int64_t{2}}}) ==
+        std::vector<std::string>{"--days=2", "--mode=2"});
 }
 
 TEST_CASE("what the policy's schema does not say is refused") {
