@@ -290,7 +290,7 @@ TEST_CASE("time grows with the length of hostile lines") {
     const double eighth = seconds(unit, 1U << 17);
     const double taken = seconds(unit, 1U << 20);
     CHECK(taken < 24 * eighth + 0.25);
-#ifdef __OPTIMIZE__
+#ifdef NDEBUG  // the product's own speed: sanitizers and -O0 multiply it by what they cost themselves
     CHECK(taken < 2.0);
 #endif
   }
