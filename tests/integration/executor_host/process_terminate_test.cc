@@ -43,8 +43,7 @@ class Child {
     held_ = open_pidfd(pid);
     REQUIRE(bool(held_));
     // Until it has said what it does with TERM.
-    while (stubborn && ignored().find("4000") == std::string::npos)
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    while (stubborn && !ignores(SIGTERM)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   ~Child() { end(); }
   void end() {
@@ -72,19 +71,20 @@ class Child {
   pid_t pid = -1;
 
  private:
-  std::string ignored() const;
+  bool ignores(int signal) const;
   UniqueFd held_;
   bool reaped_ = false;
 };
 
-std::string Child::ignored() const {
-  std::string out;
+bool Child::ignores(int signal) const {
+  std::string text;
   char buffer[4096];
   const UniqueFd status(::open(("/proc/" + std::to_string(pid) + "/status").c_str(), O_RDONLY));
   for (ssize_t got; (got = ::read(status.get(), buffer, sizeof buffer)) > 0;)
-    out.append(buffer, static_cast<std::size_t>(got));
-  const auto at = out.find("SigIgn:");
-  return at == std::string::npos ? "" : out.substr(at, 24);
+    text.append(buffer, static_cast<std::size_t>(got));
+  const auto at = text.find("SigIgn:");
+  if (at == std::string::npos) return false;
+  return (std::stoull(text.substr(at + 7), nullptr, 16) >> (signal - 1) & 1) != 0;
 }
 
 }  // namespace
