@@ -9,11 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 1
-#include <toml++/toml.h>
-
 #include "protocol/base/result.h"
+#include "protocol/config/toml.h"
 
 namespace observeai::agent::executor {
 

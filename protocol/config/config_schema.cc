@@ -3,11 +3,8 @@
 #include <map>
 #include <sstream>
 
-#define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 1
-#include <toml++/toml.h>
-
 #include "protocol/base/text.h"
+#include "protocol/config/toml.h"
 
 namespace observeai::config {
 namespace {
