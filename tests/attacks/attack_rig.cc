@@ -55,7 +55,8 @@ AttackRig::AttackRig() {
   const std::string config = "state_dir = \"" + path("state") + "\"\nrun_dir = \"" + path("run") +
                              "\"\npolicy_dir = \"" + path("etc/policy.d") + "\"\nsocket = \"" +
                              path("sock/executor.sock") +
-                             "\"\nagent_user = \"nobody\"\ntrusted_owner = \"self\"\n";
+                             "\"\nagent_user = \"nobody\"\ntrusted_owner = \"self\"\n" +
+                             "[docker]\nsocket = \"" + path("no-engine.sock") + "\"\n";
   REQUIRE(files::write_atomic(path("executor.toml"), config, 0644));
   enroll();
   start();
@@ -75,17 +76,16 @@ void AttackRig::enroll() {
 }
 
 void AttackRig::start() {
+  REQUIRE_MESSAGE(try_start(), *files::read(path("log")));
+}
+
+bool AttackRig::try_start() {
   REQUIRE(pid_ < 0);
   const std::string config = path("executor.toml");
   const std::string log = path("log");
-  const std::string preload = std::string("LD_PRELOAD=") + OBSERVEAI_FAULTLIB;
-  const std::string control = "OBSERVEAI_FAULTS=" + path("faults");
-  const std::string under = "OBSERVEAI_FAULTS_UNDER=" + path("state");
-  std::vector<const char*> environment = {"PATH=/usr/bin:/bin"};
-  if (faults_ != nullptr)
-    environment.insert(environment.end(), {preload.c_str(), control.c_str(), under.c_str(),
-                                           "ASAN_OPTIONS=verify_asan_link_order=0"});
-  environment.push_back(nullptr);
+  std::vector<const char*> variables = {"PATH=/usr/bin:/bin"};
+  for (const auto& one : environment) variables.push_back(one.c_str());
+  variables.push_back(nullptr);
   const std::array<const char*, 5> arguments = {OBSERVEAI_EXECUTOR, "run", "-c", config.c_str(),
                                                 nullptr};
   pid_ = ::fork();
@@ -95,15 +95,19 @@ void AttackRig::start() {
     ::dup2(out, 1);
     ::dup2(out, 2);
     ::execve(arguments[0], const_cast<char* const*>(arguments.data()),
-             const_cast<char* const*>(environment.data()));
+             const_cast<char* const*>(variables.data()));
     ::_exit(127);
   }
   const auto deadline = std::chrono::steady_clock::now() + kAnswer;
   while (!agent::executor::ask(path("sock/executor.sock"), {FrameKind::kStatus, ""}, 5s)) {
-    REQUIRE_MESSAGE(alive(), *files::read(log));
+    if (!alive()) {
+      pid_ = -1;  // Reaped
+      return false;
+    }
     REQUIRE(std::chrono::steady_clock::now() < deadline);
-    std::this_thread::sleep_for(2ms);
+    std::this_thread::sleep_for(1ms);
   }
+  return true;
 }
 
 bool AttackRig::alive() const {
@@ -122,6 +126,10 @@ void AttackRig::stop() {
 void AttackRig::kill_now() {
   if (pid_ < 0) return;
   ::kill(pid_, SIGKILL);
+  wait_for_end();
+}
+
+void AttackRig::wait_for_end() {
   ::waitpid(pid_, nullptr, 0);
   pid_ = -1;
 }
@@ -139,6 +147,9 @@ void AttackRig::preload_faults() {
   ::close(file);
   REQUIRE(mapped != MAP_FAILED);
   faults_ = static_cast<Faults*>(mapped);
+  environment = {std::string("LD_PRELOAD=") + OBSERVEAI_FAULTLIB,
+                 "OBSERVEAI_FAULTS=" + path("faults"), "OBSERVEAI_FAULTS_UNDER=" + path("state"),
+                 "ASAN_OPTIONS=verify_asan_link_order=0"};
 }
 
 void AttackRig::shift_clock_ms(std::int64_t ms) {

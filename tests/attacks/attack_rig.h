@@ -31,11 +31,14 @@ class AttackRig {
 
   // The program.
   void start();
-  void stop();      // As systemd does
-  void kill_now();  // SIGKILL
+  bool try_start();  // False: it ended before it answered
+  void stop();       // As systemd does
+  void kill_now();   // SIGKILL
+  void wait_for_end();
   void restart();
   bool alive() const;
   pid_t pid() const { return pid_; }
+  std::vector<std::string> environment;  // Beside PATH, of the next start
   // Of the next start: the wall clock may be shifted and writes below state may fail.
   void preload_faults();
   void shift_clock_ms(std::int64_t ms);

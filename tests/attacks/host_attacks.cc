@@ -1,6 +1,7 @@
 // What the host itself might be turned into: programs, processes, names, users.
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -34,14 +35,14 @@ wire::Intent blind(wire::Intent intent) {
   return intent;
 }
 
-// A child that sleeps.
+// A child that sleeps, and is that program already: before its execve it was another target.
 class Victim {
  public:
-  Victim() : pid_(::fork()) {
-    if (pid_ == 0) {
-      ::execl("/bin/sleep", "sleep", "60", nullptr);
-      ::_exit(127);
-    }
+  Victim() {
+    char name[] = "sleep";
+    char seconds[] = "60";
+    char* const arguments[] = {name, seconds, nullptr};
+    REQUIRE(::posix_spawn(&pid_, "/bin/sleep", nullptr, nullptr, arguments, environ) == 0);
   }
   ~Victim() {
     ::kill(pid_, SIGKILL);
@@ -58,7 +59,7 @@ class Victim {
   }
 
  private:
-  pid_t pid_;
+  pid_t pid_ = -1;
 };
 
 wire::Intent terminate(const AttackRig& rig, std::int64_t pid, std::int64_t start_ticks) {
@@ -272,7 +273,7 @@ TEST_CASE_FIXTURE(AttackRig, "frames that are no requests") {
 TEST_CASE_FIXTURE(AttackRig,
                   "control: started by its socket, it answers, and ends when nobody asks") {
   stop();
-  const auto config = *files::read(path("executor.toml")) + "idle_exit = \"1s\"\n";
+  const auto config = "idle_exit = \"1s\"\n" + *files::read(path("executor.toml"));
   REQUIRE(files::write_atomic(path("activated.toml"), config, 0644));
   const auto name = path("activated.sock");
   const int listener = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
