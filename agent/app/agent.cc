@@ -191,7 +191,7 @@ Result<void> Program::build_collectors() {
       },
       shedding_);
   DockerClient::Options docker;
-  docker.socket_path = config_.docker_socket;
+  docker.socket_path = docker_socket_of(config_);
   docker_client_ = std::make_unique<DockerClient>(*loop_, clock_, docker, redact_text);
   docker_ = std::make_unique<DockerWatcher>(*loop_, clock_, *docker_client_, *inventory_);
 

@@ -23,7 +23,9 @@ void describe(AgentConfig& c, config::Schema& schema) {
                "time between scans of /proc");
   schema.section("docker", "containers");
   schema.field("enabled", c.docker_enabled, "watch the Docker Engine");
-  schema.field("socket", c.docker_socket, config::not_empty, "its unix socket");
+  schema.field("socket", c.docker_socket,
+               "its unix socket, or the gateway's; empty: /run/observeai/docker-gateway.sock where "
+               "there is one, else /var/run/docker.sock");
   schema.section("logs", "logs of containers, pods and files");
   schema.field("enabled", c.logs_enabled, "collect them");
   schema.field("flush", c.logs_flush, milliseconds(20), milliseconds(10'000),
@@ -63,6 +65,11 @@ void describe(AgentConfig& c, config::Schema& schema) {
   schema.section("paths", "other roots, for containers that see the host elsewhere");
   schema.field("proc", c.proc_root, config::not_empty, "where the host's /proc is");
   schema.field("sys", c.sys_root, config::not_empty, "where the host's /sys is");
+}
+
+std::string docker_socket_of(const AgentConfig& config, const std::string& gateway) {
+  if (!config.docker_socket.empty()) return config.docker_socket;
+  return files::exists(gateway) ? gateway : "/var/run/docker.sock";
 }
 
 Result<AgentConfig> load_agent_config(const std::string& path, bool must_exist) {

@@ -20,7 +20,7 @@ struct AgentConfig {
   std::chrono::milliseconds inventory_interval{10'000};
 
   bool docker_enabled = true;
-  std::string docker_socket = "/var/run/docker.sock";
+  std::string docker_socket;  // "" = docker_socket_of()
 
   bool logs_enabled = true;
   std::chrono::milliseconds logs_flush{200};  // A line waits at most this long for company
@@ -51,6 +51,10 @@ struct AgentConfig {
 };
 
 void describe(AgentConfig& config, config::Schema& schema);
+
+// The one that is set, else the gateway's where it is (agent/executor/gateway.h), else the engine's own.
+std::string docker_socket_of(const AgentConfig& config,
+                             const std::string& gateway = "/run/observeai/docker-gateway.sock");
 
 // Defaults when `path` does not exist and `must_exist` is false.
 Result<AgentConfig> load_agent_config(const std::string& path, bool must_exist);

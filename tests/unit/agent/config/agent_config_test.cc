@@ -37,3 +37,14 @@ TEST_CASE("wrong content is refused with the place and the remedy") {
         std::string::npos);
   CHECK(problem("state_dir = 7").find("c.toml:1: state_dir must be a text") != std::string::npos);
 }
+
+TEST_CASE(
+    "the engine is asked through the gateway where there is one, and where the settings say") {
+  test::TempDir dir;
+  AgentConfig config;
+  CHECK(docker_socket_of(config, dir / "gateway.sock") == "/var/run/docker.sock");
+  REQUIRE(files::write_atomic(dir / "gateway.sock", "", 0600).has_value());
+  CHECK(docker_socket_of(config, dir / "gateway.sock") == dir / "gateway.sock");
+  config.docker_socket = "/run/other.sock";
+  CHECK(docker_socket_of(config, dir / "gateway.sock") == "/run/other.sock");
+}
