@@ -17,7 +17,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kMaxDepth = 7;  // hiredis reads no deeper
+constexpr int kMaxDepth = 7;                     // hiredis reads no deeper
+constexpr milliseconds kConnectPatience{3'000};  // On one host a connection stands at once
 
 struct FreeReply {
   void operator()(redisReply* reply) const { ::freeReplyObject(reply); }
@@ -105,6 +106,16 @@ class HiredisClient final : public RedisClient {
     context_->reader->privdata = &own_;
   }
 
+  // Until the connection stands, or has failed, which the first request tells.
+  Result<void> await_connection(const std::string& address) const {
+    const auto patience = std::min(kConnectPatience, run_.left());
+    pollfd socket{context_->fd, POLLOUT, 0};
+    if (::poll(&socket, 1, static_cast<int>(patience.count())) != 0) return {};
+    return Error(Errc::kTimeout, "no answer from " + address + " within " +
+                                     text::format_duration_ms(patience.count()) +
+                                     "; the executor's unit lets it reach this host's loopback"
+                                     " only: name 127.0.0.1 or a unix socket");
+  }
   Result<RedisReply> call(const std::vector<std::string>& arguments) override {
     std::vector<const char*> texts;
     std::vector<std::size_t> sizes;
@@ -175,6 +186,7 @@ Result<std::unique_ptr<RedisClient>> RedisClient::connect(const std::string& add
   const std::string why = context->errstr;
   auto client = std::make_unique<HiredisClient>(context, run);
   if (refused) return Error(Errc::kUnavailable, "cannot connect to " + address + ": " + why);
+  TRY_VOID(client->await_connection(address));
   return std::unique_ptr<RedisClient>(std::move(client));
 }
 
