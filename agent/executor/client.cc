@@ -19,6 +19,24 @@ Error closed() {
                "the executor closed the connection: only root and the agent's user may ask it");
 }
 
+Error unreachable(const std::string& path, int error) {
+  const std::string at = " at " + path;
+  switch (error) {
+    case EACCES:
+      return Error(Errc::kDenied, "only root and the agent's user may ask the executor" + at);
+    case ENOENT:
+      return Error(Errc::kNotFound,
+                   "there is no executor" + at +
+                       ": systemctl start observeai-executor.socket, or --config with the settings"
+                       " that it was started with");
+    case ECONNREFUSED:
+      return Error(Errc::kUnavailable,
+                   "no executor listens" + at + ": it has ended; start it again");
+    default:
+      return files::from_errno("cannot reach the executor" + at, error);
+  }
+}
+
 Result<UniqueFd> connect_to(const std::string& path, std::chrono::milliseconds timeout) {
   struct sockaddr_un address {};
   address.sun_family = AF_UNIX;
@@ -33,7 +51,7 @@ Result<UniqueFd> connect_to(const std::string& path, std::chrono::milliseconds t
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-    return files::from_errno("cannot reach the executor at " + path, errno);
+    return unreachable(path, errno);
   return socket;
 }
 

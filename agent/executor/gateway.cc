@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kBacklog = 16;
 constexpr mode_t kSocketMode = 0660;
+constexpr unsigned kFolderMode = 0755;
 
 bool may_ask(int socket, const std::vector<uid_t>& allowed) {
   struct ucred peer {};
@@ -106,6 +107,10 @@ Result<UniqueFd> listen_for_group(const std::string& path, gid_t group) {
     return Error(Errc::kInvalid, "the socket's path is too long: " + path);
   }
   std::copy(path.begin(), path.end(), address.sun_path);
+  const auto slash = path.find_last_of('/');
+  if (slash != std::string::npos && slash > 0) {
+    TRY_VOID(files::make_directories(path.substr(0, slash), kFolderMode));
+  }
   UniqueFd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!listener) return files::from_errno("socket", errno);
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) {

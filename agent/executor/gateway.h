@@ -28,7 +28,8 @@ struct GatewayOptions {
   std::chrono::milliseconds answer_deadline{60'000};
 };
 
-// A socket of our own, mode 0660 for `group`, replacing one that is left over.
+// A socket of our own, mode 0660 for `group`, replacing one that is left over. Its folder is made with
+// mode 0755 when missing.
 Result<UniqueFd> listen_for_group(const std::string& path, gid_t group);
 
 // Serves until `stop_fd` can be read. `listener` and `stop_fd` do not block. kUnavailable: poll fails.

@@ -40,7 +40,9 @@ constexpr unsigned kStateMode = 0700;
 enum ExitCode : int { kOk = 0, kFailed = 1, kUsage = config::kUsageExitCode };
 
 int fail(const Error& error, int code = kFailed) {
-  std::cerr << kProgram << ": " << error.message() << "\n";
+  std::cerr << kProgram << ": " << error.message()
+            << (error.code() == Errc::kDenied && ::geteuid() != 0 ? "; run it as root" : "")
+            << "\n";
   return code;
 }
 
@@ -190,9 +192,13 @@ int check_policy(const Options& options) {
   if (!config) return fail(config.error(), kUsage);
   const std::string directory =
       options.policy_directory.empty() ? config->policy_dir : options.policy_directory;
+  const bool there = files::exists(directory);
+  if (!there && !options.policy_directory.empty())
+    return fail(Error(Errc::kNotFound, "there is no folder " + directory));
   const auto policy = load_policy(directory, trusted_owner(*config));
   if (!policy) return fail(policy.error());
-  std::cout << "policy     " << text::to_hex(policy->hash) << "\n"
+  std::cout << "folder     " << directory << (there ? "" : " (not there: only dry runs)") << "\n"
+            << "policy     " << text::to_hex(policy->hash) << "\n"
             << "commands   "
             << (is_disabled(directory)
                     ? "switched off by " + kill_switch_path(directory)
@@ -208,6 +214,12 @@ int check_policy(const Options& options) {
     for (const auto& target : rule.targets) std::cout << " " << target;
     std::cout << (rule.windows.empty() ? "" : " (at certain times)") << "\n";
   }
+  for (const auto& one : policy->lists.vacuum_directories)
+    std::cout << "vacuum     " << one << "\n";
+  for (const auto& [name, cache] : policy->lists.caches)
+    std::cout << "cache      " << name << " at " << cache.address << "\n";
+  for (const auto& [name, runbook] : policy->lists.runbooks)
+    std::cout << "runbook    " << name << " is " << runbook.path << "\n";
   return kOk;
 }
 

@@ -88,6 +88,7 @@ void Server::accept_one() {
     return;
   }
   connections_[next_id_++].socket = std::move(socket);
+  last_asked_ = clock_.steady_now();  // Its question is on the way: no time to end
 }
 
 void Server::reply(Connection& connection, const Frame& frame) {

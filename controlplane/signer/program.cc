@@ -115,6 +115,7 @@ int run_signer_program(int argc, char** argv) {
   CLI::App app("Holds the keys that sign commands, and signs what it has checked itself.",
                kProgram);
   app.require_subcommand(1);
+  app.set_version_flag("--version", std::string(kProgram) + " " + OBSERVEAI_VERSION);
   app.footer(
       "Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage or configuration.");
   std::string config_file;

@@ -19,8 +19,9 @@ Result<void> empty_or_hash(const std::string& text) {
 
 void describe(SignerConfig& c, config::Schema& schema) {
   using std::chrono::milliseconds;
-  schema.field("state_dir", c.state_dir, "folder for keys and memory, for the signer's user alone");
-  schema.field("socket", c.socket, "where the control plane asks");
+  schema.field("state_dir", c.state_dir, config::not_empty,
+               "folder for keys and memory, for the signer's user alone");
+  schema.field("socket", c.socket, config::not_empty, "where the control plane asks");
   schema.field("log_level", c.log_level, "debug, info, warning or error");
   schema.field(
       "client", c.client,
