@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# in_systemd.sh PROGRAM: runs PROGRAM as a unit of a real systemd, in a container that systemd-nspawn boots from
-# this machine's own files under an overlay that is thrown away. Exit code: the program's; 77 where this
-# machine cannot do it (not root, no systemd-nspawn, no overlay in a tmpfs, no boot).
+# in_systemd.sh PROGRAM [FILE=PLACE]...: runs PROGRAM as a unit of a real systemd, in a container that
+# systemd-nspawn boots from this machine's own files under an overlay that is thrown away, with a network of its own
+# and each FILE copied to PLACE. Exit code: the program's; 77 where this machine cannot do it (not root, no
+# systemd-nspawn, no overlay in a tmpfs, no boot).
 set -euo pipefail
 program=$(realpath "$1")
-skip() { echo "SKIPPED, systemd.restart and systemd.reset_failed are NOT tested here: $1" >&2; exit 77; }
+shift
+skip() { echo "SKIPPED, $(basename "$program") tests NOTHING here: $1" >&2; exit 77; }
 [ "$(id -u)" -eq 0 ] || skip "needs root"
 command -v systemd-nspawn >/dev/null || skip "needs the package systemd-container"
 
@@ -23,6 +25,7 @@ mkdir -p "$box/root/observeai-test" "$box/root/etc/systemd/journald.conf.d" "$bo
 printf '[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nForwardToConsole=no\n' \
   >"$box/root/etc/systemd/journald.conf.d/observeai-test.conf"
 cp "$program" "$box/root/observeai-test/program"
+for one in "$@"; do cp --no-preserve=ownership "${one%%=*}" "$box/root/${one#*=}"; done
 cat >"$box/root/observeai-test/run" <<'RUN'
 #!/bin/sh
 OBSERVEAI_IN_SYSTEMD=1 /observeai-test/program >/out/output 2>&1
@@ -41,8 +44,11 @@ Type=oneshot
 TimeoutStartSec=120
 ExecStart=/observeai-test/run
 UNIT
-# A pid namespace is nspawn's own: whatever the test ends, it ends in there.
-timeout --kill-after=10 150 systemd-nspawn --quiet --register=no --keep-unit --directory="$box/root" \
+# A pid namespace is nspawn's own: whatever the test ends, it ends in there. The unified hierarchy and bpf are what
+# systemd needs to keep IPAddressDeny= and DevicePolicy=.
+SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 \
+  timeout --kill-after=10 150 systemd-nspawn --quiet --register=no --keep-unit --directory="$box/root" \
+  --private-network --capability=CAP_BPF,CAP_SYSLOG --system-call-filter=bpf \
   --bind="$box/out:/out" --bind-ro="$box/observeai-test.service:/etc/systemd/system/observeai-test.service" \
   --boot systemd.unit=observeai-test.service </dev/null >"$box/boot.log" 2>&1 || true
 if [ ! -s "$box/out/code" ]; then
