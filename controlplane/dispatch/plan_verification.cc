@@ -17,6 +17,21 @@ std::string of_all(std::size_t count, const PlanEdit& edit) {
   return std::to_string(count) + " of " + std::to_string(edit.targets().size());
 }
 
+std::string why_stopped(plan::WaveVerdict verdict, const plan::WaveCounts& counts) {
+  if (verdict == plan::WaveVerdict::kAbort) {
+    return "stopped: " + std::to_string(counts.plan.failed) + " of " +
+           std::to_string(counts.plan.ended()) + " failed";
+  }
+  std::string parts;
+  const auto say = [&](std::size_t count, const char* word) {
+    if (count > 0) parts += (parts.empty() ? "" : ", ") + std::to_string(count) + " " + word;
+  };
+  say(counts.wave.silent, "did not answer");
+  say(counts.wave.unclear, "answered and cannot be verified");
+  say(counts.wave.not_sent, "could not be sent it");
+  return "stopped: of " + std::to_string(counts.hosts) + " in this wave " + parts;
+}
+
 }  // namespace
 
 Result<void> PlanRunner::verify(PlanEdit& edit) {
@@ -56,14 +71,8 @@ Result<void> PlanRunner::end_wave(PlanEdit& edit) {
     finish(edit, edit.plan().stop_reason);
     return {};
   }
-  if (verdict == plan::WaveVerdict::kAbort) {
-    finish(edit, "stopped: " + std::to_string(counts.failed) + " of " +
-                     std::to_string(counts.ended) + " failed");
-    return {};
-  }
-  if (verdict == plan::WaveVerdict::kSilent) {
-    finish(edit, "stopped: " + std::to_string(counts.silent) + " of " +
-                     std::to_string(counts.wave) + " did not answer");
+  if (verdict != plan::WaveVerdict::kGoOn) {
+    finish(edit, why_stopped(verdict, counts));
     return {};
   }
   TRY(const auto facts, gather_facts(world_, edit.plan(), rest));

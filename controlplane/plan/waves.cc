@@ -16,12 +16,43 @@ std::vector<std::size_t> ends(std::size_t hosts, bool all_at_once) {
   for (const double share : kShares) {
     const auto end = std::min(
         hosts, static_cast<std::size_t>(std::ceil(share * static_cast<double>(hosts) - 1e-9)));
-    if (end > out.back()) out.push_back(end);
+    while (out.back() < end) out.push_back(std::min(end, out.back() + most_of_wave(hosts)));
   }
   return out;
 }
 
+void count(const model::PlanTargetRecord& target, Outcomes& outcomes) {
+  using T = model::TargetState;
+  switch (target.state) {
+    case T::kSucceeded:
+      ++outcomes.succeeded;
+      break;
+    case T::kFailed:
+    case T::kRolledBack:
+    case T::kRefused:
+      ++outcomes.failed;
+      break;
+    case T::kInconclusive:
+      ++(target.done_ms == 0 ? outcomes.silent : outcomes.unclear);
+      break;
+    default:
+      ++outcomes.not_sent;
+  }
+}
+
+double share(std::size_t part, std::size_t whole) {
+  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+bool has_failed(const Outcomes& outcomes, const WaveLimits& limits) {
+  return share(outcomes.failed, outcomes.ended()) > limits.failed_share;
+}
+
 }  // namespace
+
+std::size_t most_of_wave(std::size_t hosts) {
+  return std::max(kLeastSlice, hosts / 10);
+}
 
 std::vector<std::uint32_t> assign_waves(std::size_t hosts, bool all_at_once) {
   std::vector<std::uint32_t> waves;
@@ -39,30 +70,24 @@ std::uint32_t wave_count(std::size_t hosts, bool all_at_once) {
 }
 
 WaveCounts count_wave(const std::vector<model::PlanTargetRecord>& targets, std::uint32_t wave) {
-  using T = model::TargetState;
   WaveCounts counts;
   for (const auto& target : targets) {
-    const bool is_failed =
-        target.state == T::kFailed || target.state == T::kRolledBack || target.state == T::kRefused;
-    const bool is_unclear = target.state == T::kInconclusive;
-    if (is_failed || is_unclear || target.state == T::kSucceeded) ++counts.ended;
-    if (is_failed) ++counts.failed;
-    if (is_unclear) ++counts.unclear;
+    if (target.wave > wave) continue;
+    count(target, counts.plan);
     if (target.wave != wave) continue;
-    ++counts.wave;
-    if (is_unclear && target.done_ms == 0) ++counts.silent;
+    count(target, counts.wave);
+    ++counts.hosts;
   }
   return counts;
 }
 
 WaveVerdict judge(const WaveCounts& counts, const WaveLimits& limits) {
-  const auto share = [](std::size_t part, std::size_t whole) {
-    return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
-  };
-  if (counts.ended >= limits.least_ended &&
-      share(counts.failed, counts.ended) > limits.failed_share)
+  const bool wave_counts = counts.wave.ended() >= limits.least_of_wave;
+  if (has_failed(counts.plan, limits) || (wave_counts && has_failed(counts.wave, limits)))
     return WaveVerdict::kAbort;
-  if (share(counts.silent, counts.wave) > limits.silent_share) return WaveVerdict::kSilent;
+  if (counts.hosts == 1 && counts.wave.succeeded == 0) return WaveVerdict::kUnproven;
+  if (share(counts.wave.unproven(), counts.hosts) > limits.unproven_share)
+    return WaveVerdict::kUnproven;
   return WaveVerdict::kGoOn;
 }
 

@@ -2,6 +2,7 @@
 
 using namespace observeai;
 using namespace observeai::controlplane::dispatch_test;
+namespace approval = observeai::controlplane::approval;
 
 TEST_CASE("one host goes first, and the others only when it is verified") {
   DispatchFixture f(8);
@@ -42,6 +43,65 @@ TEST_CASE("a first host that falls silent is the last one") {
   for (int i = 0; i < 18; ++i) f.pass(std::chrono::minutes(1));
   CHECK(f.state(id) == PlanState::kInconclusive);
   CHECK(f.executions() == 0);
+}
+
+TEST_CASE("a first host that was interrupted is the last one") {
+  DispatchFixture f(8);
+  f.hosts[0].outcome = wire::ResultOutcome::kInterrupted;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  f.settle();
+  f.watch();
+  CHECK(f.state(id) == PlanState::kInconclusive);
+  CHECK(f.executions() == 1);
+  CHECK(f.target_state(id, 1) == TargetState::kSkipped);
+}
+
+TEST_CASE("a first host of which nobody can tell whether it worked is the last one") {
+  DispatchFixture f(8);
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  f.settle();
+  CHECK(f.executions() == 1);
+  // Done, says the host; and then it is heard no more.
+  f.hosts[0].is_deaf = true;
+  for (int i = 0; i < 18; ++i) f.pass(std::chrono::minutes(1));
+  CHECK(f.state(id) == PlanState::kInconclusive);
+  CHECK(f.executions() == 1);
+}
+
+TEST_CASE("a first host that could not be sent its command is the last one") {
+  DispatchFixture f(8);
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  f.signer.is_away = true;
+  f.step();
+  CHECK(f.state(id) == PlanState::kDispatching);
+  f.clock.advance(std::chrono::minutes(2));
+  f.seen();
+  f.step();  // Its wave's time is over
+  f.signer.is_away = false;
+  for (int i = 0; i < 3; ++i) f.watch();
+  CHECK(approval::is_over(f.state(id)));
+  CHECK(f.executions() == 0);
+}
+
+TEST_CASE("a wave of many is stopped inside: what failed is the last slice") {
+  DispatchFixture f(40);
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  f.settle();
+  for (int i = 0; i < 3; ++i) f.watch();
+  CHECK(f.executions() == 20);  // 1, 1, 8 and the first ten of the rest
+  for (auto& host : f.hosts) host.outcome = wire::ResultOutcome::kFailed;
+  for (int i = 0; i < 5; ++i) f.watch();
+  CHECK(f.state(id) == PlanState::kFailed);
+  CHECK(f.executions() == 30);
+  CHECK(f.target_state(id, 39) == TargetState::kSkipped);
 }
 
 TEST_CASE("a freeze between waves stops the plan") {
