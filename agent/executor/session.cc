@@ -200,8 +200,15 @@ Result<void> Session::take_time(const wire::TimeStatement& statement) {
     return Error(Errc::kDenied,
                  "the time came " + std::to_string(waited / 1000) + " s after it was asked for");
   const auto known = trusted_ms();
-  if (known && statement.unix_ms + waited < *known - kMaxStepBackMs)
-    return Error(Errc::kDenied, "the time lies far behind what was stated before");
+  if (known && statement.unix_ms + waited < *known - kMaxStepBackMs) {
+    log::warning("the signer states a time " +
+                 std::to_string((*known - statement.unix_ms - waited) / 1000) +
+                 " s behind what was believed: the session and the trusted time begin anew");
+    begin();
+    TRY_VOID(store());
+    return Error(Errc::kDenied,
+                 "the time lies far behind what was stated before: it is asked for anew");
+  }
   state_.challenge = {};
   state_.offset_ms = time_->wall_ms() - now;
   state_.time_known = true;

@@ -15,7 +15,8 @@ wire::Command command_of(const WantedCommand& wanted, std::uint64_t seq, std::ui
   command.enrollment = wire::enrollment_id(signing::VerifyKey{wanted.agent.result_public_key});
   command.session = wanted.agent.last_hello->executor->session;
   command.seq = seq;
-  command.issued_ms = command.not_before_ms = now_ms;
+  command.issued_ms = now_ms;
+  command.not_before_ms = now_ms - kNotBeforeSlackMs;
   command.expires_ms = wanted.expires_ms;
   command.batch_root = wanted.batch_root;
   command.batch_size = wanted.batch_size;

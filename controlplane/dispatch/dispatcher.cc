@@ -42,10 +42,8 @@ void Dispatcher::answer(const AgentId& agent) {
   const auto record = world_.agents.find(agent);
   if (!record || !*record || !(*record)->last_hello || !(*record)->last_hello->executor) return;
   const auto meta = meta_for(agent, *(*record)->last_hello->executor);
-  if (!meta) {
-    log::warning("meta for " + agent.value() + ": " + meta.error().message());
-  } else if (*meta != wire::Meta{}) {
-    if (auto message = meta_message(world_, **record, *meta)) world_.down.send(std::move(*message));
+  if (meta != wire::Meta{}) {
+    if (auto message = meta_message(world_, **record, meta)) world_.down.send(std::move(*message));
   }
   const auto open = world_.commands.open(agent);
   if (!open) return;
@@ -54,15 +52,16 @@ void Dispatcher::answer(const AgentId& agent) {
   }
 }
 
-Result<wire::Meta> Dispatcher::meta_for(const AgentId& agent,
-                                        const wire::ExecutorReport& executor) {
+wire::Meta Dispatcher::meta_for(const AgentId& agent, const wire::ExecutorReport& executor) {
   wire::Meta meta;
   meta.roots = world_.roots.envelopes_after(executor.root_version);
   // The rest with the next hello, which says how far it came.
   if (meta.roots.size() > wire::kMaxMetaRoots) meta.roots.resize(wire::kMaxMetaRoots);
   if (executor.time_challenge != wire::Bytes16{}) {
-    TRY(meta.time,
-        world_.signer.sign_time({agent, executor.time_challenge, world_.clock.unix_ms()}));
+    auto time = world_.signer.sign_time({agent, executor.time_challenge, world_.clock.unix_ms()});
+    // Root metadata and head are worth sending without it.
+    if (!time) log::warning("time for " + agent.value() + ": " + time.error().message());
+    if (time) meta.time = std::move(*time);
   }
   const auto head = world_.heads.newest();
   // Also a lower one: a host that knows more than the log has must hear of it.

@@ -30,7 +30,7 @@ class Dispatcher {
   static constexpr int kMostStepsOfPlan = 16;
 
   void answer(const AgentId& agent);
-  Result<wire::Meta> meta_for(const AgentId& agent, const wire::ExecutorReport& executor);
+  wire::Meta meta_for(const AgentId& agent, const wire::ExecutorReport& executor);
   bool take_results();
   void refuse(const model::ResultRecord& result, const Error& why);
 

@@ -71,8 +71,9 @@ Result<void> serve(const SignerConfig& config, const sigset_t& signals) {
   TRY(auto keys, load_keys(config.state_dir));
   log::info("signer key " + signing::to_text(keys.signer.public_key()) + ", audit key " +
             signing::to_text(keys.audit.public_key()));
-  TRY(const auto service, SigningService::open(std::move(keys), *state, config.state_dir + "/roots",
-                                               config.root_sha256, limits_of(config), clock));
+  TRY(const auto service,
+      SigningService::open(std::move(keys), *state, config.state_dir + "/roots", config.root_sha256,
+                           limits_of(config), clock, boot_clock_ms));
   SignerServer::Options options;
   options.socket = config.socket;
   TRY(options.client_uid, uid_of(config.client));

@@ -12,7 +12,8 @@ namespace observeai::controlplane::signer {
 
 inline constexpr const char* kNoRoot = "no_root";  // No root metadata was told yet
 inline constexpr const char* kRevoked = "revoked";
-inline constexpr const char* kClock = "clock";  // issued_ms is not now
+inline constexpr const char* kClock =
+    "clock";  // issued_ms is not now; or the signer's own clock has jumped
 inline constexpr const char* kAuditKey = "audit_key";
 inline constexpr const char* kAuditRewritten = "audit_rewritten";
 inline constexpr const char* kRootRefused = "root_refused";

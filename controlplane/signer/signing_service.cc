@@ -29,27 +29,28 @@ std::string sign(const char* type, std::string payload, const signing::SigningKe
 
 SigningService::SigningService(SigningKeys keys, SignerState& state, std::string roots_directory,
                                std::string root_sha256, const SigningLimits& limits,
-                               const Clock& clock)
+                               const Clock& clock, BootClock boot_ms)
     : keys_(std::move(keys)),
       roots_directory_(std::move(roots_directory)),
       root_sha256_(std::move(root_sha256)),
       clock_(clock),
+      boot_ms_(std::move(boot_ms)),
       rules_(keys_.signer.public_key(), limits.max_lifetime_ms),
       state_(state),
       tenants_("commands for tenant", limits.commands_of_tenant),
       agents_("commands for agent", limits.commands_of_agent),
       times_("time statements for agent", limits.times_of_agent) {}
 
-Result<std::unique_ptr<SigningService>> SigningService::open(SigningKeys keys, SignerState& state,
-                                                             const std::string& roots_directory,
-                                                             std::string root_sha256,
-                                                             const SigningLimits& limits,
-                                                             const Clock& clock) {
-  std::unique_ptr<SigningService> service(new SigningService(
-      std::move(keys), state, roots_directory, std::move(root_sha256), limits, clock));
+Result<std::unique_ptr<SigningService>> SigningService::open(
+    SigningKeys keys, SignerState& state, const std::string& roots_directory,
+    std::string root_sha256, const SigningLimits& limits, const Clock& clock, BootClock boot_ms) {
+  std::unique_ptr<SigningService> service(
+      new SigningService(std::move(keys), state, roots_directory, std::move(root_sha256), limits,
+                         clock, std::move(boot_ms)));
   auto chain = RootChain::open(roots_directory);
   if (!chain && chain.error().code() != Errc::kNotFound) return std::move(chain).error();
   const MutexLock lock(service->mutex_);
+  TRY_VOID(service->watch_.look(clock.unix_ms(), service->boot_ms_()));
   if (chain) {
     service->chain_ = std::move(*chain);
     service->root_changed();
@@ -129,6 +130,8 @@ Result<std::string> SigningService::sign_time(const wire::TimeStatement& time) {
   const auto now = clock_.steady_now();
   if (state_.is_revoked(time.agent.value()))
     return counted(refusal(kRevoked, "agent " + time.agent.value() + " is shut out"));
+  if (const auto told = watch_.look(clock_.unix_ms(), boot_ms_()); !told)
+    return counted(told.error());
   if (const auto rate = times_.check(time.agent.value(), now); !rate) return counted(rate.error());
   wire::TimeStatement own = time;
   own.unix_ms = clock_.unix_ms();

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 
 #include "controlplane/signer/approvals.h"
+#include "controlplane/signer/clock_watch.h"
 #include "controlplane/signer/command_rules.h"
 #include "controlplane/signer/command_signer.h"
 #include "controlplane/signer/frames.h"
@@ -37,15 +39,17 @@ struct SigningLimits {
 class SigningService final : public CommandSigner {
  public:
   // `roots_directory` keeps the chain that was told. The first root is believed when it names our key
-  // and, with `root_sha256` (64 hex digits), when that is its hash. Everything must outlive it.
+  // and, with `root_sha256` (64 hex digits), when that is its hash. `boot_ms` is a clock that nobody sets and
+  // that counts sleep. Everything must outlive it.
+  using BootClock = std::function<std::int64_t()>;
   static Result<std::unique_ptr<SigningService>> open(SigningKeys keys, SignerState& state,
                                                       const std::string& roots_directory,
                                                       std::string root_sha256,
                                                       const SigningLimits& limits,
-                                                      const Clock& clock);
+                                                      const Clock& clock, BootClock boot_ms);
 
   Result<std::vector<Outcome>> sign_commands(std::span<const std::string> commands) override;
-  // Its own clock, whatever unix_ms says.
+  // Its own clock, whatever unix_ms says. kDenied "clock" after that one has jumped: clock_watch.h.
   Result<std::string> sign_time(const wire::TimeStatement& time) override;
   // A number above the last, or the last with the same hash. The time is its own clock's.
   Result<std::string> sign_audit_head(const wire::AuditHead& head) override;
@@ -56,7 +60,8 @@ class SigningService final : public CommandSigner {
 
  private:
   SigningService(SigningKeys keys, SignerState& state, std::string roots_directory,
-                 std::string root_sha256, const SigningLimits& limits, const Clock& clock);
+                 std::string root_sha256, const SigningLimits& limits, const Clock& clock,
+                 BootClock boot_ms);
 
   Result<void> admit(const std::string& bytes, Sequences& staged) REQUIRES(mutex_);
   Result<void> check_memory(const OpenedCommand& opened, const Sequences& staged) REQUIRES(mutex_);
@@ -71,12 +76,14 @@ class SigningService final : public CommandSigner {
   const std::string roots_directory_;
   const std::string root_sha256_;
   const Clock& clock_;
+  const BootClock boot_ms_;
   const CommandRules rules_;
   mutable Mutex mutex_;
   SignerState& state_ GUARDED_BY(mutex_);
   std::unique_ptr<RootChain> chain_ GUARDED_BY(mutex_);
   signing::RootMetadata root_ GUARDED_BY(mutex_);  // The newest; version 0: none
   Approvals approvals_ GUARDED_BY(mutex_);
+  ClockWatch watch_ GUARDED_BY(mutex_);
   RateGuard tenants_ GUARDED_BY(mutex_);
   RateGuard agents_ GUARDED_BY(mutex_);
   RateGuard times_ GUARDED_BY(mutex_);

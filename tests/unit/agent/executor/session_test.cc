@@ -128,7 +128,7 @@ TEST_CASE("time is taken once for each challenge, and not late") {
   CHECK(!session.take_time({{}, wire::Bytes16{}, kTrue}));
 }
 
-TEST_CASE("the time is asked for again after hours, and does not go back far") {
+TEST_CASE("the time is asked for again after hours, and goes back a little") {
   TempDir dir;
   ManualHostTime time;
   auto session = open(dir, time);
@@ -137,9 +137,37 @@ TEST_CASE("the time is asked for again after hours, and does not go back far") {
   const auto challenge = *session.challenge();
   CHECK(challenge != wire::Bytes16{});
   CHECK(session.trusted_ms() == kTrue + kTimeRenewMs);
-  CHECK(!session.take_time({{}, challenge, kTrue}));
+  const auto nonce = session.nonce();
   REQUIRE(session.take_time({{}, challenge, kTrue + kTimeRenewMs - 1000}));
   CHECK(session.trusted_ms() == kTrue + kTimeRenewMs - 1000);
+  CHECK(session.nonce() == nonce);
+}
+
+TEST_CASE("a signer whose clock was ahead is believed again once it is right, in a new session") {
+  TempDir dir;
+  ManualHostTime time;
+  auto session = open(dir, time);
+  const auto nonce = session.nonce();
+  tell_time(session, kTrue + 2 * 3'600'000);
+  REQUIRE(session.note_sequence(7));
+  REQUIRE(session.note_root(3));
+  // Nobody asked: a statement from before does nothing.
+  CHECK(!session.take_time({{}, wire::Bytes16{5}, kTrue}));
+  CHECK(session.nonce() == nonce);
+  time.advance(kTimeRenewMs);
+  const auto asked = *session.challenge();
+  CHECK(!session.take_time({{}, asked, kTrue + kTimeRenewMs}));
+  CHECK(session.nonce() != nonce);
+  CHECK(!session.trusted_ms());
+  // What the session before had seen stays seen.
+  CHECK(session.sequence() == 7);
+  CHECK(session.root_version() == 3);
+  CHECK(open(dir, time).nonce() == session.nonce());
+  const auto again = *session.challenge();
+  CHECK(again != asked);
+  CHECK(!session.take_time({{}, asked, kTrue + kTimeRenewMs}));
+  REQUIRE(session.take_time({{}, again, kTrue + kTimeRenewMs}));
+  CHECK(session.trusted_ms() == kTrue + kTimeRenewMs);
 }
 
 TEST_CASE("sequence and root version never go down") {

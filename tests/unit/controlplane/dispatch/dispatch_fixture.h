@@ -61,6 +61,7 @@ class FakeSigner final : public CommandSigner {
     return out;
   }
   Result<std::string> sign_time(const wire::TimeStatement& time) override {
+    if (states_no_time) return Error(Errc::kDenied, "clock: it jumped");
     return envelope(wire::kTimeType, *wire::encode_time(time));
   }
   Result<std::string> sign_audit_head(const wire::AuditHead& head) override {
@@ -71,6 +72,7 @@ class FakeSigner final : public CommandSigner {
 
   bool is_away = false;
   bool refuses = false;
+  bool states_no_time = false;
   int signed_commands = 0;
 
  private:

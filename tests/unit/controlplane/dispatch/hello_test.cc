@@ -47,6 +47,30 @@ TEST_CASE("a challenge is answered with the signed time of this moment") {
   CHECK(time.unix_ms == f.clock.unix_ms());
 }
 
+TEST_CASE("a signer that states no time does not keep root metadata from a host") {
+  DispatchFixture f;
+  wire::Bytes16 challenge;
+  challenge.fill(5);
+  f.hello(f.hosts[0], challenge);
+  f.roots.root.version = 2;
+  f.signer.states_no_time = true;
+  f.step();
+  const auto meta = last_meta(f);
+  REQUIRE(meta);
+  CHECK(meta->roots == std::vector<std::string>{"root 2"});
+  CHECK(meta->time == "");
+}
+
+TEST_CASE("a command is valid from a minute before it was made: clocks differ") {
+  DispatchFixture f;
+  f.create(f.restart_web());
+  f.settle();
+  REQUIRE(f.hosts[0].received.size() == 1);
+  const auto& command = f.hosts[0].received[0];
+  CHECK(command.issued_ms == f.clock.unix_ms());
+  CHECK(command.not_before_ms == f.clock.unix_ms() - 60'000);
+}
+
 TEST_CASE("a newer audit head goes down, and into commands") {
   DispatchFixture f;
   f.heads.head.head.seq = 12;

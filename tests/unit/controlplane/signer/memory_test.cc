@@ -88,6 +88,35 @@ TEST_CASE("a time statement tells the signer's own time, at a bounded rate") {
   CHECK(signer.service->sign_time(asked));
 }
 
+TEST_CASE("no time is stated after the wall clock jumped, until it is back or has stayed so") {
+  using std::chrono::seconds;
+  const auto agent = AgentId::parse("host-0").value();
+  for (const int jump : {7'200, -7'200, 61, -61}) {
+    CAPTURE(jump);
+    Signer signer;
+    signer.limits.times_of_agent = {1'000, 1'000};
+    signer.start();
+    const auto said = [&] {
+      const auto time = signer.service->sign_time({agent, {}, 0});
+      return time ? std::string() : word(time.error());
+    };
+    signer.clock.jump_wall(seconds(jump > 0 ? 60 : -60));
+    CHECK(said() == "");  // As NTP may
+    signer.clock.jump_wall(seconds(jump));
+    CHECK(said() == "clock");
+    signer.clock.advance(seconds(599));
+    CHECK(said() == "clock");
+    // Back, and away again: the wait begins anew.
+    signer.clock.jump_wall(seconds(-jump));
+    CHECK(said() == "");
+    signer.clock.jump_wall(seconds(jump));
+    CHECK(said() == "clock");
+    signer.clock.advance(seconds(600));
+    CHECK(said() == "");
+    CHECK(signer.service->status().refused.at("clock") == 3);
+  }
+}
+
 TEST_CASE("an audit head never goes back, and no number has two hashes") {
   Signer signer;
   const auto first = signer.service->sign_audit_head(head(10, 1));

@@ -19,9 +19,15 @@ struct Signer {
     service.reset();
     state.reset();
     state = controlplane::signer::SignerState::open(dir / "signer.db").value();
-    service = controlplane::signer::SigningService::open({acme.signer, acme.audit}, *state,
-                                                         dir / "roots", pin, limits, clock)
-                  .value();
+    service =
+        controlplane::signer::SigningService::open({acme.signer, acme.audit}, *state, dir / "roots",
+                                                   pin, limits, clock, [this] { return boot_ms(); })
+            .value();
+  }
+  std::int64_t boot_ms() const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               clock.steady_now().time_since_epoch())
+        .count();
   }
   // The word of the refusal of the only command, "" when it was signed.
   std::string outcome(const std::string& bytes) {
