@@ -86,6 +86,16 @@ Result<signing::SigningKeyPair> load_key(const ApproveOptions& options) {
   return signing::load_signing_key(file, passphrase);
 }
 
+std::string describe_end(const json::object& card, std::int64_t expires_ms, std::int64_t now_ms) {
+  std::string out = "  your approval can be used until " + text::format_time_ms(expires_ms) + " (" +
+                    text::format_duration_ms(expires_ms - now_ms) + " from now)";
+  if (const auto plan_ms = integer_at(card, "expires_ms"); plan_ms > expires_ms) {
+    out += "; the plan would take one until " + text::format_time_ms(plan_ms) +
+           ": --valid-for signs for longer";
+  }
+  return out + "\n";
+}
+
 }  // namespace
 
 Result<CheckedBatch> check_card(const json::object& card) {
@@ -133,17 +143,31 @@ std::string describe_intents(const Context& context, const CheckedBatch& batch,
          std::to_string(batch.intents.size()) + " host(s), checked here\n";
 }
 
-Result<std::string> make_approval(const json::object& card, const CheckedBatch& batch,
-                                  const signing::SigningKeyPair& key, const std::string& reason,
+Result<std::int64_t> approval_end(const json::object& card, const std::string& valid_for,
                                   std::int64_t now_ms) {
+  std::int64_t lasts = kApprovalLastsMs;
+  if (!valid_for.empty()) {
+    TRY(lasts, text::parse_duration_ms(valid_for));
+    if (lasts <= 0 || lasts > wire::kMaxCommandLifetimeMs) {
+      return Error(Errc::kInvalid, "--valid-for: an approval lasts for at most " +
+                                       text::format_duration_ms(wire::kMaxCommandLifetimeMs));
+    }
+  }
+  const auto end = std::min(integer_at(card, "expires_ms"), now_ms + lasts);
+  if (end <= now_ms) return Error(Errc::kInvalid, "the plan's time is over: simulate it anew");
+  return end;
+}
+
+Result<std::string> make_approval(const CheckedBatch& batch, const signing::SigningKeyPair& key,
+                                  const std::string& reason, std::int64_t now_ms,
+                                  std::int64_t expires_ms) {
   wire::Approval approval;
   approval.plan = batch.intents.front().plan;
   approval.tenant = batch.intents.front().tenant;
   approval.batch_root = batch.root;
   approval.batch_size = static_cast<std::uint32_t>(batch.intents.size());
   approval.issued_ms = now_ms;
-  approval.expires_ms =
-      std::min(integer_at(card, "expires_ms"), now_ms + wire::kMaxCommandLifetimeMs);
+  approval.expires_ms = expires_ms;
   approval.reason = reason;
   TRY(auto payload, wire::encode_approval(approval));
   signing::SignedEnvelope envelope{wire::kApprovalType, std::move(payload), {}};
@@ -163,13 +187,14 @@ Result<void> approve_plan(Context& context, const ApproveOptions& options, std::
   TRY(const auto batch, check_card(card));
   auto& shown = context.json ? context.err : context.out;
   if (!context.json) print_card(context, card);
-  shown << "\n" << describe_intents(context, batch, card);
+  TRY(const auto expires_ms, approval_end(card, options.valid_for, now_ms));
+  shown << "\n" << describe_intents(context, batch, card) << describe_end(card, expires_ms, now_ms);
   if (!options.yes) {
     shown << "Approve this? Type yes: " << std::flush;
     if (!says_yes(in)) return Error(Errc::kInvalid, "not approved; nothing was signed");
   }
   TRY(const auto key, load_key(options));
-  TRY(const auto envelope, make_approval(card, batch, key, options.reason, now_ms));
+  TRY(const auto envelope, make_approval(batch, key, options.reason, now_ms, expires_ms));
   TRY(const auto after,
       context.api.post(path + "/approvals",
                        json::object{{"envelope", text::to_base64url(text::as_bytes(envelope))}}));

@@ -49,8 +49,14 @@ struct ApproveOptions {
   std::string key_file;  // "" = the default
   PassphraseSource passphrase;
   std::string reason;
-  bool yes = false;  // Does not ask; the passphrase is asked for all the same
+  std::string valid_for;  // "4h"; "" = kApprovalLastsMs
+  bool yes = false;       // Does not ask; the passphrase is asked for all the same
 };
+
+// How long a signed approval can be used, unless its person says otherwise; never longer than the plan lives.
+// Enough for the wait of 15 minutes and the waves of a plan on a few hosts.
+inline constexpr std::int64_t kApprovalLastsMs = 3'600'000;
+
 // `in`: where the answer comes from.
 Result<void> approve_plan(Context& context, const ApproveOptions& options, std::istream& in,
                           std::int64_t now_ms);
@@ -67,9 +73,13 @@ Result<CheckedBatch> check_card(const boost::json::object& card);
 // Of the intents, not of what the server says beside them.
 std::string describe_intents(const Context& context, const CheckedBatch& batch,
                              const boost::json::object& card);
-Result<std::string> make_approval(const boost::json::object& card, const CheckedBatch& batch,
-                                  const signing::SigningKeyPair& key, const std::string& reason,
+// When an approval that is signed now ends: the plan's end as the server says it, but not later than
+// `valid_for` (kApprovalLastsMs) from now. kInvalid: `valid_for` is none, or the plan is over already.
+Result<std::int64_t> approval_end(const boost::json::object& card, const std::string& valid_for,
                                   std::int64_t now_ms);
+Result<std::string> make_approval(const CheckedBatch& batch, const signing::SigningKeyPair& key,
+                                  const std::string& reason, std::int64_t now_ms,
+                                  std::int64_t expires_ms);
 
 void print_card(Context& context, const boost::json::object& card);
 

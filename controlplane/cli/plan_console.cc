@@ -74,6 +74,8 @@ void PlanConsole::add_decisions(CLI::App& app) {
   approve->add_option("--passphrase-file", approve_.passphrase.file,
                       "Its passphrase is the first line; else a terminal is asked");
   approve->add_option("--reason", approve_.reason, "Signed along");
+  approve->add_option("--valid-for", approve_.valid_for,
+                      "How long what you sign can be used (default 1h, or as long as the plan)");
   approve->add_flag("--yes", approve_.yes, "Do not ask whether it is meant");
   CLI::App* reject = command(app, "reject", "End a plan that waits for approval",
                              [this](Context& c) { return reject_plan(c, id_, reason_); });

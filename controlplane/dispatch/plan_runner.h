@@ -15,7 +15,7 @@ namespace observeai::controlplane::dispatch {
 class PlanRunner {
  public:
   // A host that refused for a reason that passes is asked so often.
-  static constexpr std::uint32_t kMaxAttempts = 3;
+  static constexpr std::uint32_t kMaxAttempts = kMaxSignaturesOfIntent;
   static constexpr std::int64_t kAskAgainMs = 10'000;
 
   explicit PlanRunner(World& world) : world_(world) {}

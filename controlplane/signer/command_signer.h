@@ -2,6 +2,7 @@
 // what is out of its delegation, unapproved, too much or too fast (docs/adr/0013).
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,10 @@
 #include "protocol/wire/command.h"
 
 namespace observeai::controlplane {
+
+// How often one approved intent of a batch is signed: a host that refuses for a reason that passes is asked so
+// often, and one approval is not a licence for more.
+inline constexpr std::uint32_t kMaxSignaturesOfIntent = 3;
 
 // Thread-safe; blocks until the signer answers. kUnavailable: no signer, try again later. kDenied: it
 // refuses, with the reason. kLimit: its rate, with the time to wait in the message.

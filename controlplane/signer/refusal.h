@@ -14,6 +14,7 @@ inline constexpr const char* kNoRoot = "no_root";  // No root metadata was told 
 inline constexpr const char* kRevoked = "revoked";
 inline constexpr const char* kClock =
     "clock";  // issued_ms is not now; or the signer's own clock has jumped
+inline constexpr const char* kUsedUp = "used_up";  // This approved intent was signed often enough
 inline constexpr const char* kAuditKey = "audit_key";
 inline constexpr const char* kAuditRewritten = "audit_rewritten";
 inline constexpr const char* kRootRefused = "root_refused";

@@ -7,15 +7,24 @@
 namespace observeai::controlplane::signer {
 namespace {
 
-constexpr std::int64_t kVersion = 1;
+constexpr std::int64_t kVersion = 2;
 constexpr const char* kSchema = R"(
 CREATE TABLE IF NOT EXISTS sequence (agent TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS revoked (agent TEXT PRIMARY KEY, revoked_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS audit_head (
   one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash BLOB NOT NULL,
   unix_ms INTEGER NOT NULL);
-PRAGMA user_version = 1;
+CREATE TABLE IF NOT EXISTS leaf (
+  root BLOB NOT NULL, place INTEGER NOT NULL, count INTEGER NOT NULL, first_ms INTEGER NOT NULL,
+  PRIMARY KEY (root, place)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS leaf_by_age ON leaf(first_ms);
+PRAGMA user_version = 2;
 )";
+constexpr const char* kLeafCount = "SELECT count FROM leaf WHERE root = ?1 AND place = ?2";
+constexpr const char* kCountLeaf =
+    "INSERT INTO leaf (root, place, count, first_ms) VALUES (?1, ?2, ?3, ?4) "
+    "ON CONFLICT (root, place) DO UPDATE SET count = count + excluded.count";
+constexpr const char* kForgetLeaves = "DELETE FROM leaf WHERE first_ms < ?1";
 constexpr const char* kAdvance =
     "INSERT INTO sequence (agent, seq) VALUES (?1, ?2) "
     "ON CONFLICT (agent) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > seq";
@@ -74,13 +83,29 @@ std::uint64_t SignerState::sequence(const std::string& agent) const {
   return found == sequences_.end() ? 0 : found->second;
 }
 
-Result<void> SignerState::advance(const Sequences& sequences) {
+Result<std::uint32_t> SignerState::leaf_count(const Leaf& leaf) {
+  TRY(const auto count,
+      database_.scalar(0, kLeafCount, sql::Blob(text::as_text(leaf.root)), leaf.index));
+  return static_cast<std::uint32_t>(count);
+}
+
+Result<void> SignerState::advance(const Sequences& sequences, const LeafCounts& leaves,
+                                  std::int64_t now_ms) {
   TRY(auto transaction, sql::Transaction::begin(database_));
   for (const auto& [agent, seq] : sequences) {
     TRY_VOID(database_.run(kAdvance, agent, seq));
   }
+  for (const auto& [leaf, count] : leaves) {
+    TRY_VOID(
+        database_.run(kCountLeaf, sql::Blob(text::as_text(leaf.root)), leaf.index, count, now_ms));
+  }
   TRY_VOID(transaction.commit());
   for (const auto& [agent, seq] : sequences) sequences_[agent] = seq;
+  return {};
+}
+
+Result<void> SignerState::forget_leaves(std::int64_t now_ms) {
+  TRY_VOID(database_.run(kForgetLeaves, now_ms - kKeepLeavesMs));
   return {};
 }
 

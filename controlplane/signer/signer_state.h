@@ -1,9 +1,12 @@
 // What the signer must never forget, in one SQLite file that one process holds: the highest sequence
-// signed for each agent, which agents are shut out (only grows), the last audit head. On disk, past a
+// signed for each agent, how often each approved intent was, which agents are shut out (only grows), the last
+// audit head. On disk, past a
 // power cut, before a call returns; held in memory besides. One thread.
 #pragma once
 
+#include <compare>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -18,14 +21,28 @@ namespace observeai::controlplane::signer {
 
 using Sequences = std::unordered_map<std::string, std::uint64_t>;  // Agent -> highest
 
+// One approved intent: its place under the root that persons signed.
+struct Leaf {
+  wire::Digest root{};
+  std::uint32_t index = 0;
+  auto operator<=>(const Leaf&) const = default;
+};
+using LeafCounts = std::map<Leaf, std::uint32_t>;
+
+// No approval outlives 24 h, and clocks are sometimes a day off.
+inline constexpr std::int64_t kKeepLeavesMs = 48LL * 3'600'000;
+
 class SignerState {
  public:
   // kUnavailable: another signer has this file. kCorrupt: it is damaged; never made anew silently.
   static Result<std::unique_ptr<SignerState>> open(const std::string& path);
 
   std::uint64_t sequence(const std::string& agent) const;  // 0: none yet
-  // All or nothing. Each must be above sequence().
-  Result<void> advance(const Sequences& sequences);
+  // How often a leaf was signed since kKeepLeavesMs.
+  Result<std::uint32_t> leaf_count(const Leaf& leaf);
+  // All or nothing. Each sequence must be above sequence(); `leaves` are added to what was counted.
+  Result<void> advance(const Sequences& sequences, const LeafCounts& leaves, std::int64_t now_ms);
+  Result<void> forget_leaves(std::int64_t now_ms);  // Those that are too old to be approved still
 
   bool is_revoked(const std::string& agent) const { return revoked_.contains(agent); }
   std::size_t revoked() const { return revoked_.size(); }

@@ -17,12 +17,17 @@ namespace words = wire::refusals;
 
 // Whoever may ask can cause refusals without end; the log takes so many lines of them a minute.
 constexpr std::uint64_t kMaxRefusalLines = 30;
+constexpr std::chrono::minutes kForgetEvery(10);
 constexpr auto kMaxSequence = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
 std::string sign(const char* type, std::string payload, const signing::SigningKeyPair& key) {
   signing::SignedEnvelope envelope{type, std::move(payload), {}};
   signing::add_signature(envelope, key);
   return wire::encode_envelope(envelope);
+}
+
+Leaf leaf_of(const wire::Command& command) {
+  return {command.batch_root, command.batch_index};
 }
 
 }  // namespace
@@ -68,23 +73,37 @@ Result<void> SigningService::may_sign() const {
   return refusal(kNoRoot, "the signer was told no root metadata yet");
 }
 
-// Sequence, revocation and rates, which need memory.
-Result<void> SigningService::check_memory(const OpenedCommand& opened, const Sequences& staged) {
+// One approval is for one execution; a refusal that passes is no reason to ask persons again.
+Result<void> SigningService::check_leaf(const OpenedCommand& opened, const Staged& staged) {
+  if (opened.command.mode != wire::CommandMode::kExecute) return {};
+  const auto leaf = leaf_of(opened.command);
+  const auto found = staged.leaves.find(leaf);
+  TRY(auto count, state_.leaf_count(leaf));
+  if (found != staged.leaves.end()) count += found->second;
+  if (count < kMaxSignaturesOfIntent) return {};
+  return refusal(kUsedUp, "what was approved for agent " + opened.intent.agent.value() +
+                              " was signed " + std::to_string(count) +
+                              " times already: make a new plan");
+}
+
+// Sequence, revocation, approvals used and rates, which need memory.
+Result<void> SigningService::check_memory(const OpenedCommand& opened, const Staged& staged) {
   const std::string& agent = opened.intent.agent.value();
   if (state_.is_revoked(agent)) return refusal(kRevoked, "agent " + agent + " is shut out");
-  const auto found = staged.find(agent);
-  const auto highest = found == staged.end() ? state_.sequence(agent) : found->second;
+  const auto found = staged.sequences.find(agent);
+  const auto highest = found == staged.sequences.end() ? state_.sequence(agent) : found->second;
   if (opened.command.seq <= highest || opened.command.seq > kMaxSequence) {
     return refusal(words::kSequence, "sequence " + std::to_string(opened.command.seq) +
                                          " of agent " + agent + " is not above " +
                                          std::to_string(highest));
   }
+  TRY_VOID(check_leaf(opened, staged));
   const auto now = clock_.steady_now();
   TRY_VOID(tenants_.check(opened.intent.tenant.value(), now));
   return agents_.check(agent, now);
 }
 
-Result<void> SigningService::admit(const std::string& bytes, Sequences& staged) {
+Result<void> SigningService::admit(const std::string& bytes, Staged& staged) {
   TRY(const auto opened, open_command(bytes));
   const auto now_ms = clock_.unix_ms();
   TRY_VOID(rules_.check(opened, root_, now_ms));
@@ -95,7 +114,19 @@ Result<void> SigningService::admit(const std::string& bytes, Sequences& staged) 
   const auto now = clock_.steady_now();
   tenants_.count(opened.intent.tenant.value(), now);
   agents_.count(opened.intent.agent.value(), now);
-  staged[opened.intent.agent.value()] = opened.command.seq;
+  staged.sequences[opened.intent.agent.value()] = opened.command.seq;
+  if (opened.command.mode == wire::CommandMode::kExecute) ++staged.leaves[leaf_of(opened.command)];
+  return {};
+}
+
+Result<void> SigningService::keep(const Staged& staged) {
+  const auto now_ms = clock_.unix_ms();
+  TRY_VOID(state_.advance(staged.sequences, staged.leaves, now_ms));
+  const auto now = clock_.steady_now();
+  if (now - leaves_forgotten_ < kForgetEvery || !watch_.look(now_ms, boot_ms_())) return {};
+  leaves_forgotten_ = now;
+  if (const auto done = state_.forget_leaves(now_ms); !done)
+    log::warning("old entries stay for now: " + done.error().message());
   return {};
 }
 
@@ -105,14 +136,14 @@ Result<std::vector<Outcome>> SigningService::sign_commands(std::span<const std::
   std::vector<Outcome> outcomes;
   outcomes.reserve(commands.size());
   std::vector<std::size_t> admitted;
-  Sequences staged;
+  Staged staged;
   for (const auto& bytes : commands) {
     const auto one = admit(bytes, staged);
     if (one) admitted.push_back(outcomes.size());
     outcomes.push_back(one ? Outcome(std::string()) : Outcome(counted(one.error())));
   }
   // On disk before any of them is signed.
-  const auto kept = admitted.empty() ? Result<void>() : state_.advance(staged);
+  const auto kept = admitted.empty() ? Result<void>() : keep(staged);
   if (!kept) log::error("nothing is signed: " + kept.error().message());
   for (const auto place : admitted) {
     outcomes[place] = kept ? Outcome(sign(wire::kCommandType, commands[place], keys_.signer))

@@ -63,8 +63,15 @@ class SigningService final : public CommandSigner {
                  std::string root_sha256, const SigningLimits& limits, const Clock& clock,
                  BootClock boot_ms);
 
-  Result<void> admit(const std::string& bytes, Sequences& staged) REQUIRES(mutex_);
-  Result<void> check_memory(const OpenedCommand& opened, const Sequences& staged) REQUIRES(mutex_);
+  // What of a batch of requests is admitted and not on disk yet.
+  struct Staged {
+    Sequences sequences;
+    LeafCounts leaves;
+  };
+  Result<void> admit(const std::string& bytes, Staged& staged) REQUIRES(mutex_);
+  Result<void> check_memory(const OpenedCommand& opened, const Staged& staged) REQUIRES(mutex_);
+  Result<void> check_leaf(const OpenedCommand& opened, const Staged& staged) REQUIRES(mutex_);
+  Result<void> keep(const Staged& staged) REQUIRES(mutex_);
   Result<void> may_sign() const REQUIRES(mutex_);
   void root_changed() REQUIRES(mutex_);
   Result<void> begin_chain(const std::string& envelope) REQUIRES(mutex_);
@@ -84,6 +91,7 @@ class SigningService final : public CommandSigner {
   signing::RootMetadata root_ GUARDED_BY(mutex_);  // The newest; version 0: none
   Approvals approvals_ GUARDED_BY(mutex_);
   ClockWatch watch_ GUARDED_BY(mutex_);
+  SteadyTime leaves_forgotten_ GUARDED_BY(mutex_){};
   RateGuard tenants_ GUARDED_BY(mutex_);
   RateGuard agents_ GUARDED_BY(mutex_);
   RateGuard times_ GUARDED_BY(mutex_);

@@ -115,6 +115,51 @@ TEST_CASE("an approval is signed over the root that was computed here, and the p
   CHECK(approval.batch_root == signing::MerkleTree::create(leaves)->root());
 }
 
+// When the approval ends that was posted.
+std::int64_t posted_end(const Fixture& f) {
+  const auto body = json::parse(f.http->last.body).as_object();
+  const auto bytes = text::from_base64url(body.at("envelope").as_string()).value();
+  const auto envelope = wire::decode_envelope(text::as_text(bytes)).value();
+  return wire::decode_approval(envelope.payload).value().expires_ms;
+}
+
+TEST_CASE("an approval lasts for an hour unless its person says more, whatever the server says") {
+  constexpr std::int64_t kHour = 3'600'000;
+  auto card = card_of({intent_for("web-1")});
+  card["expires_ms"] = kNow + 20 * kHour;
+  {
+    Fixture f;
+    REQUIRE(f.approve(card));
+    CHECK(posted_end(f) == kNow + kHour);
+    CHECK(f.out.str().find("can be used until 2023-11-14T23:13:20") != std::string::npos);
+    CHECK(f.out.str().find("--valid-for") != std::string::npos);
+  }
+  {
+    Fixture f;
+    f.options.valid_for = "4h";
+    REQUIRE(f.approve(card));
+    CHECK(posted_end(f) == kNow + 4 * kHour);
+  }
+  {
+    Fixture f;
+    f.options.valid_for = "24h";
+    REQUIRE(f.approve(card));
+    CHECK(posted_end(f) == kNow + 20 * kHour);
+    CHECK(f.out.str().find("--valid-for") == std::string::npos);
+  }
+  for (const char* wrong : {"25h", "soon", "0s"}) {
+    Fixture f;
+    CAPTURE(wrong);
+    f.options.valid_for = wrong;
+    CHECK_FALSE(f.approve(card));
+    CHECK_FALSE(f.has_posted());
+  }
+  Fixture f;
+  card["expires_ms"] = kNow;
+  CHECK_FALSE(f.approve(card));
+  CHECK_FALSE(f.has_posted());
+}
+
 TEST_CASE("a server that shows one thing and has another signed gets no signature") {
   const auto is_refused = [](auto change) {
     Fixture f;

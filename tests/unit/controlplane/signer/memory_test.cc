@@ -55,6 +55,47 @@ TEST_CASE("a refused command takes no sequence") {
   CHECK(signer.outcome(dry_run(1)) == "");
 }
 
+TEST_CASE("one approval is signed for as many tries as one execution has, also after a restart") {
+  Signer signer;
+  Batch batch;
+  const auto envelope = Batch::sign(batch.approval(), signer.acme.ada);
+  const auto ask = [&](std::size_t host) {
+    const auto outcome = signer.outcome(batch.commands({envelope})[host]);
+    ++batch.seq;
+    return outcome;
+  };
+  for (int i = 0; i < 2; ++i) CHECK(ask(0) == "");
+  CHECK(ask(1) == "");  // Another host's intent
+  signer.start();
+  CHECK(ask(0) == "");
+  CHECK(ask(0) == "used_up");
+  signer.start();
+  CHECK(ask(0) == "used_up");
+  CHECK(ask(1) == "");
+  // Within one batch of requests too: one is left of this host's.
+  std::vector<wire::Command> twice;
+  for (int i = 0; i < 2; ++i) {
+    twice.push_back(batch.commands({envelope})[1]);
+    ++batch.seq;
+  }
+  const auto outcomes = signer.service->sign_commands(encoded(twice)).value();
+  CHECK(outcomes[0]);
+  CHECK(word(outcomes[1].error()) == "used_up");
+  CHECK(signer.outcome(dry_run(batch.seq, 0)) == "");  // Reads only
+}
+
+TEST_CASE("what was signed is forgotten only when no approval of it can be left") {
+  Signer signer;
+  signer::Leaf leaf;
+  leaf.root.fill(9);
+  REQUIRE(signer.state->advance({}, {{leaf, 2}}, 1'000));
+  CHECK(signer.state->leaf_count(leaf).value() == 2);
+  REQUIRE(signer.state->forget_leaves(1'000 + signer::kKeepLeavesMs));
+  CHECK(signer.state->leaf_count(leaf).value() == 2);
+  REQUIRE(signer.state->forget_leaves(1'001 + signer::kKeepLeavesMs));
+  CHECK(signer.state->leaf_count(leaf).value() == 0);
+}
+
 TEST_CASE("nothing is signed for an agent that was shut out, also after a restart") {
   Signer signer;
   const auto agent = AgentId::parse("host-0").value();
