@@ -1,7 +1,9 @@
 #include "controlplane/approval/quorum.h"
 
+#include <algorithm>
 #include <map>
 
+#include "protocol/base/text.h"
 #include "protocol/signing/envelope.h"
 #include "protocol/wire/command_codec.h"
 #include "protocol/wire/envelope_codec.h"
@@ -55,6 +57,19 @@ std::uint32_t approvers_needed(std::uint32_t tier) {
   return tier == 0 ? 0 : tier == 1 ? 1 : 2;
 }
 
+std::uint32_t approvers_needed(const model::PlanRecord& plan) {
+  return std::max(approvers_needed(plan.tier), plan.host_approvals);
+}
+
+std::uint32_t approvals_asked(const wire::Labels& facts) {
+  for (const auto& fact : facts) {
+    if (fact.name != kApprovalsNeededFact) continue;
+    const auto asked = text::parse_u64(fact.value);
+    return asked ? static_cast<std::uint32_t>(std::min<std::uint64_t>(*asked, UINT32_MAX)) : 0;
+  }
+  return 0;
+}
+
 Result<model::ApprovalRecord> check_approval(std::string_view envelope,
                                              const model::PlanRecord& plan,
                                              const signing::RootMetadata& root,
@@ -102,7 +117,7 @@ Quorum count_approvals(const std::vector<model::ApprovalRecord>& approvals,
                        const model::PlanRecord& plan, const signing::RootMetadata& root,
                        std::int64_t now_ms) {
   Quorum quorum;
-  quorum.needed = approvers_needed(plan.tier);
+  quorum.needed = approvers_needed(plan);
   for (const auto& [person, approval] : valid_by_person(approvals, plan, root, now_ms)) {
     if (approval.decision == wire::ApprovalDecision::kApprove) {
       quorum.persons.push_back(person);

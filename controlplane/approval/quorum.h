@@ -15,6 +15,12 @@ namespace observeai::controlplane::approval {
 
 // Tier 0: 0, 1: 1, 2 and above: 2.
 std::uint32_t approvers_needed(std::uint32_t tier);
+// What `plan` needs: its tier's, or more when the policy of one of its hosts asks for more.
+std::uint32_t approvers_needed(const model::PlanRecord& plan);
+// The fact of a dry run by which a host says so (the executor's facts.h), an integer as text; 0: it says
+// nothing, or nothing that is one.
+inline constexpr const char* kApprovalsNeededFact = "approvals_needed";
+std::uint32_t approvals_asked(const wire::Labels& facts);
 
 // An envelope as it came, against the plan as it is simulated: signed by an approver key of `root`, for
 // exactly this plan, tenant, batch root and size, neither over nor longer than the plan's own expiry, and

@@ -122,6 +122,10 @@ Result<model::PlanView> Desk::view(const model::PlanRecord& plan) {
   out.approvers_needed = quorum.needed;
   out.approved_by = std::move(quorum.persons);
   out.why_approval = plan::why_approval(plan);
+  if (plan.host_approvals > approval::approvers_needed(plan.tier)) {
+    out.why_approval.push_back("the policy of a host asks for " +
+                               std::to_string(plan.host_approvals) + " approvers");
+  }
   out.rollback = rollback_sentence(plan);
   TRY(out.history, world_.plans.history(plan.tenant, plan.action));
   out.waves = plan::wave_count(targets.size(), plan.all_at_once);
@@ -166,6 +170,7 @@ Result<model::PlanView> Desk::simulate(const TenantId& tenant, const std::string
     auto& plan = edit.edit();
     plan.batch_root = {};
     plan.batch_size = 0;
+    plan.host_approvals = 0;
     plan.expires_ms = 0;
     plan.checks.clear();
     plan.detail.clear();

@@ -95,12 +95,14 @@ Result<void> PlanRunner::finish_simulation(PlanEdit& edit) {
   TRY(const auto commands, world_.commands.of_plan(edit.plan().id));
   const auto waves = plan::assign_waves(edit.targets().size(), edit.plan().all_at_once);
   std::vector<wire::Intent> intents;
+  std::uint32_t host_approvals = 0;
   for (std::size_t i = 0; i < edit.targets().size(); ++i) {
     auto& target = edit.targets()[i];
     const auto* asked = newest_command(commands, target.agent, wire::CommandMode::kDryRun);
     if (asked == nullptr) return Error(Errc::kInternal, "a dry run without its command");
     TRY(const auto result, valid_result(world_, asked->id));
     if (!result) return Error(Errc::kInternal, "a dry run without its result");
+    host_approvals = std::max(host_approvals, approval::approvals_asked(result->facts));
     TRY(auto intent, plan::intent_after(edit.plan(), target.agent, *result));
     TRY(target.intent, wire::encode_intent(intent));
     intents.push_back(std::move(intent));
@@ -110,8 +112,15 @@ Result<void> PlanRunner::finish_simulation(PlanEdit& edit) {
     target.wave = waves[i];
     edit.touch(target);
   }
+  if (host_approvals > wire::kMaxApprovals) {
+    edit.fire(PlanEvent::kDryRunsBad, "a host's policy asks for " + std::to_string(host_approvals) +
+                                          " approvers; a command carries at most " +
+                                          std::to_string(wire::kMaxApprovals));
+    return {};
+  }
   TRY(const auto batch, plan::make_batch(intents));
   auto& plan = edit.edit();
+  plan.host_approvals = host_approvals;
   plan.batch_root = batch.tree.root();
   plan.batch_size = static_cast<std::uint32_t>(batch.tree.size());
   edit.fire(PlanEvent::kDryRunsOk, "");
@@ -124,7 +133,7 @@ Result<void> PlanRunner::finish_simulation(PlanEdit& edit) {
 }
 
 Result<void> PlanRunner::await_approval(PlanEdit& edit) {
-  if (approval::approvers_needed(edit.plan().tier) == 0)
+  if (approval::approvers_needed(edit.plan()) == 0)
     edit.fire(PlanEvent::kQuorum, "it only reads: nobody has to approve");
   return {};
 }

@@ -91,6 +91,8 @@ struct PlanRecord {
   std::int64_t expires_ms = 0;  // No approval lasts longer; set by the simulation
   wire::Digest batch_root{};    // Zeros until simulated
   std::uint32_t batch_size = 0;
+  std::uint32_t host_approvals =
+      0;                     // The most persons that a host's own policy asks for, of all dry runs
   std::uint32_t wave = 0;    // The one under way, from 0
   bool is_stopping = false;  // Cancelled while hosts act: no further wave
   std::string stop_reason;   // Why no further wave: for people

@@ -59,6 +59,10 @@ std::uint64_t flags_of(const model::PlanRecord& plan) {
   return flags;
 }
 
+// One number of a plan's progress: a flag, and from the shift on how many persons a host asks for.
+constexpr std::uint64_t kIsStopping = 1;
+constexpr unsigned kHostApprovalsShift = 8;
+
 }  // namespace
 
 Result<wire::Digest> digest_from(std::string_view blob) {
@@ -124,7 +128,8 @@ std::string pack_progress(const model::PlanRecord& plan) {
   out.add(view(plan.batch_root));
   out.add_number(plan.batch_size);
   out.add_number(plan.wave);
-  out.add_number(plan.is_stopping ? 1 : 0);
+  out.add_number((plan.is_stopping ? kIsStopping : 0) |
+                 (std::uint64_t{plan.host_approvals} << kHostApprovalsShift));
   out.add(plan.stop_reason);
   out.add(plan.detail);
   out.add(plan.decided_by);
@@ -144,8 +149,9 @@ Result<void> unpack_progress(std::string_view bytes, model::PlanRecord& plan) {
   TRY(plan.batch_root, digest_from(root));
   TRY(plan.batch_size, next_32(in));
   TRY(plan.wave, next_32(in));
-  TRY(const auto stopping, in.next_number());
-  plan.is_stopping = stopping != 0;
+  TRY(const auto word, in.next_number());
+  plan.is_stopping = (word & kIsStopping) != 0;
+  plan.host_approvals = static_cast<std::uint32_t>(word >> kHostApprovalsShift);
   TRY(plan.stop_reason, in.next());
   TRY(plan.detail, in.next());
   TRY(plan.decided_by, in.next());

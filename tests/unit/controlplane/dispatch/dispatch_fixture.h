@@ -123,6 +123,7 @@ struct FakeHost {
   std::string dry_refusal;
   wire::ResultOutcome outcome = wire::ResultOutcome::kSucceeded;
   std::uint32_t downtime_ms = 0;
+  std::string approvals_needed;  // As its policy says, for its dry run
   bool is_deaf = false;
   std::uint64_t batch = 0;
   std::vector<wire::Command> executed;          // What it really did
@@ -140,6 +141,7 @@ struct DispatchFixture {
   signing::KeyAgreementPair sealing = signing::generate_key_agreement_pair();
   signing::SigningKeyPair ann = signing::SigningKeyPair::generate();
   signing::SigningKeyPair bob = signing::SigningKeyPair::generate();
+  signing::SigningKeyPair cyd = signing::SigningKeyPair::generate();
   std::unique_ptr<Store> store;
   std::unique_ptr<dispatch::Dispatcher> dispatcher;
   std::unique_ptr<dispatch::Desk> desk;
@@ -149,7 +151,8 @@ struct DispatchFixture {
   explicit DispatchFixture(int host_count = 1) {
     roots.root.version = 1;
     roots.root.expires_ms = clock.unix_ms() + 30LL * 86'400'000;
-    roots.root.approvers = {{ann.public_key(), "ann"}, {bob.public_key(), "bob"}};
+    roots.root.approvers = {
+        {ann.public_key(), "ann"}, {bob.public_key(), "bob"}, {cyd.public_key(), "cyd"}};
     restart();
     for (int i = 0; i < host_count; ++i) add_host("web-" + std::to_string(i + 1));
   }
@@ -285,6 +288,8 @@ struct DispatchFixture {
       result.diff = {{"container/web: started", "12:00", "now"}};
       result.downtime_ms = host.downtime_ms;
       result.facts = {{"replicas", "2"}};
+      if (!host.approvals_needed.empty())
+        result.facts.insert(result.facts.begin(), {"approvals_needed", host.approvals_needed});
       if (!host.dry_refusal.empty()) {
         result.outcome = wire::ResultOutcome::kRefused;
         result.reason = host.dry_refusal;

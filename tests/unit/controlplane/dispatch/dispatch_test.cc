@@ -36,6 +36,48 @@ TEST_CASE("a plan goes from a wish to a verified outcome") {
   CHECK(card.targets[0].result->outcome == wire::ResultOutcome::kSucceeded);
 }
 
+TEST_CASE("a host that wants three persons gets three") {
+  DispatchFixture f(3);
+  f.hosts[1].approvals_needed = "3";
+  f.hosts[2].approvals_needed = "2";
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  CHECK(f.show(id).approvers_needed == 3);
+  CHECK(f.show(id).why_approval.back() == "the policy of a host asks for 3 approvers");
+  must(f.desk->approve(tenant(), id, "ann", f.approval(id, f.ann)));
+  must(f.desk->approve(tenant(), id, "bob", f.approval(id, f.bob)));
+  f.restart();  // It is stored
+  f.settle();
+  CHECK(f.state(id) == PlanState::kSimulated);
+  CHECK(f.show(id).approved_by == std::vector<std::string>{"ann", "bob"});
+  CHECK(f.show(id).approvers_needed == 3);
+  must(f.desk->approve(tenant(), id, "cyd", f.approval(id, f.cyd)));
+  f.settle();
+  REQUIRE(f.hosts[0].executed.size() == 1);
+  CHECK(f.hosts[0].executed[0].approvals.size() == 3);
+}
+
+TEST_CASE("a host that asks for fewer persons than the tier needs changes nothing") {
+  for (const char* asked : {"0", "1", "none", "-5"}) {
+    DispatchFixture f;
+    CAPTURE(asked);
+    f.hosts[0].approvals_needed = asked;
+    const auto id = f.create(f.restart_web());
+    f.settle();
+    CHECK(f.show(id).approvers_needed == 1);
+    CHECK(f.show(id).why_approval.size() == 1);
+  }
+}
+
+TEST_CASE("a host that asks for more persons than a command can name is told at once") {
+  DispatchFixture f;
+  f.hosts[0].approvals_needed = "9";
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  CHECK(f.state(id) == PlanState::kFailed);
+  CHECK(f.show(id).plan.detail.find("9 approvers") != std::string::npos);
+}
+
 TEST_CASE("a command carries the approved intent, its path, and the approval as it came") {
   DispatchFixture f(3);
   const auto id = f.create(f.restart_web());
