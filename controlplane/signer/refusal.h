@@ -17,6 +17,7 @@ inline constexpr const char* kClock =
 inline constexpr const char* kUsedUp = "used_up";  // This approved intent was signed often enough
 inline constexpr const char* kAuditKey = "audit_key";
 inline constexpr const char* kAuditRewritten = "audit_rewritten";
+inline constexpr const char* kAuditJump = "audit_jump";
 inline constexpr const char* kRootRefused = "root_refused";
 
 inline Error refusal(const char* word, std::string_view why) {

@@ -40,6 +40,10 @@ void describe(SignerConfig& c, config::Schema& schema) {
                "time statements for one agent");
   schema.field("times_per_hour", c.times_per_hour, 1, kMostPerHour,
                "time statements for one agent");
+  schema.field("all_times_per_minute", c.all_times_per_minute, 1, kMostPerHour,
+               "time statements for all agents together");
+  schema.field("all_times_per_hour", c.all_times_per_hour, 1, kMostPerHour,
+               "time statements for all agents together");
 }
 
 SigningLimits limits_of(const SignerConfig& config) {
@@ -48,6 +52,7 @@ SigningLimits limits_of(const SignerConfig& config) {
   limits.commands_of_tenant = {config.tenant_per_minute, config.tenant_per_hour};
   limits.commands_of_agent = {config.agent_per_minute, config.agent_per_hour};
   limits.times_of_agent = {config.times_per_minute, config.times_per_hour};
+  limits.times_of_all = {config.all_times_per_minute, config.all_times_per_hour};
   return limits;
 }
 

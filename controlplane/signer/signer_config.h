@@ -23,6 +23,8 @@ struct SignerConfig {
   std::uint64_t agent_per_hour = 600;
   std::uint64_t times_per_minute = 20;
   std::uint64_t times_per_hour = 200;
+  std::uint64_t all_times_per_minute = 20'000;
+  std::uint64_t all_times_per_hour = 200'000;
 };
 
 void describe(SignerConfig& config, config::Schema& schema);

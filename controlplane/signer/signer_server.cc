@@ -9,7 +9,6 @@
 
 #include "controlplane/signer/signer_status.h"
 #include "protocol/base/files.h"
-#include "protocol/base/log.h"
 #include "protocol/wire/command_codec.h"
 
 namespace observeai::controlplane::signer {
@@ -66,12 +65,15 @@ void SignerServer::accept_all() {
 void SignerServer::admit(Descriptor socket) {
   const auto uid = peer_uid(socket.get());
   if (!uid || (*uid != 0 && *uid != ::geteuid() && *uid != options_.client_uid)) {
-    log::warning("a process of user " + (uid ? std::to_string(*uid) : "?") + " may not ask");
+    refusals_.write(std::chrono::steady_clock::now(),
+                    "a process of user " + (uid ? std::to_string(*uid) : "?") + " may not ask");
     return;
   }
   const MutexLock lock(mutex_);
   if (connections_.size() >= kMaxConnections) {
-    log::warning("more than " + std::to_string(kMaxConnections) + " connections: one is refused");
+    refusals_.write(
+        std::chrono::steady_clock::now(),
+        "more than " + std::to_string(kMaxConnections) + " connections: one is refused");
     return;
   }
   auto& connection = connections_.emplace_back();

@@ -49,6 +49,7 @@ class SignerServer {
   const Descriptor listener_;
   const Descriptor stop_;  // An eventfd: readable from the end on
   Mutex mutex_;
+  RefusalLog refusals_;  // Of the acceptor
   std::list<Connection> connections_ GUARDED_BY(mutex_);
   std::thread acceptor_;
 };

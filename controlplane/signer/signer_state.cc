@@ -18,12 +18,21 @@ CREATE TABLE IF NOT EXISTS leaf (
   root BLOB NOT NULL, place INTEGER NOT NULL, count INTEGER NOT NULL, first_ms INTEGER NOT NULL,
   PRIMARY KEY (root, place)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS leaf_by_age ON leaf(first_ms);
+CREATE TABLE IF NOT EXISTS rate (
+  minute INTEGER NOT NULL, name TEXT NOT NULL, count INTEGER NOT NULL,
+  PRIMARY KEY (minute, name)) WITHOUT ROWID;
 PRAGMA user_version = 2;
 )";
 constexpr const char* kLeafCount = "SELECT count FROM leaf WHERE root = ?1 AND place = ?2";
 constexpr const char* kCountLeaf =
     "INSERT INTO leaf (root, place, count, first_ms) VALUES (?1, ?2, ?3, ?4) "
     "ON CONFLICT (root, place) DO UPDATE SET count = count + excluded.count";
+constexpr const char* kRates =
+    "SELECT name, minute, count FROM rate WHERE minute >= ?1 ORDER BY minute";
+constexpr const char* kCountRate =
+    "INSERT INTO rate (minute, name, count) VALUES (?1, ?2, ?3) "
+    "ON CONFLICT (minute, name) DO UPDATE SET count = count + excluded.count";
+constexpr const char* kForgetRates = "DELETE FROM rate WHERE minute < ?1";
 constexpr const char* kForgetLeaves = "DELETE FROM leaf WHERE first_ms < ?1";
 constexpr const char* kAdvance =
     "INSERT INTO sequence (agent, seq) VALUES (?1, ?2) "
@@ -34,6 +43,9 @@ constexpr const char* kSetHead =
     "INSERT INTO audit_head (one, seq, hash, unix_ms) VALUES (1, ?1, ?2, ?3) "
     "ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, unix_ms = "
     "excluded.unix_ms";
+
+constexpr std::int64_t kMinuteMs = 60'000;
+constexpr std::int64_t kMinutesKept = 61;  // The hour, and the one that is under way
 
 }  // namespace
 
@@ -89,23 +101,37 @@ Result<std::uint32_t> SignerState::leaf_count(const Leaf& leaf) {
   return static_cast<std::uint32_t>(count);
 }
 
-Result<void> SignerState::advance(const Sequences& sequences, const LeafCounts& leaves,
-                                  std::int64_t now_ms) {
+Result<std::vector<MinuteCount>> SignerState::rates(std::int64_t now_ms) {
+  std::vector<MinuteCount> out;
+  TRY(auto rows, database_.query(kRates, now_ms / kMinuteMs - kMinutesKept));
+  for (;;) {
+    TRY(const bool found, rows.step());
+    if (!found) return out;
+    out.push_back(
+        {rows.string(0), rows.integer(1), static_cast<std::uint32_t>(rows.unsigned_integer(2))});
+  }
+}
+
+Result<void> SignerState::advance(const Advance& advance, std::int64_t now_ms) {
   TRY(auto transaction, sql::Transaction::begin(database_));
-  for (const auto& [agent, seq] : sequences) {
+  for (const auto& [agent, seq] : advance.sequences) {
     TRY_VOID(database_.run(kAdvance, agent, seq));
   }
-  for (const auto& [leaf, count] : leaves) {
+  for (const auto& [leaf, count] : advance.leaves) {
     TRY_VOID(
         database_.run(kCountLeaf, sql::Blob(text::as_text(leaf.root)), leaf.index, count, now_ms));
   }
+  for (const auto& [name, count] : advance.rates) {
+    TRY_VOID(database_.run(kCountRate, now_ms / kMinuteMs, name, count));
+  }
   TRY_VOID(transaction.commit());
-  for (const auto& [agent, seq] : sequences) sequences_[agent] = seq;
+  for (const auto& [agent, seq] : advance.sequences) sequences_[agent] = seq;
   return {};
 }
 
-Result<void> SignerState::forget_leaves(std::int64_t now_ms) {
+Result<void> SignerState::forget(std::int64_t now_ms) {
   TRY_VOID(database_.run(kForgetLeaves, now_ms - kKeepLeavesMs));
+  TRY_VOID(database_.run(kForgetRates, now_ms / kMinuteMs - kMinutesKept));
   return {};
 }
 

@@ -15,9 +15,11 @@ namespace {
 
 namespace words = wire::refusals;
 
-// Whoever may ask can cause refusals without end; the log takes so many lines of them a minute.
-constexpr std::uint64_t kMaxRefusalLines = 30;
 constexpr std::chrono::minutes kForgetEvery(10);
+constexpr std::int64_t kMinuteMs = 60'000;
+constexpr std::string_view kTenantRate = "tenant/";
+constexpr std::string_view kAgentRate = "agent/";
+constexpr const char* kAllTimes = "all agents";
 constexpr auto kMaxSequence = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
 std::string sign(const char* type, std::string payload, const signing::SigningKeyPair& key) {
@@ -41,10 +43,12 @@ SigningService::SigningService(SigningKeys keys, SignerState& state, std::string
       clock_(clock),
       boot_ms_(std::move(boot_ms)),
       rules_(keys_.signer.public_key(), limits.max_lifetime_ms),
+      max_agents_(limits.max_agents),
       state_(state),
       tenants_("commands for tenant", limits.commands_of_tenant),
       agents_("commands for agent", limits.commands_of_agent),
-      times_("time statements for agent", limits.times_of_agent) {}
+      times_("time statements for agent", limits.times_of_agent),
+      all_times_("time statements for", limits.times_of_all) {}
 
 Result<std::unique_ptr<SigningService>> SigningService::open(
     SigningKeys keys, SignerState& state, const std::string& roots_directory,
@@ -56,6 +60,7 @@ Result<std::unique_ptr<SigningService>> SigningService::open(
   if (!chain && chain.error().code() != Errc::kNotFound) return std::move(chain).error();
   const MutexLock lock(service->mutex_);
   TRY_VOID(service->watch_.look(clock.unix_ms(), service->boot_ms_()));
+  TRY_VOID(service->restore_rates());
   if (chain) {
     service->chain_ = std::move(*chain);
     service->root_changed();
@@ -74,7 +79,7 @@ Result<void> SigningService::may_sign() const {
 }
 
 // One approval is for one execution; a refusal that passes is no reason to ask persons again.
-Result<void> SigningService::check_leaf(const OpenedCommand& opened, const Staged& staged) {
+Result<void> SigningService::check_leaf(const OpenedCommand& opened, const Advance& staged) {
   if (opened.command.mode != wire::CommandMode::kExecute) return {};
   const auto leaf = leaf_of(opened.command);
   const auto found = staged.leaves.find(leaf);
@@ -87,7 +92,7 @@ Result<void> SigningService::check_leaf(const OpenedCommand& opened, const Stage
 }
 
 // Sequence, revocation, approvals used and rates, which need memory.
-Result<void> SigningService::check_memory(const OpenedCommand& opened, const Staged& staged) {
+Result<void> SigningService::check_memory(const OpenedCommand& opened, const Advance& staged) {
   const std::string& agent = opened.intent.agent.value();
   if (state_.is_revoked(agent)) return refusal(kRevoked, "agent " + agent + " is shut out");
   const auto found = staged.sequences.find(agent);
@@ -97,13 +102,17 @@ Result<void> SigningService::check_memory(const OpenedCommand& opened, const Sta
                                          " of agent " + agent + " is not above " +
                                          std::to_string(highest));
   }
+  if (!state_.knows(agent) && state_.agents() + staged.sequences.size() >= max_agents_) {
+    return Error(Errc::kLimit, "rate: commands for " + std::to_string(max_agents_) +
+                                   " agents were signed: " + agent + " is one too many");
+  }
   TRY_VOID(check_leaf(opened, staged));
   const auto now = clock_.steady_now();
   TRY_VOID(tenants_.check(opened.intent.tenant.value(), now));
   return agents_.check(agent, now);
 }
 
-Result<void> SigningService::admit(const std::string& bytes, Staged& staged) {
+Result<void> SigningService::admit(const std::string& bytes, Advance& staged) {
   TRY(const auto opened, open_command(bytes));
   const auto now_ms = clock_.unix_ms();
   TRY_VOID(rules_.check(opened, root_, now_ms));
@@ -114,19 +123,39 @@ Result<void> SigningService::admit(const std::string& bytes, Staged& staged) {
   const auto now = clock_.steady_now();
   tenants_.count(opened.intent.tenant.value(), now);
   agents_.count(opened.intent.agent.value(), now);
+  ++staged.rates[std::string(kTenantRate) + opened.intent.tenant.value()];
+  ++staged.rates[std::string(kAgentRate) + opened.intent.agent.value()];
   staged.sequences[opened.intent.agent.value()] = opened.command.seq;
   if (opened.command.mode == wire::CommandMode::kExecute) ++staged.leaves[leaf_of(opened.command)];
   return {};
 }
 
-Result<void> SigningService::keep(const Staged& staged) {
+Result<void> SigningService::keep(const Advance& staged) {
   const auto now_ms = clock_.unix_ms();
-  TRY_VOID(state_.advance(staged.sequences, staged.leaves, now_ms));
+  TRY_VOID(state_.advance(staged, now_ms));
   const auto now = clock_.steady_now();
-  if (now - leaves_forgotten_ < kForgetEvery || !watch_.look(now_ms, boot_ms_())) return {};
-  leaves_forgotten_ = now;
-  if (const auto done = state_.forget_leaves(now_ms); !done)
+  if (now - forgotten_ < kForgetEvery || !watch_.look(now_ms, boot_ms_())) return {};
+  forgotten_ = now;
+  if (const auto done = state_.forget(now_ms); !done)
     log::warning("old entries stay for now: " + done.error().message());
+  return {};
+}
+
+// A signer that is started again goes on with the hour that it was in.
+Result<void> SigningService::restore_rates() {
+  const auto now_ms = clock_.unix_ms();
+  TRY(const auto counts, state_.rates(now_ms));
+  for (const auto& one : counts) {
+    // As late as it can have been.
+    const auto age_ms = std::max<std::int64_t>(0, now_ms - (one.minute + 1) * kMinuteMs);
+    const auto then = clock_.steady_now() - std::chrono::milliseconds(age_ms);
+    const std::string_view name = one.name;
+    if (name.starts_with(kTenantRate)) {
+      tenants_.restore(std::string(name.substr(kTenantRate.size())), one.count, then);
+    } else if (name.starts_with(kAgentRate)) {
+      agents_.restore(std::string(name.substr(kAgentRate.size())), one.count, then);
+    }
+  }
   return {};
 }
 
@@ -136,7 +165,7 @@ Result<std::vector<Outcome>> SigningService::sign_commands(std::span<const std::
   std::vector<Outcome> outcomes;
   outcomes.reserve(commands.size());
   std::vector<std::size_t> admitted;
-  Staged staged;
+  Advance staged;
   for (const auto& bytes : commands) {
     const auto one = admit(bytes, staged);
     if (one) admitted.push_back(outcomes.size());
@@ -163,11 +192,13 @@ Result<std::string> SigningService::sign_time(const wire::TimeStatement& time) {
     return counted(refusal(kRevoked, "agent " + time.agent.value() + " is shut out"));
   if (const auto told = watch_.look(clock_.unix_ms(), boot_ms_()); !told)
     return counted(told.error());
+  if (const auto rate = all_times_.check(kAllTimes, now); !rate) return counted(rate.error());
   if (const auto rate = times_.check(time.agent.value(), now); !rate) return counted(rate.error());
   wire::TimeStatement own = time;
   own.unix_ms = clock_.unix_ms();
   TRY(auto payload, wire::encode_time(own));
   times_.count(time.agent.value(), now);
+  all_times_.count(kAllTimes, now);
   ++signed_times_;
   return sign(wire::kTimeType, std::move(payload), keys_.signer);
 }
@@ -181,13 +212,19 @@ Result<std::string> SigningService::sign_audit_head(const wire::AuditHead& head)
   }
   const auto& last = state_.audit_head();
   if (head.seq < last.seq || (head.seq == last.seq && head.hash != last.hash)) {
-    log_refusal("the audit log was rewritten: entry " + std::to_string(last.seq) +
-                " was signed, now number " + std::to_string(head.seq) + " is asked for");
+    refusals_.write(clock_.steady_now(), "the audit log was rewritten: entry " +
+                                             std::to_string(last.seq) + " was signed, now number " +
+                                             std::to_string(head.seq) + " is asked for");
     return counted(refusal(
         kAuditRewritten,
         head.seq < last.seq
             ? "a later head is signed already, number " + std::to_string(last.seq)
             : "number " + std::to_string(last.seq) + " is signed already with another hash"));
+  }
+  if (last.seq > 0 && head.seq - last.seq > kMaxHeadStep) {
+    return counted(refusal(kAuditJump, "number " + std::to_string(head.seq) + " lies more than " +
+                                           std::to_string(kMaxHeadStep) + " above the last, " +
+                                           std::to_string(last.seq)));
   }
   wire::AuditHead own = head;
   own.unix_ms = clock_.unix_ms();
@@ -233,6 +270,11 @@ Result<void> SigningService::take_roots(std::span<const std::string> roots) {
 
 Result<void> SigningService::revoke_agent(const AgentId& agent) {
   const MutexLock lock(mutex_);
+  if (!state_.is_revoked(agent.value()) && state_.revoked() >= max_agents_) {
+    return counted(Error(Errc::kLimit, "rate: " + std::to_string(max_agents_) +
+                                           " agents are shut out: " + agent.value() +
+                                           " is one too many"));
+  }
   TRY_VOID(state_.revoke(agent, clock_.unix_ms()));
   log::info("agent " + agent.value() + " is shut out");
   return {};
@@ -266,22 +308,10 @@ void SigningService::log_refusals(const std::vector<Outcome>& outcomes) {
     if (count++ == 0) first = message;
   }
   for (const auto& [word, reason] : reasons) {
-    log_refusal("refused " + std::to_string(reason.first) + " of " +
-                std::to_string(outcomes.size()) +
-                " commands: " + log::printable(reason.second, 300));
+    refusals_.write(clock_.steady_now(), "refused " + std::to_string(reason.first) + " of " +
+                                             std::to_string(outcomes.size()) +
+                                             " commands: " + log::printable(reason.second, 300));
   }
-}
-
-void SigningService::log_refusal(std::string line) {
-  const auto now = clock_.steady_now();
-  if (lines_.count(now) >= kMaxRefusalLines) {
-    ++lines_left_out_;
-    return;
-  }
-  lines_.add(now, 1);
-  if (lines_left_out_ > 0)
-    line += " (" + std::to_string(std::exchange(lines_left_out_, 0)) + " lines left out before)";
-  log::warning(line);
 }
 
 }  // namespace observeai::controlplane::signer

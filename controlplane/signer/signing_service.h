@@ -15,6 +15,7 @@
 #include "controlplane/signer/command_signer.h"
 #include "controlplane/signer/frames.h"
 #include "controlplane/signer/rates.h"
+#include "controlplane/signer/refusal_log.h"
 #include "controlplane/signer/root_chain.h"
 #include "controlplane/signer/signer_state.h"
 #include "controlplane/signer/signer_status.h"
@@ -33,7 +34,14 @@ struct SigningLimits {
   RateLimit commands_of_tenant{20'000, 100'000};
   RateLimit commands_of_agent{60, 600};
   RateLimit times_of_agent{20, 200};
+  RateLimit times_of_all{20'000, 200'000};  // Together: agents can be made up
+  // That anything was ever signed for, and as many that are shut out: far above one control plane's hosts, far
+  // below what fills the memory.
+  std::size_t max_agents = 200'000;
 };
+
+// Between two signed heads. One that is far ahead would be the last one ever: none goes back.
+inline constexpr std::uint64_t kMaxHeadStep = 1'000'000;
 
 // Thread-safe; one call at a time.
 class SigningService final : public CommandSigner {
@@ -51,7 +59,8 @@ class SigningService final : public CommandSigner {
   Result<std::vector<Outcome>> sign_commands(std::span<const std::string> commands) override;
   // Its own clock, whatever unix_ms says. kDenied "clock" after that one has jumped: clock_watch.h.
   Result<std::string> sign_time(const wire::TimeStatement& time) override;
-  // A number above the last, or the last with the same hash. The time is its own clock's.
+  // A number above the last by kMaxHeadStep at most, or the last with the same hash. The time is its own
+  // clock's.
   Result<std::string> sign_audit_head(const wire::AuditHead& head) override;
   Result<void> take_roots(std::span<const std::string> roots) override;
   Result<void> revoke_agent(const AgentId& agent) override;
@@ -63,21 +72,17 @@ class SigningService final : public CommandSigner {
                  std::string root_sha256, const SigningLimits& limits, const Clock& clock,
                  BootClock boot_ms);
 
-  // What of a batch of requests is admitted and not on disk yet.
-  struct Staged {
-    Sequences sequences;
-    LeafCounts leaves;
-  };
-  Result<void> admit(const std::string& bytes, Staged& staged) REQUIRES(mutex_);
-  Result<void> check_memory(const OpenedCommand& opened, const Staged& staged) REQUIRES(mutex_);
-  Result<void> check_leaf(const OpenedCommand& opened, const Staged& staged) REQUIRES(mutex_);
-  Result<void> keep(const Staged& staged) REQUIRES(mutex_);
+  // `staged`: what of a batch of requests is admitted and not on disk yet.
+  Result<void> admit(const std::string& bytes, Advance& staged) REQUIRES(mutex_);
+  Result<void> check_memory(const OpenedCommand& opened, const Advance& staged) REQUIRES(mutex_);
+  Result<void> check_leaf(const OpenedCommand& opened, const Advance& staged) REQUIRES(mutex_);
+  Result<void> keep(const Advance& staged) REQUIRES(mutex_);
+  Result<void> restore_rates() REQUIRES(mutex_);
   Result<void> may_sign() const REQUIRES(mutex_);
   void root_changed() REQUIRES(mutex_);
   Result<void> begin_chain(const std::string& envelope) REQUIRES(mutex_);
   Error counted(Error error) REQUIRES(mutex_);
   void log_refusals(const std::vector<Outcome>& outcomes) REQUIRES(mutex_);
-  void log_refusal(std::string line) REQUIRES(mutex_);
 
   const SigningKeys keys_;
   const std::string roots_directory_;
@@ -85,18 +90,19 @@ class SigningService final : public CommandSigner {
   const Clock& clock_;
   const BootClock boot_ms_;
   const CommandRules rules_;
+  const std::size_t max_agents_;
   mutable Mutex mutex_;
   SignerState& state_ GUARDED_BY(mutex_);
   std::unique_ptr<RootChain> chain_ GUARDED_BY(mutex_);
   signing::RootMetadata root_ GUARDED_BY(mutex_);  // The newest; version 0: none
   Approvals approvals_ GUARDED_BY(mutex_);
   ClockWatch watch_ GUARDED_BY(mutex_);
-  SteadyTime leaves_forgotten_ GUARDED_BY(mutex_){};
+  SteadyTime forgotten_ GUARDED_BY(mutex_){};
   RateGuard tenants_ GUARDED_BY(mutex_);
   RateGuard agents_ GUARDED_BY(mutex_);
   RateGuard times_ GUARDED_BY(mutex_);
-  SlidingCount lines_ GUARDED_BY(mutex_){std::chrono::minutes(1)};  // Written about refusals
-  std::uint64_t lines_left_out_ GUARDED_BY(mutex_) = 0;
+  RateGuard all_times_ GUARDED_BY(mutex_);
+  RefusalLog refusals_ GUARDED_BY(mutex_);
   std::uint64_t signed_commands_ GUARDED_BY(mutex_) = 0;
   std::uint64_t signed_times_ GUARDED_BY(mutex_) = 0;
   std::map<std::string, std::uint64_t> refused_ GUARDED_BY(mutex_);

@@ -88,11 +88,11 @@ TEST_CASE("what was signed is forgotten only when no approval of it can be left"
   Signer signer;
   signer::Leaf leaf;
   leaf.root.fill(9);
-  REQUIRE(signer.state->advance({}, {{leaf, 2}}, 1'000));
+  REQUIRE(signer.state->advance({{}, {{leaf, 2}}, {}}, 1'000));
   CHECK(signer.state->leaf_count(leaf).value() == 2);
-  REQUIRE(signer.state->forget_leaves(1'000 + signer::kKeepLeavesMs));
+  REQUIRE(signer.state->forget(1'000 + signer::kKeepLeavesMs));
   CHECK(signer.state->leaf_count(leaf).value() == 2);
-  REQUIRE(signer.state->forget_leaves(1'001 + signer::kKeepLeavesMs));
+  REQUIRE(signer.state->forget(1'001 + signer::kKeepLeavesMs));
   CHECK(signer.state->leaf_count(leaf).value() == 0);
 }
 
@@ -202,6 +202,59 @@ TEST_CASE("rates: the limit passes, one more does not, and the refusal names lim
   for (std::size_t i = 2; i < 7; ++i) CHECK(signer.outcome(dry_run(1, i)) == "");
   CHECK(signer.outcome(dry_run(1, 9)) == "rate");  // 7 of the tenant in this minute
   CHECK(signer.service->status().refused.at("rate") == 4);
+}
+
+TEST_CASE("a restart does not give the rates back") {
+  Signer signer;
+  signer.limits.commands_of_agent = {3, 5};
+  signer.limits.commands_of_tenant = {6, 100};
+  signer.start();
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) CHECK(signer.outcome(dry_run(seq)) == "");
+  for (int round = 0; round < 2; ++round) {
+    signer.start();
+    CHECK(signer.outcome(dry_run(4)) == "rate");
+  }
+  for (std::uint64_t seq = 1; seq <= 3; ++seq) CHECK(signer.outcome(dry_run(seq, 1)) == "");
+  signer.start();
+  CHECK(signer.outcome(dry_run(1, 2)) == "rate");  // The tenant's
+  // A minute is remembered as a whole: two of them are over for sure.
+  signer.clock.advance(std::chrono::seconds(121));
+  signer.clock.jump_wall(std::chrono::seconds(-121));  // What is issued is issued now
+  signer.start();
+  CHECK(signer.outcome(dry_run(4)) == "rate");  // A wall clock that went back forgets nothing
+  signer.clock.jump_wall(std::chrono::seconds(121));
+  signer.start();
+  CHECK(signer.state->rates(signer.clock.unix_ms() + 7'200'000).value().empty());
+}
+
+TEST_CASE("agents that are made up do not fill the signer's memory") {
+  Signer signer;
+  signer.limits.max_agents = 2;
+  signer.limits.times_of_all = {4, 100};
+  signer.start();
+  const auto agent = [](int i) { return AgentId::parse("made-up-" + std::to_string(i)).value(); };
+  for (int i = 0; i < 4; ++i) CHECK(signer.service->sign_time({agent(i), {}, 0}));
+  const auto over = signer.service->sign_time({agent(4), {}, 0});
+  REQUIRE_FALSE(over);
+  CHECK(over.error().message() ==
+        "rate: 4 time statements for all agents in one minute are signed already; wait 61 s");
+  CHECK(signer.outcome(dry_run(1, 0)) == "");
+  CHECK(signer.outcome(dry_run(1, 1)) == "");
+  CHECK(signer.outcome(dry_run(1, 2)) == "rate");
+  CHECK(signer.outcome(dry_run(2, 1)) == "");
+  CHECK(signer.service->revoke_agent(agent(0)));
+  CHECK(signer.service->revoke_agent(agent(1)));
+  CHECK(signer.service->revoke_agent(agent(2)).error().code() == Errc::kLimit);
+  CHECK(signer.service->revoke_agent(agent(1)));
+}
+
+TEST_CASE("an audit head far above the last would be the last one ever") {
+  Signer signer;
+  REQUIRE(signer.service->sign_audit_head(head(5'000'000, 1)));  // The first, of a log that is old
+  CHECK(word(signer.service->sign_audit_head(head(5'000'001 + signer::kMaxHeadStep, 2)).error()) ==
+        "audit_jump");
+  CHECK(word(signer.service->sign_audit_head(head(UINT64_MAX / 2, 2)).error()) == "audit_jump");
+  CHECK(signer.service->sign_audit_head(head(5'000'000 + signer::kMaxHeadStep, 2)));
 }
 
 TEST_CASE("without a root nothing is signed; the first one must name this signer") {
