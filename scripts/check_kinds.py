@@ -13,7 +13,7 @@ ANY = re.compile(KIND)
 PREFIXES = {"agent", "audit", "batch", "broker", "container", "control", "docker", "hello", "ingest", "ledger", "logs",
             "metrics", "oom", "records", "series", "spool", "store"}
 # What an audit entry says was done.
-AUDIT = re.compile(r'Kind k\w+\{"([a-z_.]+)"\}')
+AUDIT = re.compile(r'Kind (k\w+)\{"([a-z_.]+)"\}')
 FILES = {"spool.db"}  # Of an earlier version
 PART = re.compile(r'watched\.push_back\(\{"(\w+)"')
 
@@ -41,6 +41,15 @@ def secret_problems() -> list:
     return [f"docs/formats/redaction.md does not name {kind}" for kind in sorted(code - told)]
 
 
+# A kind that no code writes promises an entry that never comes.
+def unused_of(named: dict, header: pathlib.Path) -> set:
+    left = set(named)
+    for path in (ROOT / "controlplane").rglob("*.[ch]*"):
+        if path != header and left:
+            left -= set(re.findall(r"\bk[A-Z]\w+", re.sub(r"//[^\n]*", "", path.read_text())))
+    return left
+
+
 def main() -> int:
     code, parts = set(), set()
     for folder in ("agent", "controlplane"):
@@ -50,7 +59,10 @@ def main() -> int:
             parts |= set(PART.findall(text))
     actions = set(ANY.findall((ROOT / "protocol/actions/catalogue.cc").read_text()))
     assert "docker.restart" in actions, "the catalogue has another form"
-    audit = set(AUDIT.findall((ROOT / "controlplane/audit/kinds.h").read_text()))
+    kinds_header = ROOT / "controlplane/audit/kinds.h"
+    named = dict(AUDIT.findall(kinds_header.read_text()))
+    audit = set(named.values())
+    unused = unused_of(named, kinds_header)
     code -= audit | FILES | actions
     told_text, _, audit_text = (ROOT / "docs/events.md").read_text().partition("\n## Audit entries\n")
     told, audit_told = documented(told_text), documented(audit_text)
@@ -58,6 +70,7 @@ def main() -> int:
     problems += [f"docs/events.md names {kind}, which the code does not have" for kind in sorted(told - code - parts)]
     problems += [f"docs/events.md, audit entries: {kind} is not in the page and the code both"
                  for kind in sorted(audit ^ audit_told)]
+    problems += [f"audit entries: nobody writes {named[name]} ({name})" for name in sorted(unused)]
     problems += secret_problems()
     counts = f"kinds: {len(code)}, {len(audit)} of audit entries, {len(parts)} parts, {len(problems)} problems"
     print("\n".join([*problems, counts]))

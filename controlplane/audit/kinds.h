@@ -17,9 +17,13 @@ struct Kind {
 
 namespace kinds {
 inline constexpr Kind kAgentEnroll{"agent.enroll"};
+inline constexpr Kind kAgentEnrollRetry{"agent.enroll.retry"};
+inline constexpr Kind kAgentEnrollRefused{"agent.enroll.refused"};
 inline constexpr Kind kAgentConfirm{"agent.confirm"};
+inline constexpr Kind kAgentConfirmRefused{"agent.confirm.refused"};
 inline constexpr Kind kAgentApprove{"agent.approve"};
 inline constexpr Kind kAgentRenew{"agent.renew"};
+inline constexpr Kind kAgentRenewRefused{"agent.renew.refused"};
 inline constexpr Kind kAgentRevoke{"agent.revoke"};
 inline constexpr Kind kTokenCreate{"token.create"};
 inline constexpr Kind kTokenRevoke{"token.revoke"};
@@ -42,6 +46,7 @@ inline constexpr Kind kPlanDispatch{"plan.dispatch"};
 inline constexpr Kind kPlanResult{"plan.result"};
 inline constexpr Kind kMaintenanceFreeze{"maintenance.freeze"};
 inline constexpr Kind kMaintenanceClear{"maintenance.clear"};
+inline constexpr Kind kHostPolicy{"host.policy"};
 inline constexpr Kind kResultForged{"result.forged"};
 }  // namespace kinds
 

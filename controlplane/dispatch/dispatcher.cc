@@ -41,6 +41,7 @@ void Dispatcher::answer(const AgentId& agent) {
   runner_.heard(agent);
   const auto record = world_.agents.find(agent);
   if (!record || !*record || !(*record)->last_hello || !(*record)->last_hello->executor) return;
+  policies_.heard(**record);
   const auto meta = meta_for(agent, *(*record)->last_hello->executor);
   if (meta != wire::Meta{}) {
     if (auto message = meta_message(world_, **record, meta)) world_.down.send(std::move(*message));

@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "controlplane/dispatch/host_policies.h"
 #include "controlplane/dispatch/plan_runner.h"
 #include "protocol/base/thread_annotations.h"
 
@@ -18,7 +19,7 @@ class Dispatcher {
   static constexpr std::chrono::milliseconds kLook{1'000};  // While a plan is under way
   static constexpr std::chrono::milliseconds kIdle{5'000};
 
-  explicit Dispatcher(World world) : world_(std::move(world)), runner_(world_) {}
+  explicit Dispatcher(World world) : world_(std::move(world)), runner_(world_), policies_(world_) {}
 
   // Thread-safe: the agent's hello is in the registry. It is answered by the next step().
   void hello(const AgentId& agent) EXCLUDES(mutex_);
@@ -36,6 +37,7 @@ class Dispatcher {
 
   World world_;
   PlanRunner runner_;
+  HostPolicies policies_;
   Mutex mutex_;
   std::set<AgentId> hellos_ GUARDED_BY(mutex_);
 };

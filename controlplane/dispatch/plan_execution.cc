@@ -58,15 +58,16 @@ Result<void> PlanRunner::dispatch(PlanEdit& edit) {
   return {};
 }
 
-// A signer that refuses will refuse the next time too; one that does not answer is waited for.
-Result<void> PlanRunner::stop_or_wait(PlanEdit& edit, const Error& error) {
-  if (error.code() == Errc::kDenied || error.code() == Errc::kInvalid) {
-    edit.edit().is_stopping = true;
-    edit.edit().stop_reason = "the signer refuses: " + error.message();
-    return {};
+// A signer that refuses will refuse the next time too; one that does not answer is waited for. `of`: what it was
+// asked for.
+void PlanRunner::stop_or_wait(PlanEdit& edit, const Error& error, const std::string& of) {
+  if (error.code() != Errc::kDenied && error.code() != Errc::kInvalid) {
+    note(edit, error.message());
+    return;
   }
-  note(edit, error.message());
-  return {};
+  edit.audit(kSystem, audit::kinds::kSignerRefuse, of + ": " + error.message());
+  edit.edit().is_stopping = true;
+  edit.edit().stop_reason = "the signer refuses: " + error.message();
 }
 
 Result<void> PlanRunner::send_wave(PlanEdit& edit) {
@@ -114,10 +115,14 @@ Result<void> PlanRunner::send_wave(PlanEdit& edit) {
     wanted.push_back(std::move(one));
   }
   auto made = make_commands(world_, wanted);
-  if (!made) return stop_or_wait(edit, made.error());
-  for (auto& command : *made) {
+  if (!made) {
+    stop_or_wait(edit, made.error(), "all");
+    return {};
+  }
+  for (std::size_t i = 0; i < made->size(); ++i) {
+    auto& command = (*made)[i];
     if (!command) {
-      TRY_VOID(stop_or_wait(edit, command.error()));
+      stop_or_wait(edit, command.error(), wanted[i].agent.id.value());
       continue;
     }
     auto* target = edit.target_of(command->agent);

@@ -54,7 +54,7 @@ class PlanRunner {
   void finish(PlanEdit& edit, const std::string& why);
 
   Result<void> send_wave(PlanEdit& edit);
-  Result<void> stop_or_wait(PlanEdit& edit, const Error& error);
+  void stop_or_wait(PlanEdit& edit, const Error& error, const std::string& of);
   Result<std::vector<WantedCommand>> wanted_dry_runs(PlanEdit& edit);
   bool may_ask(const model::PlanTargetRecord& target, std::uint32_t asked) const;
   Result<void> close_open_commands(PlanEdit& edit);

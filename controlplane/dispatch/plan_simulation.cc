@@ -69,6 +69,8 @@ Result<void> PlanRunner::simulate(PlanEdit& edit) {
   for (std::size_t i = 0; i < made->size(); ++i) {
     auto& command = (*made)[i];
     if (!command && command.error().code() == Errc::kDenied) {
+      edit.audit(kSystem, audit::kinds::kSignerRefuse,
+                 wanted[i].agent.id.value() + ": " + command.error().message());
       edit.fire(PlanEvent::kDryRunsBad, "the signer refuses: " + command.error().message());
       return {};
     }

@@ -101,7 +101,7 @@ Result<pki::EnrollResponse> EnrollmentService::enroll(const pki::EnrollRequest& 
   TRY_VOID(check_rate(sources_, remote, remote));
   const auto object = "token:" + log::printable(request.token_id, pki::kTokenIdLength);
   const auto deny = [&](const std::string& actor, Error error) {
-    return refused(actor, "agent.enroll.refused", object, std::move(error),
+    return refused(actor, audit::kinds::kAgentEnrollRefused, object, std::move(error),
                    {{"remote", remote}, {"hostname", log::printable(request.hostname)}});
   };
   if (auto fields = check_fields(request); !fields)
@@ -162,7 +162,8 @@ Result<pki::EnrollResponse> EnrollmentService::admit(const model::TokenRecord& t
   TRY(const auto csr, pki::parse_request(request.csr_pem));
   bool is_new = false;
   TRY(const auto agent, consume(token, request, csr.spki_sha256, is_new));
-  TRY_VOID(record("token:" + token.id, is_new ? "agent.enroll" : "agent.enroll.retry",
+  TRY_VOID(record("token:" + token.id,
+                  is_new ? audit::kinds::kAgentEnroll : audit::kinds::kAgentEnrollRetry,
                   agent.id.value(),
                   {{"remote", remote},
                    {"hostname", log::printable(request.hostname)},

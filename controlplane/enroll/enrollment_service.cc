@@ -2,8 +2,6 @@
 // renewal: renew.cc.
 #include "controlplane/enroll/enrollment_service.h"
 
-#include <boost/json.hpp>
-
 #include "controlplane/enroll/token_scope.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
@@ -83,7 +81,7 @@ Result<CreatedToken> EnrollmentService::create_token(const TokenScope& scope,
   out.record.created_ms = clock_.unix_ms();
   out.record.expires_ms = out.record.created_ms + scope.lifetime_ms;
   out.record.created_by = actor;
-  TRY_VOID(record(actor, "token.create", token.id,
+  TRY_VOID(record(actor, audit::kinds::kTokenCreate, token.id,
                   {{"tenant", scope.tenant.value()},
                    {"uses", std::to_string(scope.uses)},
                    {"expires", text::format_time_ms(out.record.expires_ms)}}));
@@ -94,7 +92,7 @@ Result<CreatedToken> EnrollmentService::create_token(const TokenScope& scope,
 
 Result<void> EnrollmentService::revoke_token(const std::string& id, const std::string& actor) {
   TRY_VOID(tokens_.revoke(id, clock_.unix_ms()));
-  return record(actor, "token.revoke", id, {});
+  return record(actor, audit::kinds::kTokenRevoke, id, {});
 }
 
 Result<pki::ConfirmResponse> EnrollmentService::confirm(const pki::ConfirmRequest& request,
@@ -102,8 +100,9 @@ Result<pki::ConfirmResponse> EnrollmentService::confirm(const pki::ConfirmReques
   TRY_VOID(check_rate(sources_, remote, remote));
   std::string actor = kStranger;
   const auto deny = [&](Error error) {
-    return refused(actor, "agent.confirm.refused", log::printable(request.agent_id, kMaxIdLength),
-                   std::move(error), {{"remote", remote}});
+    return refused(actor, audit::kinds::kAgentConfirmRefused,
+                   log::printable(request.agent_id, kMaxIdLength), std::move(error),
+                   {{"remote", remote}});
   };
   // The same words for an agent that is not there and for a signature that is not its own.
   const Error unknown(Errc::kDenied, "no such agent, or the signature is not by its key");
@@ -130,7 +129,7 @@ Result<pki::ConfirmResponse> EnrollmentService::confirm(const pki::ConfirmReques
   if (out.active) {
     TRY_VOID(agents_.confirm(*id));
   }
-  TRY_VOID(record("agent:" + id->value(), "agent.confirm", id->value(),
+  TRY_VOID(record("agent:" + id->value(), audit::kinds::kAgentConfirm, id->value(),
                   {{"remote", remote}, {"state", out.active ? "active" : "waits for approval"}}));
   return out;
 }
@@ -141,7 +140,7 @@ Result<void> EnrollmentService::approve(const AgentId& id, const std::string& ac
   if (agent->state == model::AgentState::kRevoked) {
     return Error(Errc::kDenied, "agent " + id.value() + " was revoked; enroll it again");
   }
-  TRY_VOID(record(actor, "agent.approve", id.value(), {}));
+  TRY_VOID(record(actor, audit::kinds::kAgentApprove, id.value(), {}));
   return agents_.confirm(id);
 }
 
@@ -152,7 +151,7 @@ Result<void> EnrollmentService::revoke(const AgentId& id, const std::string& rea
   }
   // First the act, then its record: a full disk must not keep a stolen key alive.
   TRY_VOID(agents_.revoke(id, reason, clock_.unix_ms()));
-  return record(actor, "agent.revoke", id.value(), {{"reason", reason}});
+  return record(actor, audit::kinds::kAgentRevoke, id.value(), {{"reason", reason}});
 }
 
 Result<std::string> EnrollmentService::revocation_lists() {
@@ -185,22 +184,14 @@ Result<void> EnrollmentService::check_clock(std::int64_t host_ms) const {
                    "); TLS would fail. Set the clock (timedatectl set-ntp true) and retry");
 }
 
-Result<void> EnrollmentService::record(const std::string& actor, const std::string& action,
-                                       const std::string& object, Detail detail) {
-  boost::json::object fields;
-  for (const auto& [name, value] : detail) fields[name] = text::replace_invalid_utf8(value);
-  model::AuditEntry entry;
-  entry.ts_ms = clock_.unix_ms();
-  entry.actor = actor;
-  entry.action = action;
-  entry.object = object;
-  entry.detail = boost::json::serialize(fields);
-  auto written = audit_.append(entry);
-  if (!written) return std::move(written).error().with_context("audit " + action);
+Result<void> EnrollmentService::record(const std::string& actor, audit::Kind kind,
+                                       const std::string& object, const Detail& detail) {
+  auto written = audit_.append(audit::entry_of(kind, clock_.unix_ms(), actor, object, detail));
+  if (!written) return std::move(written).error().with_context("audit " + std::string(kind.name));
   return {};
 }
 
-Error EnrollmentService::refused(const std::string& actor, const std::string& action,
+Error EnrollmentService::refused(const std::string& actor, audit::Kind kind,
                                  const std::string& object, Error error, Detail detail) {
   {
     MutexLock lock(audit_mutex_);
@@ -212,7 +203,7 @@ Error EnrollmentService::refused(const std::string& actor, const std::string& ac
       detail["left_out_before"] = std::to_string(left_out.mapped());
   }
   detail["reason"] = error.message();
-  if (const auto written = record(actor, action, object, std::move(detail)); !written) {
+  if (const auto written = record(actor, kind, object, detail); !written) {
     log::error(written.error().message());
   }
   return error;

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "controlplane/audit/kinds.h"
 #include "controlplane/enroll/certificate_authorities.h"
 #include "controlplane/enroll/rate_limiter.h"
 #include "controlplane/model/repositories.h"
@@ -90,15 +91,15 @@ class EnrollmentService {
   Result<std::string> revocation_lists();
 
  private:
-  using Detail = std::map<std::string, std::string>;
+  using Detail = audit::Detail;
 
   Result<void> check_rate(RateLimiter& limiter, const std::string& key, const std::string& who);
   Result<void> check_clock(std::int64_t host_ms) const;
-  Result<void> record(const std::string& actor, const std::string& action,
-                      const std::string& object, Detail detail);
+  Result<void> record(const std::string& actor, audit::Kind kind, const std::string& object,
+                      const Detail& detail);
   // Audits the refusal, at the rate of its actor, and hands it on.
-  Error refused(const std::string& actor, const std::string& action, const std::string& object,
-                Error error, Detail detail);
+  Error refused(const std::string& actor, audit::Kind kind, const std::string& object, Error error,
+                Detail detail);
 
   // enroll, step by step
   Result<model::TokenRecord> authenticate(const pki::EnrollRequest& request);

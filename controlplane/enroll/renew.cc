@@ -15,13 +15,14 @@ Result<pki::RenewResponse> EnrollmentService::renew(const pki::RenewRequest& req
   TRY_VOID(check_rate(sources_, remote, remote));
   const auto object = log::printable(request.agent_id, kMaxIdLength);
   const auto deny = [&](const std::string& actor, Error error) {
-    return refused(actor, "agent.renew.refused", object, std::move(error), {{"remote", remote}});
+    return refused(actor, audit::kinds::kAgentRenewRefused, object, std::move(error),
+                   {{"remote", remote}});
   };
   auto asker = identify(request);
   if (!asker) return deny(kStranger, std::move(asker).error());
   auto answer = renew_checked(request, *asker);
   if (!answer) return deny("agent:" + object, std::move(answer).error());
-  TRY_VOID(record("agent:" + object, "agent.renew", object, {{"remote", remote}}));
+  TRY_VOID(record("agent:" + object, audit::kinds::kAgentRenew, object, {{"remote", remote}}));
   return answer;
 }
 

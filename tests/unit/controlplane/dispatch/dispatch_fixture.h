@@ -117,7 +117,8 @@ struct FakeHost {
   signing::KeyAgreementPair sealing = signing::generate_key_agreement_pair();
   signing::SigningKeyPair result_key = signing::SigningKeyPair::generate();
   std::uint8_t session = 1;
-  std::uint8_t policy = 0xaa;       // Its digest, each byte
+  std::uint8_t policy = 0xaa;  // Its digest, each byte
+  std::string executor_state = "ready";
   std::int64_t started_ms = 1'000;  // Of its container
   std::string refusal;              // Of commands to execute, instead of doing them
   std::string dry_refusal;
@@ -224,7 +225,7 @@ struct DispatchFixture {
     wire::Digest policy;
     policy.fill(host.policy);
     executor.policy_hash = text::to_hex(policy);
-    executor.state = "ready";
+    executor.state = host.executor_state;
     executor.audit_seq = audit_seq;
     executor.audit_hash = audit_hash;
     out.executor = executor;
