@@ -138,7 +138,7 @@ TEST_CASE("no time is stated after the wall clock jumped, until it is back or ha
     signer.limits.times_of_agent = {1'000, 1'000};
     signer.start();
     const auto said = [&] {
-      const auto time = signer.service->sign_time({agent, {}, 0});
+      const auto time = signer.service->sign_time({agent, {9}, 0});
       return time ? std::string() : word(time.error());
     };
     signer.clock.jump_wall(seconds(jump > 0 ? 60 : -60));
@@ -233,8 +233,8 @@ TEST_CASE("agents that are made up do not fill the signer's memory") {
   signer.limits.times_of_all = {4, 100};
   signer.start();
   const auto agent = [](int i) { return AgentId::parse("made-up-" + std::to_string(i)).value(); };
-  for (int i = 0; i < 4; ++i) CHECK(signer.service->sign_time({agent(i), {}, 0}));
-  const auto over = signer.service->sign_time({agent(4), {}, 0});
+  for (int i = 0; i < 4; ++i) CHECK(signer.service->sign_time({agent(i), {9}, 0}));
+  const auto over = signer.service->sign_time({agent(4), {9}, 0});
   REQUIRE_FALSE(over);
   CHECK(over.error().message() ==
         "rate: 4 time statements for all agents in one minute are signed already; wait 61 s");
