@@ -5,6 +5,7 @@
 
 #include "protocol/base/text.h"
 #include "protocol/signing/envelope.h"
+#include "protocol/signing/persons.h"
 #include "protocol/wire/command_codec.h"
 #include "protocol/wire/envelope_codec.h"
 
@@ -80,7 +81,7 @@ Result<model::ApprovalRecord> check_approval(std::string_view envelope,
   TRY(const auto* approver, signer_of(decoded, root));
   TRY(const auto approval, wire::decode_approval(decoded.payload));
   TRY_VOID(check_content(approval, plan, now_ms));
-  if (approver->person == plan.requester)
+  if (signing::is_same_person(approver->person, plan.requester))
     return denied(approver->person + " asked for this plan; another person must approve it");
   model::ApprovalRecord record;
   record.plan = plan.id;
@@ -96,7 +97,7 @@ Result<model::ApprovalRecord> check_approval(std::string_view envelope,
 
 namespace {
 
-// By person: the newest word of each.
+// By folded name: the newest word of each person.
 std::map<std::string, model::ApprovalRecord> valid_by_person(
     const std::vector<model::ApprovalRecord>& approvals, const model::PlanRecord& plan,
     const signing::RootMetadata& root, std::int64_t now_ms) {
@@ -105,7 +106,8 @@ std::map<std::string, model::ApprovalRecord> valid_by_person(
     auto checked = check_approval(stored.envelope, plan, root, now_ms);
     if (!checked) continue;
     checked->received_ms = stored.received_ms;
-    const auto [place, is_new] = by_person.try_emplace(checked->person, *checked);
+    const auto [place, is_new] =
+        by_person.try_emplace(signing::fold_person(checked->person), *checked);
     if (!is_new && place->second.received_ms <= checked->received_ms) place->second = *checked;
   }
   return by_person;
@@ -113,16 +115,22 @@ std::map<std::string, model::ApprovalRecord> valid_by_person(
 
 }  // namespace
 
+bool is_person(const signing::RootMetadata& root, std::string_view name) {
+  return std::any_of(root.approvers.begin(), root.approvers.end(), [&](const auto& approver) {
+    return signing::is_same_person(approver.person, name);
+  });
+}
+
 Quorum count_approvals(const std::vector<model::ApprovalRecord>& approvals,
                        const model::PlanRecord& plan, const signing::RootMetadata& root,
                        std::int64_t now_ms) {
   Quorum quorum;
   quorum.needed = approvers_needed(plan);
-  for (const auto& [person, approval] : valid_by_person(approvals, plan, root, now_ms)) {
+  for (const auto& [folded, approval] : valid_by_person(approvals, plan, root, now_ms)) {
     if (approval.decision == wire::ApprovalDecision::kApprove) {
-      quorum.persons.push_back(person);
+      quorum.persons.push_back(approval.person);
     } else {
-      quorum.rejected.push_back(person);
+      quorum.rejected.push_back(approval.person);
     }
   }
   return quorum;

@@ -1,5 +1,5 @@
 // Whose word counts for a plan, and how many are needed: persons of the root metadata in force, each once
-// however many keys they have, never the one who asked. Pure.
+// however many keys they have, never the one who asked; large and small letters are no difference. Pure.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +29,10 @@ Result<model::ApprovalRecord> check_approval(std::string_view envelope,
                                              const model::PlanRecord& plan,
                                              const signing::RootMetadata& root,
                                              std::int64_t now_ms);
+
+// Whether `root` names who asked: an API user under another name than their own person could approve their own
+// plan, and only people can notice.
+bool is_person(const signing::RootMetadata& root, std::string_view name);
 
 struct Quorum {
   std::uint32_t needed = 0;

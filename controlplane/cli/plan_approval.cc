@@ -127,7 +127,8 @@ std::string describe_intents(const Context& context, const CheckedBatch& batch,
   const auto* manifest = actions::find(first.action);
   std::string out = "You are about to sign, as decoded from the bytes themselves:\n  " +
                     printable(first.action) + " - " + std::string(manifest->summary) + " (tier " +
-                    std::to_string(first.tier) + ")\n";
+                    std::to_string(first.tier) + ")\n  requested by " + printable(first.requester) +
+                    ": if that is you, under whatever name, another person has to approve\n";
   std::size_t place = 0;
   for (const auto& intent : batch.intents) {
     const auto& target = object_of(array_at(card, "targets").at(place++));

@@ -11,6 +11,7 @@
 #include "controlplane/plan/waves.h"
 #include "protocol/actions/catalogue.h"
 #include "protocol/base/text.h"
+#include "protocol/signing/persons.h"
 
 namespace observeai::controlplane::dispatch {
 namespace {
@@ -117,14 +118,19 @@ Result<model::PlanView> Desk::view(const model::PlanRecord& plan) {
     out.targets.push_back(std::move(one));
   }
   TRY(out.approvals, world_.plans.approvals(plan.id));
-  auto quorum =
-      approval::count_approvals(out.approvals, plan, world_.roots.newest(), world_.clock.unix_ms());
+  const auto root = world_.roots.newest();
+  auto quorum = approval::count_approvals(out.approvals, plan, root, world_.clock.unix_ms());
   out.approvers_needed = quorum.needed;
   out.approved_by = std::move(quorum.persons);
   out.why_approval = plan::why_approval(plan);
   if (plan.host_approvals > approval::approvers_needed(plan.tier)) {
     out.why_approval.push_back("the policy of a host asks for " +
                                std::to_string(plan.host_approvals) + " approvers");
+  }
+  if (plan.tier > 0 && !approval::is_person(root, plan.requester)) {
+    out.why_approval.push_back("requested by API user " + plan.requester +
+                               ", who is no person of the root metadata: make sure that it is "
+                               "not who approves");
   }
   out.rollback = rollback_sentence(plan);
   TRY(out.history, world_.plans.history(plan.tenant, plan.action));
@@ -197,7 +203,9 @@ Result<void> Desk::take_approval(PlanEdit& edit, const std::string& person,
     return {};
   }
   TRY(auto approvals, world_.plans.approvals(plan.id));
-  std::erase_if(approvals, [&](const auto& one) { return one.person == record.person; });
+  std::erase_if(approvals, [&](const auto& one) {
+    return signing::is_same_person(one.person, record.person);
+  });
   approvals.push_back(record);
   if (approval::count_approvals(approvals, plan, root, now_ms).is_reached())
     edit.fire(PlanEvent::kQuorum, "", user(person));

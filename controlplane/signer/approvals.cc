@@ -1,10 +1,9 @@
 #include "controlplane/signer/approvals.h"
 
-#include <set>
-
 #include "controlplane/signer/refusal.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
+#include "protocol/signing/persons.h"
 #include "protocol/wire/command_codec.h"
 #include "protocol/wire/envelope_codec.h"
 
@@ -71,22 +70,22 @@ Result<const Approvals::Known*> Approvals::look_up(const std::string& envelope) 
 
 Result<void> Approvals::check(const wire::Command& command, const wire::Intent& intent,
                               std::int64_t now_ms) {
-  std::set<std::string> persons;
+  std::map<std::string, std::string> persons;  // By folded name
   for (const auto& envelope : command.approvals) {
     TRY(const auto* known, look_up(envelope));
     if (const auto* why = why_not(known->approval, command, intent, now_ms)) {
       return refusal(words::kApprovalInvalid, "the approval of " + known->person + " " + why);
     }
-    if (known->person == intent.requester) {
+    if (signing::is_same_person(known->person, intent.requester)) {
       return refusal(words::kRequesterApproves,
                      known->person + " asked for this and cannot approve it too");
     }
-    persons.insert(known->person);
+    persons.emplace(signing::fold_person(known->person), known->person);
   }
   const auto needed = approvals_needed(intent.tier);
   if (persons.size() >= needed) return {};
   std::string who;
-  for (const auto& person : persons) who += (who.empty() ? "" : ", ") + person;
+  for (const auto& [folded, person] : persons) who += (who.empty() ? "" : ", ") + person;
   return refusal(words::kApprovalMissing, "an action of tier " + std::to_string(intent.tier) +
                                               " needs " + std::to_string(needed) +
                                               (needed == 1 ? " person" : " persons") + " beside " +

@@ -63,6 +63,33 @@ TEST_CASE("tiers need 0, 1 and 2 approvers") {
   CHECK(approvers_needed(9) == 2);
 }
 
+TEST_CASE("a name in large letters is no second person, nor another one than the requester") {
+  World w;
+  w.root.approvers = {{w.ann.public_key(), "ann"},
+                      {w.ann_laptop.public_key(), "Ann"},
+                      {w.bob.public_key(), "CAROL"}};
+  const auto quorum = count_approvals({w.by(w.ann), w.by(w.ann_laptop)}, w.plan, w.root, kNow);
+  CHECK(quorum.persons.size() == 1);
+  CHECK_FALSE(quorum.is_reached());
+  CHECK_FALSE(check_approval(w.sealed(w.approval(), w.bob), w.plan, w.root, kNow));
+  CHECK(is_person(w.root, "carol"));
+  CHECK_FALSE(is_person(w.root, "caroline"));
+}
+
+TEST_CASE("a plan needs what its tier needs, or more when a host asks for it") {
+  World w;
+  CHECK(approvers_needed(w.plan) == 2);
+  w.plan.host_approvals = 1;
+  CHECK(approvers_needed(w.plan) == 2);
+  w.plan.host_approvals = 3;
+  CHECK(approvers_needed(w.plan) == 3);
+  CHECK(approvals_asked({{"approvals_needed", "3"}, {"replicas", "2"}}) == 3);
+  for (const char* wrong : {"", "x", "-1", "3.5"})
+    CHECK(approvals_asked({{"approvals_needed", wrong}}) == 0);
+  CHECK(approvals_asked({{"approvals_needed", "99999999999"}}) == UINT32_MAX);
+  CHECK(approvals_asked({}) == 0);
+}
+
 TEST_CASE("an approval counts for the person of its key") {
   const World world;
   const auto record =

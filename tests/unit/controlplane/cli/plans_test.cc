@@ -227,6 +227,7 @@ TEST_CASE("foreign text on a card is printable on the terminal") {
   CHECK(f.out.str().find('\x1b') == std::string::npos);
   CHECK(f.out.str().find("\\x1b[31m") != std::string::npos);
   CHECK(f.out.str().find("container=web") != std::string::npos);
+  CHECK(f.out.str().find("requested by carol: if that is you") != std::string::npos);
   CHECK(f.out.str().find("12:00 -> now") != std::string::npos);
 }
 

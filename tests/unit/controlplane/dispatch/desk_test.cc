@@ -107,6 +107,30 @@ TEST_CASE("the requester does not approve, whatever key is used") {
   CHECK(f.state(id) == PlanState::kSimulated);
 }
 
+TEST_CASE("large and small letters make no other person of the requester") {
+  DispatchFixture f;
+  f.roots.root.approvers = {{f.ann.public_key(), "Carol"}, {f.bob.public_key(), "bob"}};
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  const auto refused = f.desk->approve(tenant(), id, "ann", f.approval(id, f.ann));
+  CHECK(code_of(refused) == Errc::kDenied);
+  CHECK(refused.error().message().find("asked for this plan") != std::string::npos);
+}
+
+TEST_CASE("a requester whom the root does not name is told to who approves") {
+  const auto is_told = [](DispatchFixture& f, const std::string& id) {
+    for (const auto& why : f.show(id).why_approval) {
+      if (why.find("API user carol, who is no person") != std::string::npos) return true;
+    }
+    return false;
+  };
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  CHECK(is_told(f, id));
+  f.roots.root.approvers.push_back({f.cyd.public_key(), "Carol"});
+  CHECK_FALSE(is_told(f, id));
+}
+
 TEST_CASE("simulating anew voids what was approved") {
   DispatchFixture f;
   auto wanted = f.restart_web();

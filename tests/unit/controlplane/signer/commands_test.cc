@@ -197,6 +197,14 @@ TEST_CASE("approvals hold for exactly this batch, now, by an approver") {
   CHECK(with([](auto&) {}, ada) == "");
 }
 
+TEST_CASE("large and small letters make no other person of the requester") {
+  Signer signer;
+  Batch batch;
+  batch.requester = "ALAN";
+  CHECK(signer.outcome(batch.commands({Batch::sign(batch.approval(), signer.acme.alan)})[0]) ==
+        "requester_approves");
+}
+
 TEST_CASE("tier 2 wants two persons; two keys of one are one") {
   Signer signer;
   Batch batch;
