@@ -5,9 +5,9 @@
 // Trusted time: a signer's statement answers a challenge of ours; from then on the boot clock counts. It
 // is an upper bound, the time from challenge to answer included, so a carrier that holds a statement
 // back makes commands expire sooner, never later. A wall clock that moved against the boot clock by
-// more than kMaxClockJump voids time and session: a memory snapshot was restored, or somebody set it. So does a
-// statement that answers our challenge and lies far behind what is believed: a signer's clock was ahead once. What
-// was signed for the session before dies with it, so that no old command passes again.
+// more than kMaxClockJump voids time and session: a memory snapshot was restored, or somebody set it. So
+// does a statement that answers our challenge and lies far behind what is believed: a signer's clock was
+// ahead once. What was signed for the session before dies with it, so that no old command passes again.
 //
 // Not thread-safe.
 #pragma once
@@ -58,8 +58,8 @@ class Session {
   std::optional<std::int64_t> trusted_ms() const;
   // For a hello: zeros when no answer is wanted now. May begin a new challenge.
   Result<wire::Bytes16> challenge();
-  // `statement` was verified. kDenied: for another challenge, or late; then nothing changes. Also when it lies
-  // far behind what is known: then session and time begin anew, and the next answer is taken.
+  // `statement` was verified. kDenied: for another challenge, or late; then nothing changes. Also when
+  // it lies far behind what is known: then session and time begin anew, and the next answer is taken.
   Result<void> take_time(const wire::TimeStatement& statement);
 
   std::uint64_t sequence() const { return state_.sequence; }

@@ -30,8 +30,8 @@ Result<model::ApprovalRecord> check_approval(std::string_view envelope,
                                              const signing::RootMetadata& root,
                                              std::int64_t now_ms);
 
-// Whether `root` names who asked: an API user under another name than their own person could approve their own
-// plan, and only people can notice.
+// Whether `root` names who asked: an API user under another name than their own person could approve
+// their own plan, and only people can notice.
 bool is_person(const signing::RootMetadata& root, std::string_view name);
 
 struct Quorum {

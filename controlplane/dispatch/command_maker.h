@@ -29,8 +29,8 @@ struct WantedCommand {
 // A dry run reads; who has not read it by then is silent.
 inline constexpr std::int64_t kDryRunLifetimeMs = 2LL * 60'000;
 inline constexpr std::int64_t kCommandLifetimeMs = 15LL * 60'000;
-// A command is valid from so long before it was made: a host's trusted time may lie behind by what the signer's
-// clock stepped since, or its own boot clock lost.
+// A command is valid from so long before it was made: a host's trusted time may lie behind by what the
+// signer's clock stepped since, or its own boot clock lost.
 inline constexpr std::int64_t kNotBeforeSlackMs = 60'000;
 
 // One outcome for each. The numbers that they take are never given out again, whatever becomes of them.

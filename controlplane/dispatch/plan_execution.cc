@@ -58,8 +58,8 @@ Result<void> PlanRunner::dispatch(PlanEdit& edit) {
   return {};
 }
 
-// A signer that refuses will refuse the next time too; one that does not answer is waited for. `of`: what it was
-// asked for.
+// A signer that refuses will refuse the next time too; one that does not answer is waited for. `of`:
+// what it was asked for.
 void PlanRunner::stop_or_wait(PlanEdit& edit, const Error& error, const std::string& of) {
   if (error.code() != Errc::kDenied && error.code() != Errc::kInvalid) {
     note(edit, error.message());

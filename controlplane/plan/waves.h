@@ -8,8 +8,9 @@
 
 namespace observeai::controlplane::plan {
 
-// What goes out before anybody looks: a share of 5 %, 25 % or all is cut into waves of no more than a tenth of
-// the hosts, so that the last three quarters can be stopped too. Below this number a cut only costs time.
+// What goes out before anybody looks: a share of 5 %, 25 % or all is cut into waves of no more than a
+// tenth of the hosts, so that the last three quarters can be stopped too. Below this number a cut only
+// costs time.
 inline constexpr std::size_t kLeastSlice = 10;
 std::size_t most_of_wave(std::size_t hosts);
 

@@ -12,8 +12,8 @@
 
 namespace observeai::controlplane {
 
-// How often one approved intent of a batch is signed: a host that refuses for a reason that passes is asked so
-// often, and one approval is not a licence for more.
+// How often one approved intent of a batch is signed: a host that refuses for a reason that passes is
+// asked so often, and one approval is not a licence for more.
 inline constexpr std::uint32_t kMaxSignaturesOfIntent = 3;
 
 // Thread-safe; blocks until the signer answers. kUnavailable: no signer, try again later. kDenied: it

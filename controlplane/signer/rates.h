@@ -42,8 +42,8 @@ class SlidingCount {
   std::uint64_t total_ = 0;
 };
 
-// Names that counted something within the hour, in one guard: with 600 bytes for each the limit of memory, four
-// times as many as the hosts of one control plane.
+// Names that counted something within the hour, in one guard: with 600 bytes for each the limit of
+// memory, four times as many as the hosts of one control plane.
 inline constexpr std::size_t kMaxNames = 40'000;
 
 // One limit for each of many names, such as agents.
@@ -56,8 +56,8 @@ class RateGuard {
   // something within the hour. Counts nothing.
   Result<void> check(const std::string& name, SteadyTime now);
   void count(const std::string& name, SteadyTime now);
-  // What was counted in a minute that ended at `then`, before this process began. In order of time; nothing is
-  // restored after something was counted.
+  // What was counted in a minute that ended at `then`, before this process began. In order of time;
+  // nothing is restored after something was counted.
   void restore(const std::string& name, std::uint32_t count, SteadyTime then);
   std::uint64_t refused() const { return refused_; }
 

@@ -35,8 +35,8 @@ struct SigningLimits {
   RateLimit commands_of_agent{60, 600};
   RateLimit times_of_agent{20, 200};
   RateLimit times_of_all{20'000, 200'000};  // Together: agents can be made up
-  // That anything was ever signed for, and as many that are shut out: far above one control plane's hosts, far
-  // below what fills the memory.
+  // That anything was ever signed for, and as many that are shut out: far above one control plane's
+  // hosts, far below what fills the memory.
   std::size_t max_agents = 200'000;
 };
 
