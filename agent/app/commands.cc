@@ -103,6 +103,13 @@ bool prepare_executor(const AgentConfig& config, IdentityStore& store) {
   return false;
 }
 
+// Enrolled by root, run by the agent's user, who renews the certificate. False: it is said.
+bool give_to_agent(const AgentConfig& config, const IdentityStore& store) {
+  const auto given = store.give_to_owner_of(config.state_dir);
+  if (!given) fail(given.error());
+  return given.has_value();
+}
+
 int enroll(const Options& options) {
   const auto config = options.load();
   if (!config) return fail(config.error(), kUsage);
@@ -112,6 +119,7 @@ int enroll(const Options& options) {
   // An enrollment that was interrupted before its confirmation goes on; a finished one is not
   // repeated.
   if (const auto identity = store.load(); identity && identity->confirmed && !options.force) {
+    if (!give_to_agent(*config, store)) return kFailed;
     if (prepare_executor(*config, store)) {
       if (!options.quiet) std::cout << "The executor of this host knows its identity now.\n";
       return kOk;
@@ -144,6 +152,7 @@ int enroll(const Options& options) {
     return kFailed;
   }
   if (report.agent) prepare_executor(*config, store);
+  if (!give_to_agent(*config, store)) return kFailed;
   if (!options.quiet && report.agent) {
     std::cout << "This host is enrolled as " << report.agent->value()
               << (report.active ? ".\n"

@@ -1,6 +1,13 @@
 #include "agent/enroll/identity.h"
 
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <filesystem>
+#include <memory>
 
 #include "agent/enroll/identity_document.h"
 #include "protocol/base/files.h"
@@ -64,6 +71,36 @@ Result<std::optional<signing::SigningKeyPair>> load_result_key_if_there(const st
 
 Result<void> save_tls(const std::string& path, const Identity& identity) {
   return files::write_atomic(path, identity.tls_key.to_pem() + identity.certificate.pem, 0600);
+}
+
+struct CloseFolder {
+  void operator()(DIR* folder) const { ::closedir(folder); }
+};
+
+// The very file that was looked at. False: errno says why.
+bool give_file(int folder, const char* name, const struct stat& owner) {
+  const int file = ::openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (file < 0) return errno == ENOENT;
+  struct stat info {};
+  const bool given = ::fstat(file, &info) == 0 &&
+                     (!S_ISREG(info.st_mode) || info.st_nlink != 1 ||
+                      ::fchownat(file, "", owner.st_uid, owner.st_gid, AT_EMPTY_PATH) == 0);
+  ::close(file);
+  return given;
+}
+
+// The folder and the files in it; nothing when it is not there.
+bool give_folder(const std::string& path, const struct stat& owner) {
+  const int opened = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (opened < 0) return errno == ENOENT;
+  const std::unique_ptr<DIR, CloseFolder> folder(::fdopendir(opened));
+  if (!folder) {
+    ::close(opened);
+    return false;
+  }
+  while (const dirent* entry = ::readdir(folder.get()))
+    if (!give_file(opened, entry->d_name, owner)) return false;
+  return ::fchown(opened, owner.st_uid, owner.st_gid) == 0;
 }
 
 }  // namespace
@@ -141,6 +178,18 @@ Result<void> IdentityStore::mark_confirmed() {
 
 Result<void> IdentityStore::forget_result_key() {
   return remove(path(kResult));
+}
+
+Result<void> IdentityStore::give_to_owner_of(const std::string& directory) const {
+  if (::geteuid() != 0) return {};
+  struct stat owner {};
+  if (::stat(directory.c_str(), &owner) != 0)
+    return files::from_errno("cannot look at " + directory, errno);
+  if (owner.st_uid == 0) return {};
+  // What is in it first: until then it is root's alone.
+  if (!give_folder(folder_ + "/next", owner) || !give_folder(folder_, owner))
+    return files::from_errno("cannot give " + folder_ + " to the owner of " + directory, errno);
+  return {};
 }
 
 Result<void> IdentityStore::forget_next() {

@@ -65,6 +65,10 @@ class IdentityStore {
   // The executor has the result key: from now on it alone.
   Result<void> forget_result_key();
 
+  // Root wrote here, and the agent's user shall go on: everything belongs to the owner of `directory` from
+  // now on. Nothing to do for anybody else. No link is followed, no file with a second name is given away.
+  Result<void> give_to_owner_of(const std::string& directory) const;
+
   // The keys for enrolling with this token: the ones made before for it, else new ones, stored before
   // they are returned. A retry after a crash therefore shows the same keys.
   Result<NewKeys> keys_for_enrollment(const std::string& token_id);

@@ -125,3 +125,27 @@ TEST_CASE("a key from elsewhere does not pass beside the certificate") {
                               0600));
   CHECK(has(why(enrolled.host.store.load()), "key and certificate do not belong together"));
 }
+
+TEST_CASE("what root enrolled belongs to the agent's user, and links lead nowhere") {
+  if (::geteuid() != 0) return;  // Nobody else can give files away
+  constexpr uid_t kUser = 4242;
+  EnrolledHost enrolled;
+  const TempDir state;
+  const auto owner_of = [](const std::string& path) {
+    struct stat info {};
+    REQUIRE(::lstat(path.c_str(), &info) == 0);
+    return info.st_uid;
+  };
+  REQUIRE(enrolled.host.store.give_to_owner_of(state.path()));
+  CHECK(owner_of(enrolled.file("tls.pem")) == 0);  // Of root, as the folder is
+
+  REQUIRE(::chown(state.path().c_str(), kUser, kUser) == 0);
+  REQUIRE(enrolled.host.store.keys_for_enrollment("another"));
+  REQUIRE(files::write_atomic(state / "of-root", "", 0600));
+  REQUIRE(::link((state / "of-root").c_str(), enrolled.file("second-name").c_str()) == 0);
+  REQUIRE(::symlink((state / "of-root").c_str(), enrolled.file("link").c_str()) == 0);
+  REQUIRE(enrolled.host.store.give_to_owner_of(state.path()));
+  for (const char* name : {"", "tls.pem", "identity.json", "next", "next/tls.key"})
+    CHECK_MESSAGE(owner_of(enrolled.file(name)) == kUser, name);
+  CHECK(owner_of(state / "of-root") == 0);
+}
