@@ -15,8 +15,10 @@ namespace observeai::agent::executor {
 namespace {
 
 Error closed() {
-  return Error(Errc::kUnavailable,
-               "the executor closed the connection: only root and the agent's user may ask it");
+  return Error(
+      Errc::kUnavailable,
+      "the executor closed the connection without an answer: only root and the agent's user may"
+      " ask it, or it has ended (journalctl -u observeai-executor)");
 }
 
 Error unreachable(const std::string& path, int error) {
@@ -31,7 +33,8 @@ Error unreachable(const std::string& path, int error) {
                        " that it was started with");
     case ECONNREFUSED:
       return Error(Errc::kUnavailable,
-                   "no executor listens" + at + ": it has ended; start it again");
+                   "no executor listens" + at +
+                       ": systemctl restart observeai-executor.socket, or start it again");
     default:
       return files::from_errno("cannot reach the executor" + at, error);
   }
