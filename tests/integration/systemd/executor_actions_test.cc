@@ -80,9 +80,9 @@ TEST_CASE_FIXTURE(ActionsRig, "systemd.restart and systemd.reset_failed") {
 }
 
 TEST_CASE_FIXTURE(ActionsRig, "process.terminate: of another user, and of root with capabilities") {
-  for (const char* user : {"nobody", "root"}) {
+  for (const std::string user : {"nobody", "root"}) {
     CAPTURE(user);
-    start("victim.service", std::string("User=") + user + "\nExecStart=/bin/sleep 3600\n");
+    start("victim.service", "User=" + user + "\nExecStart=/bin/sleep 3600\n");
     const auto pid = *text::parse_u64(shown("victim.service", "MainPID"));
     const auto stat = agent::executor::read_process_stat("/proc", static_cast<std::int64_t>(pid));
     REQUIRE(stat.has_value());
@@ -147,7 +147,7 @@ TEST_CASE_FIXTURE(ActionsRig,
   const auto clear = [](const std::string& cache) {
     return wire::Parameters{{"cache", cache}, {"prefix", std::string("session:")}};
   };
-  for (const char* cache : {"tcp", "unix"}) {
+  for (const std::string cache : {"tcp", "unix"}) {
     CAPTURE(cache);
     REQUIRE(redis({"MSET", "session:1", "a", "session:2", "b", "kept", "c"}).output == "OK\n");
     carry_out("cache.clear", clear(cache));

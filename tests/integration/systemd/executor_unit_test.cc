@@ -39,6 +39,7 @@ bool answers() {
 
 TEST_CASE("a host that is not enrolled says so, however often it is asked") {
   test::UnitRig rig;
+  call({"/usr/bin/systemctl", "stop", kExecutorUnit});
   std::filesystem::remove_all("/var/lib/observeai-executor/trust");
   listen();
   for (int i = 0; i < 50; ++i) CHECK(rig.status().state == "not enrolled");
@@ -76,14 +77,14 @@ TEST_CASE("only root and the agent's user may connect") {
   listen();
   rig.enroll();
   ::chmod("/etc/observeai/policy.d/site.toml", 0600);
-  const auto as = [&](const char* user, const char* command) {
+  const auto as = [&](const std::string& user, const std::string& command) {
     return test::outcome_of(
-        {"/usr/bin/setpriv", std::string("--reuid=") + user, "--clear-groups", kProgram, command});
+        {"/usr/bin/setpriv", "--reuid=" + user, "--clear-groups", kProgram, command});
   };
   CHECK(as("root", "status").exit_code == 0);
   CHECK(as("root", "check-policy").exit_code == 0);
   CHECK(as("observeai", "status").exit_code == 0);
-  for (const char* command : {"status", "check-policy", "run"}) {
+  for (const std::string command : {"status", "check-policy", "run"}) {
     const auto stranger = as("nobody", command);
     CAPTURE(stranger.output);
     CHECK(stranger.exit_code == 1);

@@ -198,7 +198,7 @@ TEST_CASE("the agent as a unit: no settings, no group, and it finds the containe
                            true};
   agent::IdentityStore store("/var/lib/observeai/identity");
   REQUIRE(store.save(identity).has_value());
-  call({"/usr/bin/chown", "-R", "observeai:observeai", "/var/lib/observeai"});
+  REQUIRE(store.give_to_owner_of("/var/lib/observeai").has_value());  // As enroll does
   const auto start = test::outcome_of({"/usr/bin/systemctl", "start", "observeai-agent.service"});
   INFO(call({"/usr/bin/journalctl", "--no-pager", "-u", "observeai-agent.service"}));
   REQUIRE(start.succeeded());

@@ -28,6 +28,10 @@ constexpr auto kPatience = 60s;
 // Once for the whole program, as a package would.
 void install() {
   static const bool done = [] {
+    // What this machine itself may have shines through.
+    for (const char* ours : {"/etc/observeai", "/var/lib/observeai", "/var/lib/observeai-executor",
+                             "/var/lib/observeai-signer"})
+      fs::remove_all(ours);
     call({"/usr/bin/systemd-sysusers", "/observeai-test/observeai-agent.sysusers",
           "/observeai-test/observeai-signer.sysusers"});
     call({"/usr/bin/systemd-tmpfiles", "--create", "/observeai-test/observeai-agent.tmpfiles"});
