@@ -48,6 +48,7 @@ inline constexpr Kind kMaintenanceFreeze{"maintenance.freeze"};
 inline constexpr Kind kMaintenanceClear{"maintenance.clear"};
 inline constexpr Kind kHostPolicy{"host.policy"};
 inline constexpr Kind kResultForged{"result.forged"};
+inline constexpr Kind kResultStray{"result.stray"};
 }  // namespace kinds
 
 // Whose entry it is stands in the detail as "tenant": without it only the tenant that runs the

@@ -73,18 +73,34 @@ wire::Meta Dispatcher::meta_for(const AgentId& agent, const wire::ExecutorReport
 }
 
 void Dispatcher::refuse(const model::ResultRecord& result, const Error& why) {
+  tell("command.result", audit::kinds::kResultForged, result,
+       "a result of a command is not believed: " + why.message(), why.message());
+}
+
+void Dispatcher::tell_stray(const model::ResultRecord& result, const model::CommandRecord& command,
+                            const model::AgentRecord& agent) {
+  const auto checked = check_stray_result(result, command, agent);
+  if (!checked) return refuse(result, checked.error());
+  std::string answer(wire::to_string(checked->outcome));
+  if (!checked->reason.empty()) answer += " " + checked->reason;
+  tell("command.misdelivered", audit::kinds::kResultStray, result,
+       "a command for another host was delivered to this one, which answered: " + answer, answer);
+}
+
+// It counts for no plan.
+void Dispatcher::tell(const char* alert_kind, audit::Kind kind, const model::ResultRecord& result,
+                      const std::string& message, const std::string& detail) {
   model::Alert alert;
-  alert.kind = "command.result";
+  alert.kind = alert_kind;
   alert.agent = result.agent;
-  alert.message = "a result of a command is not believed: " + why.message();
+  alert.message = message;
   alert.first_ms = alert.last_ms = world_.clock.unix_ms();
   alert.count = 1;
   ignore(world_.alerts.raise(alert), "it is in the log");
-  ignore(world_.audit.append(audit::entry_of(
-             audit::kinds::kResultForged, alert.first_ms, "agent:" + result.agent.value(),
-             text::to_hex(result.command), {{"detail", why.message()}})),
+  ignore(world_.audit.append(audit::entry_of(kind, alert.first_ms, "agent:" + result.agent.value(),
+                                             text::to_hex(result.command), {{"detail", detail}})),
          "the alert says it too");
-  log::warning("agent " + result.agent.value() + ": " + alert.message);
+  log::warning("agent " + result.agent.value() + ": " + log::printable(alert.message));
   ignore(world_.commands.mark(result, false), "it is looked at again");
 }
 
@@ -98,6 +114,10 @@ bool Dispatcher::take_results() {
     const auto command = world_.commands.find(record.command);
     const auto agent = world_.agents.find(record.agent);
     if (!command || !*command || !agent || !*agent) continue;
+    if (record.agent != (*command)->agent) {
+      tell_stray(record, **command, **agent);
+      continue;
+    }
     auto checked = check_result(record, **command, **agent);
     if (!checked) {
       refuse(record, checked.error());

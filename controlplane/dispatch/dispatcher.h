@@ -34,6 +34,10 @@ class Dispatcher {
   wire::Meta meta_for(const AgentId& agent, const wire::ExecutorReport& executor);
   bool take_results();
   void refuse(const model::ResultRecord& result, const Error& why);
+  void tell_stray(const model::ResultRecord& result, const model::CommandRecord& command,
+                  const model::AgentRecord& agent);
+  void tell(const char* alert, audit::Kind kind, const model::ResultRecord& result,
+            const std::string& message, const std::string& detail);
 
   World world_;
   PlanRunner runner_;

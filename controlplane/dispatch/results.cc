@@ -10,22 +10,41 @@
 
 namespace observeai::controlplane::dispatch {
 
-Result<wire::CommandResult> check_result(const model::ResultRecord& result,
-                                         const model::CommandRecord& command,
-                                         const model::AgentRecord& agent) {
+namespace {
+
+Result<wire::CommandResult> open_result(const model::ResultRecord& result,
+                                        const model::CommandRecord& command,
+                                        const model::AgentRecord& agent) {
   TRY(const auto envelope, wire::decode_envelope(result.envelope));
   const std::array trusted{signing::VerifyKey{agent.result_public_key}};
   if (!signing::verify(envelope, wire::kResultType, 1, trusted))
     return Error(Errc::kDenied, "it is not signed by this host's result key");
   TRY(auto decoded, wire::decode_result(envelope.payload));
-  if (decoded.agent != command.agent || decoded.tenant != command.tenant)
+  if (decoded.agent != agent.id || decoded.tenant != agent.tenant)
     return Error(Errc::kDenied, "it is of another host");
   if (decoded.command_sha256 != command.sha256)
     return Error(Errc::kDenied, "it is about other bytes than were sent");
+  return decoded;
+}
+
+}  // namespace
+
+Result<wire::CommandResult> check_result(const model::ResultRecord& result,
+                                         const model::CommandRecord& command,
+                                         const model::AgentRecord& agent) {
+  TRY(auto decoded, open_result(result, command, agent));
+  if (decoded.agent != command.agent || decoded.tenant != command.tenant)
+    return Error(Errc::kDenied, "it is of another host");
   // A command that could not be read has no id and no number for the host.
   if (decoded.command_id != wire::Bytes16{} && decoded.command_id != command.id)
     return Error(Errc::kDenied, "it is about another command");
   return decoded;
+}
+
+Result<wire::CommandResult> check_stray_result(const model::ResultRecord& result,
+                                               const model::CommandRecord& command,
+                                               const model::AgentRecord& agent) {
+  return open_result(result, command, agent);
 }
 
 Result<std::optional<wire::CommandResult>> valid_result(World& world,

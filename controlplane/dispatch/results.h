@@ -10,6 +10,11 @@ namespace observeai::controlplane::dispatch {
 Result<wire::CommandResult> check_result(const model::ResultRecord& result,
                                          const model::CommandRecord& command,
                                          const model::AgentRecord& agent);
+// The same of a result that another host made of this command. It counts for nothing but the news that the
+// command was delivered there.
+Result<wire::CommandResult> check_stray_result(const model::ResultRecord& result,
+                                               const model::CommandRecord& command,
+                                               const model::AgentRecord& agent);
 // The newest valid one of a command.
 Result<std::optional<wire::CommandResult>> valid_result(World& world, const wire::Bytes16& command);
 // The commands of a plan, newest first for each host and mode.

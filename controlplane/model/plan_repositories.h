@@ -29,6 +29,8 @@ inline constexpr std::size_t kMaxOpenPlans = 1'000;
 inline constexpr std::size_t kMaxTargetsOfPlan = 10'000;
 // Of one command: a host signs one, and repeats it byte by byte.
 inline constexpr std::size_t kMaxResultsOfCommand = 8;
+// Of one command, by each host that it was not sent to: enough to know that it was delivered there.
+inline constexpr std::size_t kMaxResultsOfStranger = 1;
 // How long plans that are over are kept, with all that belongs to them.
 inline constexpr std::int64_t kKeepPlansMs = 90LL * 86'400'000;
 

@@ -34,7 +34,9 @@ constexpr const char* kReserved = "SELECT seq FROM command_seqs WHERE agent=?";
 #define RESULT_COLUMNS "no, command, agent, envelope, received_ms, valid"
 constexpr const char* kSentTo =
     "SELECT id FROM commands WHERE agent=?1 AND (id=?2 OR sha256=?3) LIMIT 1";
-constexpr const char* kResultCount = "SELECT count(*) FROM command_results WHERE command=?";
+constexpr const char* kSentElsewhere = "SELECT id FROM commands WHERE sha256=? LIMIT 1";
+constexpr const char* kResultCount =
+    "SELECT count(*) FROM command_results WHERE command=? AND agent=?";
 constexpr const char* kInsertResult =
     "INSERT OR IGNORE INTO command_results(command, agent, hash, envelope, received_ms)"
     " VALUES(?,?,?,?,?)";
@@ -94,6 +96,16 @@ Result<void> alert_result(sql::Database& db, const AgentId& agent, const char* m
   return raise_alert(db, alert);
 }
 
+template <class... Values>
+Result<std::optional<wire::Bytes16>> command_id(sql::Database& db, const char* query,
+                                                const Values&... values) {
+  TRY(auto row, db.query(query, values...));
+  TRY(const bool found, row.step());
+  if (!found) return std::optional<wire::Bytes16>();
+  TRY(const auto id, sixteen_from(row.blob(0), "command id"));
+  return std::optional(id);
+}
+
 Result<void> store_result(sql::Database& db, const AgentId& agent, const std::string& envelope,
                           std::int64_t now_ms) {
   const auto opened = wire::decode_envelope(envelope);
@@ -102,20 +114,19 @@ Result<void> store_result(sql::Database& db, const AgentId& agent, const std::st
                           : Result<wire::CommandResult>(Error(Errc::kCorrupt, ""));
   if (!result || result->agent != agent)
     return alert_result(db, agent, "what should be a result of a command is none", now_ms);
-  wire::Bytes16 id{};
-  {
-    TRY(auto row, db.query(kSentTo, agent.value(), sql::Blob(result->command_id),
-                           sql::Blob(result->command_sha256)));
-    TRY(const bool found, row.step());
-    if (!found)
-      return alert_result(db, agent, "it answered a command that it was not sent", now_ms);
-    TRY(id, sixteen_from(row.blob(0), "command id"));
+  auto most = model::kMaxResultsOfCommand;
+  TRY(auto id, command_id(db, kSentTo, agent.value(), sql::Blob(result->command_id),
+                          sql::Blob(result->command_sha256)));
+  if (!id) {
+    TRY(id, command_id(db, kSentElsewhere, sql::Blob(result->command_sha256)));
+    most = model::kMaxResultsOfStranger;
   }
-  TRY(const auto count, db.scalar(0, kResultCount, sql::Blob(id)));
-  if (static_cast<std::size_t>(count) >= model::kMaxResultsOfCommand)
+  if (!id) return alert_result(db, agent, "it answered a command that it was not sent", now_ms);
+  TRY(const auto count, db.scalar(0, kResultCount, sql::Blob(*id), agent.value()));
+  if (static_cast<std::size_t>(count) >= most)
     return alert_result(db, agent, "it answers one command again and again", now_ms);
-  TRY_VOID(db.run(kInsertResult, sql::Blob(id), agent.value(), sql::Blob(wire::digest_of(envelope)),
-                  sql::Blob(envelope), now_ms));
+  TRY_VOID(db.run(kInsertResult, sql::Blob(*id), agent.value(),
+                  sql::Blob(wire::digest_of(envelope)), sql::Blob(envelope), now_ms));
   return {};
 }
 

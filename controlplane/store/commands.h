@@ -10,8 +10,9 @@ namespace observeai::controlplane::store {
 Result<void> insert_command(sql::Database& db, const model::CommandRecord& command);
 Result<void> close_command(sql::Database& db, const wire::Bytes16& id, model::CommandState state);
 Result<void> mark_result(sql::Database& db, std::int64_t no, bool valid);
-// What a batch of lane 0 brought, unverified: kept when this agent was sent the command, once, and only
-// kMaxResultsOfCommand of each. Anything else is an alert.
+// What a batch of lane 0 brought, unverified: kept once when this agent was sent the command, and only
+// kMaxResultsOfCommand of each; or another one was sent these very bytes, kMaxResultsOfStranger. Anything
+// else is an alert.
 Result<void> store_results(sql::Database& db, const AgentId& agent,
                            const std::vector<std::string>& envelopes, std::int64_t now_ms);
 

@@ -11,7 +11,7 @@ struct OpenCommand : DispatchFixture {
   std::string envelope;
   wire::Command command;
 
-  OpenCommand() {
+  explicit OpenCommand(int host_count = 1) : DispatchFixture(host_count) {
     id = create(restart_web());
     settle();
     approve(id);
@@ -66,6 +66,43 @@ TEST_CASE("a result of another command than this host was sent is an alert, and 
   f.bring("rubbish");
   CHECK(f.target_state(f.id) == TargetState::kDispatched);
   CHECK(f.alerts() == 1);
+}
+
+TEST_CASE("a command that was delivered to another host is told with what that host answered") {
+  OpenCommand f(2);
+  auto& stranger = f.hosts[1];
+  auto result = f.good();
+  result.agent = stranger.id;
+  result.outcome = wire::ResultOutcome::kRefused;
+  result.reason = "wrong_host";
+  result.state_before = result.state_after = {};
+  const auto bring = [&](const std::string& envelope) {
+    wire::ControlBatch control;
+    control.results.push_back(envelope);
+    f.commit(stranger, control);
+    f.step();
+  };
+  std::string kind = "result.stray";
+  SUBCASE("in its own words") {
+    bring(f.sign_result(stranger, result));
+  }
+  SUBCASE("which are bounded, and take nothing from the host that was asked") {
+    for (std::size_t i = 0; i < model::kMaxResultsOfCommand; ++i) {
+      result.finished_ms += static_cast<std::int64_t>(i);
+      bring(f.sign_result(stranger, result));
+    }
+  }
+  SUBCASE("but not without its signature") {
+    kind = "result.forged";
+    bring(f.sign_result(f.hosts[0], result));
+  }
+  const auto log = must(f.store->audit().list(0, 1'000));
+  const auto told = std::count_if(log.begin(), log.end(),
+                                  [&](const auto& entry) { return entry.action == kind; });
+  CHECK(told == 1);
+  CHECK(f.target_state(f.id) == TargetState::kDispatched);
+  f.bring(f.sign_result(f.hosts[0], f.good()));
+  CHECK(f.target_state(f.id) == TargetState::kVerifying);
 }
 
 TEST_CASE("a result is stored once, however often it comes") {
