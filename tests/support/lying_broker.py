@@ -1,5 +1,5 @@
 """A broker that lies: stands between an agent and Mosquitto with the keys of both, and loses messages that it has
-confirmed, repeats old ones, forges, holds back and reorders. Standard library only."""
+confirmed, repeats old ones, forges, holds back and reorders, by chance or by a rule. Standard library only."""
 import asyncio
 import json
 import pathlib
@@ -11,10 +11,17 @@ PUBLISH, PUBACK = 3, 4
 
 
 class LyingBroker:
-    """Rates are chances for each message; they may be changed at any time. `counts` says what it did."""
+    """Rates are chances for each message; they may be changed at any time. `counts` says what it did.
+
+    `rule(topic, payload)`, while there is one, decides before chance does: None leaves the message to chance, a list of
+    (topic, payload) goes on instead of it, [] loses it; its sender is told that it arrived. Called on a thread of its
+    own. say(topic, payload) makes a message for the agent up.
+    """
 
     def __init__(self, cluster, agent: str, seed: int):
         self.lose = self.repeat = self.forge = self.hold = 0.0
+        self.rule = None
+        self._to_agent = None
         self.counts = {"lost": 0, "repeated": 0, "forged": 0, "held back": 0}
         self._random = random.Random(seed)
         self._old = {True: [], False: []}  # (topic, payload) that passed, to be repeated; up and down
@@ -43,6 +50,10 @@ class LyingBroker:
     def honest(self):
         self.lose = self.repeat = self.forge = self.hold = 0.0
 
+    def say(self, topic: str, payload: bytes):
+        message = self._message(topic.encode(), payload)
+        self._loop.call_soon_threadsafe(lambda: self._to_agent.write(message))
+
     def close(self):
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
@@ -53,6 +64,7 @@ class LyingBroker:
         except OSError:
             writer.close()
             return
+        self._to_agent = writer
         down = asyncio.ensure_future(self._carry(up_reader, writer, up_writer))
         await self._carry(reader, up_writer, writer)
         down.cancel()
@@ -87,6 +99,13 @@ class LyingBroker:
         topic_end = 2 + int.from_bytes(body[:2], "big")
         qos = head >> 1 & 3
         topic, payload = body[2:topic_end], body[topic_end + (2 if qos else 0):]
+        instead = self.rule(topic.decode(), payload) if self.rule else None
+        if instead is not None:
+            if qos:
+                back.write(self._confirmation(body, topic_end))
+            for one_topic, one_payload in instead:
+                there.write(self._message(one_topic.encode(), one_payload))
+            return
         old = self._old[b"/up/" in topic]
         if dice() < self.repeat and old:
             self.counts["repeated"] += 1
@@ -105,12 +124,16 @@ class LyingBroker:
         if dice() < self.lose:
             self.counts["lost"] += 1
             if qos:
-                back.write(bytes([PUBACK << 4, 2]) + body[topic_end:topic_end + 2])
+                back.write(self._confirmation(body, topic_end))
         elif dice() < self.hold:
             self.counts["held back"] += 1
             self._later(self._random.uniform(0.05, 1.5), there, packet)
         else:
             there.write(packet)
+
+    @staticmethod
+    def _confirmation(body: bytes, topic_end: int) -> bytes:
+        return bytes([PUBACK << 4, 2]) + body[topic_end:topic_end + 2]
 
     @staticmethod
     def _message(topic: bytes, payload: bytes) -> bytes:
