@@ -5,6 +5,8 @@
 //   execute  acts. Called once, after an assess() whose result it gets.
 //   verify   the post-condition, and what has really changed, in the same words as assess()
 //   undo     back to the state of `seen`; only where the manifest says so
+//   recover  puts right what an execute, verify or undo has left that did not end: the program died, or the
+//            way back failed (Run::recover_later)
 //
 // Blocking; one call at a time for each object, on the executor's worker thread. Every call ends by
 // Run::deadline, children included. Parameters passed actions::check_parameters().
@@ -45,10 +47,15 @@ struct Assessment {
 // One run of an action: its deadline, what it did, and what it printed.
 class Run {
  public:
-  Run(const Clock& clock, SteadyTime deadline, std::size_t output_limit)
-      : clock_(clock), deadline_(deadline), output_limit_(output_limit) {}
+  // `command`: the id of the command that this is for, in hex; empty for a look that changes nothing.
+  Run(const Clock& clock, SteadyTime deadline, std::size_t output_limit, std::string command = "")
+      : clock_(clock),
+        deadline_(deadline),
+        output_limit_(output_limit),
+        command_(std::move(command)) {}
 
   SteadyTime deadline() const { return deadline_; }
+  const std::string& command() const { return command_; }
   std::chrono::milliseconds left() const;  // Never negative
   // kTimeout once the deadline has passed.
   Result<void> check() const;
@@ -57,6 +64,9 @@ class Run {
   void finish_step();
   // Beyond the limit, counted and dropped: the beginning is kept.
   void output(std::string_view text);
+  // What was begun could be neither done nor taken back: recover() is to try it later.
+  void recover_later() { recover_later_ = true; }
+  bool is_to_recover() const { return recover_later_; }
 
   const std::vector<wire::ResultStep>& steps() const { return steps_; }
   const std::string& text() const { return output_; }
@@ -66,6 +76,8 @@ class Run {
   const Clock& clock_;
   const SteadyTime deadline_;
   const std::size_t output_limit_;
+  const std::string command_;
+  bool recover_later_ = false;
   SteadyTime step_began_{};
   bool in_step_ = false;
   std::vector<wire::ResultStep> steps_;  // At most wire::kMaxSteps; further ones are not told
@@ -83,6 +95,10 @@ class Action {
                                                    const Assessment& seen, Run& run) = 0;
   // kInvalid: there is no way back.
   virtual Result<void> undo(const wire::Parameters& parameters, const Assessment& seen, Run& run);
+  // `state`: Assessment::state before the command of this run began. What it found and did, for people; ""
+  // where there is nothing to be put right, as for most. After an error it is called again, later, so it must
+  // go on from wherever it was cut. It touches only what is surely the command's own doing.
+  virtual Result<std::string> recover(const std::string& state, Run& run);
 };
 
 // By the catalogue's names.

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -28,10 +29,18 @@ class Books {
   // `time` outlives it.
   Books(Places places, const HostTime& time) : places_(std::move(places)), time_(time) {}
 
+  // Puts right what one command has left: Action::recover().
+  using Recover = std::function<Result<std::string>(const Ledger::Recovery&)>;
+
   // Opens what is not open. Fails while the host is not enrolled, or its trust or session cannot be
   // believed; a ledger that cannot be opened is told by ledger_error(). `may_change` lets another
-  // enrollment take the place of this one.
-  Result<void> open(bool may_change);
+  // enrollment take the place of this one. With the ledger, what commands have left is put right by
+  // `recover`, which may take its time; without, and where that fails, it waits for recover().
+  Result<void> open(bool may_change, const Recover& recover = nullptr);
+  // What is left of actions of this family ("docker").
+  std::vector<Ledger::Recovery> left(std::string_view family);
+  // It was put right: told in the log, with `what` for people.
+  void recovered(const Ledger::Recovery& one, const std::string& what);
 
   const Places& places() const { return places_; }
   // After open().
@@ -41,7 +50,7 @@ class Books {
   const std::string& ledger_error() const { return ledger_error_; }
 
  private:
-  Result<void> open_ledger();
+  Result<void> open_ledger(const Recover& recover);
 
   Places places_;
   const HostTime& time_;

@@ -218,11 +218,16 @@ std::vector<std::string> mount_destinations(const json::object& inspect) {
   return out;
 }
 
-json::object comparable(const json::object& inspect, const std::vector<std::string>& kept) {
+json::object comparable(const json::object& inspect, const std::vector<std::string>& kept,
+                        const std::string& command) {
   json::object named = inspect;
   named["HostConfig"] = with_named_volumes(inspect, kept);
   json::object out = configuration_of(named);
-  out["Config"] = comparable_config(object_at(inspect, "Config"), inspect);
+  json::object config = object_at(inspect, "Config");
+  if (!command.empty() && text_at(object_at(config, "Labels"), kMadeByLabel) == command) {
+    config["Labels"].as_object()[kMadeByLabel] = kThisCommand;
+  }
+  out["Config"] = comparable_config(std::move(config), inspect);
   json::object& host = out["HostConfig"].as_object();
   for (const char* key : {"Binds", "Mounts"}) {
     if (host.contains(key)) host[key] = sorted(array_at(host, key));
@@ -243,7 +248,7 @@ json::object comparable(const json::object& inspect, const std::vector<std::stri
 }
 
 Result<Recreation> plan_recreation(const json::object& inspect, const Image& from, const Image& to,
-                                   const std::string& image_name) {
+                                   const std::string& image_name, const std::string& command) {
   const json::object& config = object_at(inspect, "Config");
   json::object user = user_config(config, from.config);
   if (comparable_config(merged_config(user, from.config), inspect) !=
@@ -252,6 +257,10 @@ Result<Recreation> plan_recreation(const json::object& inspect, const Image& fro
                  "what the container's user asked for cannot be told from what its image says");
   }
   user["Image"] = image_name;
+  json::object labels = object_at(user, "Labels");
+  labels[kMadeByLabel] = kThisCommand;
+  labels[kReplacesLabel] = text_at(inspect, "Id");
+  user["Labels"] = std::move(labels);
   std::vector<std::string> kept = mount_destinations(inspect);
   Recreation plan;
   plan.before = comparable(inspect, kept);
@@ -260,6 +269,7 @@ Result<Recreation> plan_recreation(const json::object& inspect, const Image& fro
   plan.expected["Config"] = comparable_config(expected, inspect);
   plan.expected["Image"] = to.id;
   json::object body = user;
+  body["Labels"].as_object()[kMadeByLabel] = command;
   if (text_at(user, "Hostname") == text_at(inspect, "Id").substr(0, kShortIdLength) ||
       !has_own_host_name(object_at(inspect, "HostConfig"))) {
     body.erase("Hostname");

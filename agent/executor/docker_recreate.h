@@ -31,6 +31,12 @@ boost::json::object user_config(const boost::json::object& config,
 boost::json::object merged_config(const boost::json::object& user,
                                   const boost::json::object& image_config);
 
+// Labels of what is made in a container's place: by which command, and in place of which container.
+inline constexpr const char* kMadeByLabel = "observeai.made_by";
+inline constexpr const char* kReplacesLabel = "observeai.replaces";
+// How comparable() shows the former, so that a dry run can tell it.
+inline constexpr const char* kThisCommand = "this command";
+
 struct Recreation {
   struct Network {
     std::string name;
@@ -43,14 +49,17 @@ struct Recreation {
   boost::json::object expected;  // comparable() of the one that will be
 };
 // `inspect` is of the container, `from` its image, `to` the one to go to, called `image_name` from then
-// on. kUnavailable when it cannot be made the same again.
+// on; `command` makes it (kThisCommand for a dry run). kUnavailable when it cannot be made the same again.
 Result<Recreation> plan_recreation(const boost::json::object& inspect, const Image& from,
-                                   const Image& to, const std::string& image_name);
+                                   const Image& to, const std::string& image_name,
+                                   const std::string& command = kThisCommand);
 
 // configuration_of() with the image's id, anonymous volumes by their names, and without order where there
 // is none. `kept`: destinations of mounts that were there before; the name of another volume is "(new)".
+// `command`: the one whose mark is shown as kThisCommand.
 boost::json::object comparable(const boost::json::object& inspect,
-                               const std::vector<std::string>& kept);
+                               const std::vector<std::string>& kept,
+                               const std::string& command = kThisCommand);
 std::vector<std::string> mount_destinations(const boost::json::object& inspect);
 
 // What differs, in words for people. Values of the environment are never shown.

@@ -34,13 +34,16 @@ Executor::Executor(Places places, const Clock& clock, const HostTime& time, Host
                    Actions actions)
     : clock_(clock),
       time_(time),
+      policy_directory_(places.policy_directory),
+      policy_owner_(places.owner),
       host_(host),
       actions_(std::move(actions)),
       books_(std::move(places), time) {}
 
 void Executor::open() {
   MutexLock lock(mutex_);
-  if (const auto opened = books_.open(true); !opened) log::warning(opened.error().message());
+  const auto opened = books_.open(true, [this](const auto& left) { return recover(left); });
+  if (!opened) log::warning(opened.error().message());
 }
 
 AdmissionContext Executor::context() {
@@ -86,7 +89,7 @@ std::variant<Frame, std::unique_ptr<Executor::Job>> Executor::admit(std::string_
   return Frame{FrameKind::kResult, std::move(bytes)};
 }
 
-Frame Executor::finish(const Received& received, wire::CommandResult result) {
+Frame Executor::finish(const Received& received, wire::CommandResult result, bool recover_later) {
   result.finished_ms = time_.wall_ms();
   log::info(describe(received) + ": " + std::string(wire::to_string(result.outcome)) +
             (result.reason.empty() ? "" : " (" + result.reason + ")") +
@@ -96,7 +99,7 @@ Frame Executor::finish(const Received& received, wire::CommandResult result) {
   in_flight_.erase(received.asked_for);
   auto bytes = sign_result(std::move(result), books_.trust().result_key());
   if (Ledger* ledger = books_.ledger()) {
-    if (const auto stored = ledger->finish(received.command.id, bytes); !stored)
+    if (const auto stored = ledger->finish(received.command.id, bytes, recover_later); !stored)
       log::error("ledger: " + stored.error().message());
     ignore(ledger->prune(received.now_ms), "what is too much goes with the next command");
   }
@@ -120,6 +123,7 @@ Frame Executor::run(std::unique_ptr<Job> job) {
     MutexLock lock(mutex_);
     result = begin_result(received, books_.trust());
   }
+  recover_left(received.intent.action);
   host_.lists = received.policy->lists;
   Action& action = *actions_.at(received.intent.action);
   Run looking(clock_, clock_.steady_now() + std::chrono::milliseconds(received.intent.timeout_ms),
@@ -147,8 +151,8 @@ Frame Executor::run(std::unique_ptr<Job> job) {
     set_refused(result, *refused);
     return finish(received, std::move(result));
   }
-  act(received, action, *seen, result);
-  return finish(received, std::move(result));
+  const bool recover_later = act(received, action, *seen, result);
+  return finish(received, std::move(result), recover_later);
 }
 
 // From here on the lock is on the host's own name too.
@@ -180,18 +184,19 @@ Check Executor::begin(const Received& received, wire::CommandResult& result,
   if (!bytes) return Refusal{refusals::kPrecondition, bytes.error().message()};
   const auto now_ms = books_.session().trusted_ms().value_or(received.now_ms);
   const auto started = books_.ledger()->start(received.command.id, received.target,
-                                              received.intent.action, now_ms, *bytes);
+                                              received.intent.action, now_ms, *bytes, seen.state);
   if (started) return std::nullopt;
   result.started_ms = 0;
   return Refusal{refusals::kLedger, "the ledger cannot be written: " + started.error().message()};
 }
 
-void Executor::act(const Received& received, Action& action, const Assessment& seen,
+bool Executor::act(const Received& received, Action& action, const Assessment& seen,
                    wire::CommandResult& result) {
   const auto& intent = received.intent;
+  const std::string id = text::to_hex(received.command.id);
   log::info("begins: " + describe(received) + ", asked for by " + log::printable(intent.requester));
   const auto began = clock_.steady_now();
-  Run run(clock_, began + std::chrono::milliseconds(intent.timeout_ms), intent.output_limit);
+  Run run(clock_, began + std::chrono::milliseconds(intent.timeout_ms), intent.output_limit, id);
   const auto acted = action.execute(intent.parameters, seen, run);
   const auto took =
       std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady_now() - began);
@@ -210,17 +215,19 @@ void Executor::act(const Received& received, Action& action, const Assessment& s
   }
   run.finish_step();
   set_run(result, run);
+  bool recover_later = run.is_to_recover();
   if (result.outcome == wire::ResultOutcome::kFailed && intent.roll_back)
-    undo(received, action, seen, result);
+    recover_later = undo(received, action, seen, result);
   assess_after(received, action, result);
+  return recover_later;
 }
 
 // Time of its own: what failed may have failed because its time was over.
-void Executor::undo(const Received& received, Action& action, const Assessment& seen,
+bool Executor::undo(const Received& received, Action& action, const Assessment& seen,
                     wire::CommandResult& result) {
   const auto& intent = received.intent;
   Run run(clock_, clock_.steady_now() + std::chrono::milliseconds(intent.timeout_ms),
-          intent.output_limit);
+          intent.output_limit, text::to_hex(received.command.id));
   const auto undone = action.undo(intent.parameters, seen, run);
   run.finish_step();
   for (const auto& step : run.steps()) {
@@ -229,12 +236,13 @@ void Executor::undo(const Received& received, Action& action, const Assessment& 
   }
   if (!undone) {
     result.message += "; it could not be undone: " + undone.error().message();
-    return;
+    return run.is_to_recover();
   }
   result.outcome = wire::ResultOutcome::kRolledBack;
   result.message = "undone after: " + result.reason + ": " + result.message;
   result.reason.clear();
   result.diff.clear();
+  return false;
 }
 
 // For the next plan; a target that is gone, as it should be, has no state.

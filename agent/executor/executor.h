@@ -19,13 +19,15 @@
 
 namespace observeai::agent::executor {
 
+inline constexpr std::chrono::seconds kRecoveryTime{30};
+
 class Executor {
  public:
   // `actions` were made with `host`, whose lists are set from the policy before each job.
   Executor(Places places, const Clock& clock, const HostTime& time, Host& host, Actions actions);
 
-  // Opens trust, session and ledger, so that what a crash interrupted is told without a command. Not
-  // enrolled is fine.
+  // Opens trust, session and ledger, so that what a crash interrupted is put right and told without a
+  // command. Not enrolled is fine. Blocks for kRecoveryTime at most for each command that was interrupted.
   void open();
 
   Frame status();
@@ -48,17 +50,23 @@ class Executor {
  private:
   AdmissionContext context() REQUIRES(mutex_);
   std::string state() REQUIRES(mutex_);
+  // What commands have left, unless nothing may be done on this host. Fails: it stays left.
+  Result<std::string> recover(const Ledger::Recovery& left);
+  void recover_left(const std::string& action);
   Check settle_target(Received& received, const std::string& found);
   Check begin(const Received& received, wire::CommandResult& result, const Assessment& seen);
-  Frame finish(const Received& received, wire::CommandResult result);
-  void act(const Received& received, Action& action, const Assessment& seen,
+  Frame finish(const Received& received, wire::CommandResult result, bool recover_later = false);
+  // Both: whether something is left for recover().
+  bool act(const Received& received, Action& action, const Assessment& seen,
            wire::CommandResult& result);
-  void undo(const Received& received, Action& action, const Assessment& seen,
+  bool undo(const Received& received, Action& action, const Assessment& seen,
             wire::CommandResult& result);
   void assess_after(const Received& received, Action& action, wire::CommandResult& result);
 
   const Clock& clock_;
   const HostTime& time_;
+  const std::string policy_directory_;
+  const uid_t policy_owner_;
   Host& host_;
   const Actions actions_;
   Mutex mutex_;

@@ -25,6 +25,12 @@ wire::Digest digest_from(std::string_view bytes) {
   return out;
 }
 
+wire::Bytes16 id_from(std::string_view bytes) {
+  wire::Bytes16 out{};
+  if (bytes.size() == out.size()) std::copy(bytes.begin(), bytes.end(), out.begin());
+  return out;
+}
+
 Error none_changed() {
   return Error(Errc::kInternal, "the ledger does not hold this command in this state");
 }
@@ -92,50 +98,69 @@ Result<void> Ledger::receive(const Entry& entry) {
 }
 
 Result<void> Ledger::start(const wire::Bytes16& id, const std::string& target,
-                           const std::string& action, std::int64_t now_ms,
-                           const std::string& draft) {
+                           const std::string& action, std::int64_t now_ms, const std::string& draft,
+                           const std::string& state) {
+  TRY(auto transaction, sql::Transaction::begin(database_));
   TRY(const auto changed,
       database_.run("UPDATE commands SET state = 2, target = ?, action = ?, started_ms = ?,"
                     " draft = ? WHERE id = ? AND state = 1",
                     target, action, now_ms, sql::Blob(draft), sql::Blob(id)));
   if (changed != 1) return none_changed();
-  return {};
+  TRY_VOID(
+      database_.run("INSERT INTO recoveries (command, target, action, state)"
+                    " VALUES (?, ?, ?, ?)",
+                    sql::Blob(id), target, action, state));
+  return transaction.commit();
 }
 
-Result<void> Ledger::finish(const wire::Bytes16& id, std::string_view result) {
+Result<void> Ledger::finish(const wire::Bytes16& id, std::string_view result, bool recover_later) {
   const auto sha256 = signing::sha256(result);
+  TRY(auto transaction, sql::Transaction::begin(database_));
   TRY(const auto changed,
       database_.run("UPDATE commands SET state = 3, draft = x'', result = ?, result_sha256 = ?"
                     " WHERE id = ? AND state < 3",
                     sql::Blob(result), sql::Blob(sha256), sql::Blob(id)));
   if (changed != 1) return none_changed();
-  return {};
+  if (!recover_later) {
+    TRY_VOID(recovered(id));
+  }
+  return transaction.commit();
 }
 
 Result<std::size_t> Ledger::finish_interrupted(const Sign& sign) {
-  struct Row {
-    wire::Bytes16 id{};
-    Unfinished unfinished;
-  };
-  std::vector<Row> rows;
+  std::vector<Unfinished> rows;
   {
     TRY(auto open, database_.query("SELECT id, state, draft FROM commands WHERE state < 3"
                                    " ORDER BY seq"));
     for (;;) {
       TRY(const bool more, open.step());
       if (!more) break;
-      Row row;
-      const auto id = open.blob(0);
-      std::copy_n(id.begin(), std::min(id.size(), row.id.size()), row.id.begin());
-      row.unfinished = {static_cast<State>(open.integer(1)), std::string(open.blob(2))};
-      rows.push_back(std::move(row));
+      rows.push_back(
+          {id_from(open.blob(0)), static_cast<State>(open.integer(1)), std::string(open.blob(2))});
     }
   }
   for (const auto& row : rows) {
-    TRY(const auto result, sign(row.unfinished));
-    TRY_VOID(finish(row.id, result));
+    TRY(const auto result, sign(row));
+    TRY_VOID(finish(row.id, result, true));
   }
   return rows.size();
+}
+
+Result<std::vector<Ledger::Recovery>> Ledger::recoveries() {
+  TRY(auto row, database_.query("SELECT command, target, action, state FROM recoveries"
+                                " ORDER BY rowid"));
+  std::vector<Recovery> out;
+  for (;;) {
+    TRY(const bool more, row.step());
+    if (!more) return out;
+    out.push_back({id_from(row.blob(0)), std::string(row.text(1)), std::string(row.text(2)),
+                   std::string(row.text(3))});
+  }
+}
+
+Result<void> Ledger::recovered(const wire::Bytes16& command) {
+  TRY_VOID(database_.run("DELETE FROM recoveries WHERE command = ?", sql::Blob(command)));
+  return {};
 }
 
 Result<std::vector<std::string>> Ledger::unspooled(std::size_t count, std::size_t bytes) {

@@ -52,19 +52,31 @@ class Ledger {
   };
   // RECEIVED, and the sequence. kLimit: kMaxUnspooled, or the quota.
   Result<void> receive(const Entry& entry);
+  // `state`: what recover() needs; it stays until finish(), or recovered() when the command did not end.
   Result<void> start(const wire::Bytes16& id, const std::string& target, const std::string& action,
-                     std::int64_t now_ms, const std::string& draft);
+                     std::int64_t now_ms, const std::string& draft, const std::string& state = "");
   // DONE with its signed result. Also from RECEIVED: refused, or a dry run.
-  Result<void> finish(const wire::Bytes16& id, std::string_view result);
+  Result<void> finish(const wire::Bytes16& id, std::string_view result, bool recover_later = false);
 
   // At opening: every command that is not done becomes so, by the result that `sign` makes of its draft.
   struct Unfinished {
+    wire::Bytes16 id{};
     State state = State::kReceived;
     std::string draft;
   };
   using Sign = std::function<Result<std::string>(const Unfinished&)>;
-  // How many there were.
+  // How many there were. What is to be recovered stays so.
   Result<std::size_t> finish_interrupted(const Sign& sign);
+
+  // Commands that were started and are not known to have left nothing, oldest first.
+  struct Recovery {
+    wire::Bytes16 command{};
+    std::string target;
+    std::string action;
+    std::string state;
+  };
+  Result<std::vector<Recovery>> recoveries();
+  Result<void> recovered(const wire::Bytes16& command);
 
   // Envelopes that are not spooled yet, by sequence; at most `count` and about `bytes`, at least one.
   Result<std::vector<std::string>> unspooled(std::size_t count, std::size_t bytes);

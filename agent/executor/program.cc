@@ -16,7 +16,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include "agent/executor/actions/docker_rollback.h"
 #include "agent/executor/actions/registry.h"
 #include "agent/executor/client.h"
 #include "agent/executor/executor.h"
@@ -94,16 +93,6 @@ Result<UniqueFd> stop_signals() {
   return descriptor;
 }
 
-// A rollback that this program did not live to end: the container that ran before it runs again. An engine
-// that is not there, or hangs, has nothing that could be mended now.
-void mend_rollbacks(const Host& host, const Clock& clock) {
-  constexpr std::chrono::seconds kPatience{30};
-  Run run(clock, clock.steady_now() + kPatience, 0);
-  const auto mended = recover_rollbacks(host, run);
-  if (!mended) return log::info("rollbacks: " + mended.error().message());
-  for (const auto& line : *mended) log::warning("rollbacks: " + line);
-}
-
 Result<void> serve_until_stopped(const ExecutorConfig& config) {
   limit_process();
   TRY(const auto stop, stop_signals());
@@ -133,7 +122,6 @@ Result<void> serve_until_stopped(const ExecutorConfig& config) {
     give_back_free_memory();
     give_back_unused_code();
   };
-  mend_rollbacks(host, clock);
   Executor executor(places_of(config), clock, time, host, make_actions(host));
   executor.open();
   log::info("ready");

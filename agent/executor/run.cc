@@ -42,4 +42,8 @@ Result<void> Action::undo(const wire::Parameters&, const Assessment&, Run&) {
   return Error(Errc::kInvalid, "there is no way back from this action");
 }
 
+Result<std::string> Action::recover(const std::string&, Run&) {
+  return std::string();
+}
+
 }  // namespace observeai::agent::executor

@@ -1,8 +1,9 @@
 #include "agent/executor/actions/docker_replace.h"
 
+#include <algorithm>
 #include <boost/json.hpp>
 
-#include "agent/executor/actions/docker_rollback.h"
+#include "protocol/base/text.h"
 
 namespace observeai::agent::executor {
 
@@ -12,39 +13,79 @@ namespace {
 
 constexpr std::string_view kMark = ".before-";
 constexpr std::size_t kShortIdLength = 12;
-constexpr std::int64_t kEndNewS = 5;  // It has failed, or has never run
+constexpr std::int64_t kEndNewS = 5;  // It has failed, or nobody knows how it is
 
-Result<void> remove_made(DockerApi& api, const std::string& made) {
-  const auto exists = inspect_container(api, made);
-  if (!exists && exists.error().code() == Errc::kNotFound) return {};
-  // It may have begun to write to the volumes: it gets the time to end.
-  ignore(stop_container(api, made, kEndNewS), "it is removed by force");
-  // v=1 removes only volumes without a name, and none that the old container has.
-  TRY_VOID(api.remove("/containers/" + made + "?force=1&v=1"));
-  return {};
+// The engine's "0001-01-01T00:00:00Z".
+bool never_started(const Container& container) {
+  return container.started_at.empty() || container.started_at.substr(0, 4) == "0001";
 }
 
-// The one that has the name now. kNotFound.
-Result<Container> named(DockerApi& api, const std::string& name) {
-  TRY(const std::string answer, api.get("/containers/" + percent_encoded(name) + "/json"));
-  TRY(Container container, parse_container(answer));
-  if (container.name != name) return Error(Errc::kNotFound, "no container " + name);
-  return container;
-}
-
-Result<std::string> recover(DockerApi& api, const std::string& id, const std::string& name) {
-  const std::string is = "container " + name + ", whose rollback was interrupted: ";
-  const auto other = named(api, name);
-  if (!other && other.error().code() != Errc::kNotFound) return other.error();
-  if (other && other->phase != Phase::kDown) {
-    TRY_VOID(set_restart_policy(api, id, kNeverRestart));
-    return is + "the new one runs, unverified; the old one is kept as " +
-           name_while_replaced(name, id);
+// Names of its volumes that the other has not.
+std::string own_volumes(const Container& container, const Container& other) {
+  std::string out;
+  const json::array& others = array_at(other.document, "Mounts");
+  for (const auto& value : array_at(container.document, "Mounts")) {
+    if (!value.is_object() || text_at(value.get_object(), "Type") != "volume") continue;
+    const std::string_view name = text_at(value.get_object(), "Name");
+    const bool shared = std::any_of(others.begin(), others.end(), [&](const json::value& one) {
+      return one.is_object() && text_at(one.get_object(), "Name") == name;
+    });
+    if (!shared) out.append(out.empty() ? "" : ", ").append(name);
   }
-  Replaced old{id, name, true, ""};
-  if (other) old.policy = restart_policy_json(*other);
-  TRY_VOID(put_back(api, old, other ? other->id : ""));
-  return is + "the old one is back";
+  return out;
+}
+
+// Which volumes of it stay, for people.
+Result<std::string> remove_made(DockerApi& api, const std::string& id, const Container& old) {
+  const auto made = inspect_container(api, id);
+  if (!made && made.error().code() == Errc::kNotFound) return std::string();
+  if (!made) return made.error();
+  if (never_started(*made)) {
+    // v=1: its volumes without a name are empty, but for those that are the old one's too, which stay.
+    TRY_VOID(api.remove("/containers/" + id + "?force=1&v=1"));
+    return std::string();
+  }
+  // It may have begun to write to the volumes: it gets the time to end.
+  ignore(stop_container(api, id, kEndNewS), "it is removed by force");
+  TRY_VOID(api.remove("/containers/" + id + "?force=1"));
+  const std::string volumes = own_volumes(*made, old);
+  return volumes.empty() ? "" : "volumes that only the new one had stay: " + volumes;
+}
+
+// Whether any container has the name now.
+Result<bool> is_taken(DockerApi& api, const std::string& name) {
+  const auto answer = api.get("/containers/" + percent_encoded(name) + "/json");
+  if (!answer && answer.error().code() == Errc::kNotFound) return false;
+  if (!answer) return answer.error();
+  TRY(const Container container, parse_container(*answer));
+  return container.name == name;
+}
+
+// Longer than any command takes: what ran for so long was ended by somebody who meant it.
+constexpr std::int64_t kInUseNs = 15 * 60 * 1'000'000'000LL;
+
+bool ran_for_long(const Container& container) {
+  const auto began = text::parse_rfc3339_ns(container.started_at);
+  const auto ended =
+      text::parse_rfc3339_ns(text_at(object_at(container.document, "State"), "FinishedAt"));
+  return began && ended && *ended - *began > kInUseNs;
+}
+
+// Whether the new container is somebody's by now, so that only a person can say which of the two is right.
+bool is_in_use(const Container& made, const Replaced& old) {
+  if (made.phase != Phase::kDown || made.name != old.name) return true;
+  if (never_started(made)) return false;
+  return !old.was_up || ran_for_long(made);
+}
+
+Result<void> keep_aside(DockerApi& api, const Container& old, const std::string& name) {
+  if (old.phase == Phase::kDown && old.restart_policy != "no") {
+    TRY_VOID(set_restart_policy(api, old.id, kNeverRestart));
+  }
+  if (old.name != name_when_kept(name, old.id)) {
+    TRY_VOID(rename_container(api, old.id, name_when_kept(name, old.id)));
+  }
+  return {};
 }
 
 }  // namespace
@@ -55,13 +96,6 @@ std::string name_while_replaced(const std::string& name, const std::string& id) 
 
 std::string name_when_kept(const std::string& name, const std::string& id) {
   return name + ".kept-" + id.substr(0, kShortIdLength);
-}
-
-std::string name_before_replaced(const std::string& name, const std::string& id) {
-  const std::size_t mark = name.rfind(kMark);
-  if (mark == std::string::npos || mark == 0) return {};
-  const std::string before = name.substr(0, mark);
-  return name == name_while_replaced(before, id) ? before : std::string();
 }
 
 Result<void> rename_container(DockerApi& api, const std::string& id, const std::string& name) {
@@ -98,35 +132,67 @@ Result<void> join_networks(DockerApi& api, const std::string& id, const Recreati
   return {};
 }
 
-Result<void> put_back(DockerApi& api, const Replaced& old, const std::string& made) {
+Result<std::optional<Container>> find_made(DockerApi& api, const Replaced& old,
+                                           const std::string& command) {
+  json::object wanted;
+  std::string mark = kMadeByLabel;
+  mark.append("=").append(command);
+  wanted["label"] = json::array{mark};
+  TRY(const std::string answer,
+      api.get("/containers/json?all=1&filters=" + percent_encoded(json::serialize(wanted))));
+  TRY(const auto all, parse_containers(answer));
+  std::optional<Container> found;
+  for (const auto& one : all) {
+    TRY(Container container, inspect_container(api, one.id));
+    const json::object& labels = object_at(object_at(container.document, "Config"), "Labels");
+    // An image that was made from the new container has its labels too.
+    if (text_at(labels, kMadeByLabel) != command || container.image_id != old.to_image) continue;
+    if (found) return Error(Errc::kUnavailable, "two containers claim to be made by one command");
+    found = std::move(container);
+  }
+  return found;
+}
+
+Result<std::string> put_back(DockerApi& api, const Replaced& old, const std::string& made) {
   TRY(const Container now, inspect_container(api, old.id));
+  std::string left;
   if (!made.empty()) {
-    TRY_VOID(remove_made(api, made));
+    TRY(left, remove_made(api, made, now));
+  }
+  if (old.was_up && now.phase == Phase::kDown) {
+    TRY_VOID(start_container(api, old.id));
+  }
+  if (restart_policy_json(now) != old.policy) {
+    TRY_VOID(set_restart_policy(api, old.id, old.policy));
   }
   if (now.name != old.name) {
     TRY_VOID(rename_container(api, old.id, old.name));
   }
-  if (!old.policy.empty() && restart_policy_json(now) != old.policy) {
-    TRY_VOID(set_restart_policy(api, old.id, old.policy));
-  }
-  if (old.was_up && now.phase == Phase::kDown) return start_container(api, old.id);
-  return {};
+  return left;
 }
 
-Result<std::vector<std::string>> recover_rollbacks(const Host& host, Run& run) {
-  DockerApi api(host.docker_socket, run);
-  TRY(const std::string answer, api.get("/containers/json?all=1"));
-  TRY(const auto all, parse_containers(answer));
-  std::vector<std::string> out;
-  for (const auto& one : all) {
-    for (const auto& shown : one.names) {
-      const std::string name = name_before_replaced(shown.substr(shown.find('/') + 1), one.id);
-      if (!is_container_name(name)) continue;
-      TRY(std::string line, recover(api, one.id, name));
-      out.push_back(std::move(line));
-    }
+Result<std::string> recover_replaced(DockerApi& api, const Replaced& old,
+                                     const std::string& command) {
+  const std::string is = "container " + old.name + ": ";
+  const auto now = inspect_container(api, old.id);
+  if (!now && now.error().code() == Errc::kNotFound) {
+    return is + "what it was before is gone, and nothing is put back";
   }
-  return out;
+  if (!now) return now.error();
+  if (now->name == old.name) return is + "it is the one that was there before";
+  const std::string kept = name_when_kept(old.name, old.id);
+  if (now->name != kept && now->name != name_while_replaced(old.name, old.id)) {
+    return is + "somebody called what it was before " + now->name + ", and nothing is put back";
+  }
+  TRY(const auto made, find_made(api, old, command));
+  TRY(const bool taken, is_taken(api, old.name));
+  if (made ? is_in_use(*made, old) : taken) {
+    TRY_VOID(keep_aside(api, *now, old.name));
+    return is + (made ? "the new one is in use, unverified" : "another one has the name by now") +
+           "; what it was before is kept as " + kept;
+  }
+  TRY(const std::string left, put_back(api, old, made ? made->id : ""));
+  return is + "what it was before is back" + (left.empty() ? "" : "; " + left);
 }
 
 }  // namespace observeai::agent::executor

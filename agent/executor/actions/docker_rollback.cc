@@ -1,5 +1,17 @@
-#include "agent/executor/actions/docker_rollback.h"
-
+// docker.rollback_image: the same container once more from an earlier image, so that at every moment one of
+// the two can be had.
+//
+//   rename old -> create new, with the command's mark -> join networks -> stop old -> start new
+//       -> old's policy "no" -> verify: well, and equal but for the image -> rename old: kept
+//
+// A container that does not run is made anew without being started, and stays so.
+//
+// The old one is kept, stopped, as "<name>.kept-<12 digits of its id>", for whoever wants it back after all;
+// the diff says so. The next rollback of the same workload that succeeds removes it, which its diff says, so
+// that there is one at most; the last one is for a person to remove (docker rm).
+//
+// An error on the way puts the old one back at once: start, policy, name. Where that fails, or the executor
+// dies on the way, recover() does it, from the ledger's word of what was there before.
 #include <boost/json.hpp>
 
 #include "agent/executor/actions/docker_actions.h"
@@ -7,6 +19,7 @@
 #include "agent/executor/actions/docker_target.h"
 #include "agent/executor/docker_recreate.h"
 #include "agent/executor/facts.h"
+#include "protocol/base/text.h"
 #include "protocol/wire/command_codec.h"
 
 namespace observeai::agent::executor {
@@ -19,6 +32,8 @@ namespace {
 constexpr std::uint32_t kStartMs = 2'000;
 constexpr auto kTimeToTell = 1s;      // Kept of it after a verification that failed
 constexpr auto kTimeToPutBack = 15s;  // Kept of the run's time for the way back
+
+constexpr const char* kKept = "kept, stopped";
 
 Error refuse(const Container& container, const std::string& why) {
   return Error(Errc::kUnavailable, container.name + " " + why);
@@ -70,6 +85,46 @@ std::uint32_t stop_timeout_ms(const Container& container) {
          1'000U;
 }
 
+// What the container took the place of, and what that did, while they are kept aside: ids with a " " behind
+// each.
+Result<std::string> kept_before(DockerApi& api, const Container& container) {
+  constexpr int kAtMost =
+      8;  // One, and one more for each rollback since that failed and was not undone
+  std::string out;
+  Container last = container;
+  for (int i = 0; i < kAtMost; ++i) {
+    const json::object& labels = object_at(object_at(last.document, "Config"), "Labels");
+    const std::string id(text_at(labels, kReplacesLabel));
+    if (!is_container_id(id)) break;
+    auto kept = inspect_container(api, id);
+    if (!kept && kept.error().code() == Errc::kNotFound) break;
+    if (!kept) return kept.error();
+    if (kept->phase != Phase::kDown || kept->name != name_when_kept(container.name, id)) break;
+    out += id + " ";
+    last = std::move(*kept);
+  }
+  return out;
+}
+
+std::vector<std::string> ids_of(std::string_view list) {
+  std::vector<std::string> out;
+  for (const auto id : text::split(list, ' ')) {
+    if (!id.empty()) out.emplace_back(id);
+  }
+  return out;
+}
+
+void add_kept(std::vector<wire::Change>& changes, const Replaced& old, const std::string& as) {
+  const char* const was = old.was_up ? "up" : "down";
+  if (!old.was_up) changes.push_back({"container " + old.name, was, "made anew, not started"});
+  std::string after = kKept;
+  after.append(", as ").append(as);
+  changes.push_back({"container of " + old.name + " until now", was, std::move(after)});
+}
+wire::Change removing(const Replaced& old, const std::string& kept) {
+  return {"container " + name_when_kept(old.name, kept), kKept, "removed"};
+}
+
 class RollbackImage final : public Action {
  public:
   explicit RollbackImage(const Host& host) : host_(host) {}
@@ -83,9 +138,14 @@ class RollbackImage final : public Action {
     TRY(const Recreation plan, plan_for(api, container, to, parameters));
     Assessment out;
     out.target = container_target(container);
-    out.state = container_state(container,
-                                {{"policy", restart_policy_json(container)}, {"to_image", to.id}});
+    TRY(const std::string kept, kept_before(api, container));
+    out.state = container_state(
+        container,
+        {{"kept", kept}, {"policy", restart_policy_json(container)}, {"to_image", to.id}});
     out.diff = changes_between(container.name, plan.before, plan.expected);
+    const Replaced old = replaced_of(out.state);
+    add_kept(out.diff, old, name_when_kept(old.name, old.id));
+    for (const auto& id : ids_of(kept)) out.diff.push_back(removing(old, id));
     if (out.diff.size() > wire::kMaxChanges) {
       return Error(Errc::kLimit, "more would change than can be shown for an approval");
     }
@@ -98,52 +158,79 @@ class RollbackImage final : public Action {
                        Run& run) override {
     DockerApi api(host_.docker_socket, run);
     made_.clear();
+    if (run.command().empty()) return Error(Errc::kInternal, "no command is named for this run");
     TRY(const Container old, assessed_container(api, seen));
     TRY(const Image to, image_to(api, parameters));
     if (to.id != state_value(seen.state, "to_image")) {
       return Error(Errc::kUnavailable, "the image's name stands for another image by now");
     }
-    TRY(plan_, plan_for(api, old, to, parameters));
-    kept_ = mount_destinations(old.document);
+    TRY(plan_, plan_for(api, old, to, parameters, run.command()));
+    mounts_ = mount_destinations(old.document);
     const auto replaced = replace(api, old, run);
     if (replaced) return {};
-    run.step("put the old container back", replaced.error().message());
-    const auto back = put_back(api, old_of(seen), made_);
-    run.finish_step();
-    return Error(
-        replaced.error().code(),
-        replaced.error().message() +
-            (back ? "; the old container is back"
-                  : "; the old container could not be put back: " + back.error().message()));
+    const auto back = go_back(api, seen, run);
+    const std::string& why = replaced.error().message();
+    return Error(replaced.error().code(),
+                 why + (back ? "; the old container is back"
+                             : "; the old container could not be put back: " +
+                                   back.error().message() + "; this is tried again"));
   }
 
   Result<std::vector<wire::Change>> verify(const wire::Parameters&, const Assessment& seen,
                                            Run& run) override {
     DockerApi api(host_.docker_socket, run);
-    const Replaced old = old_of(seen);
-    const auto made = look_at_made(api, run);
-    if (!made) {
-      ignore(rename_container(api, old.id, name_when_kept(old.name, old.id)),
-             "the name only says what it is");
-      return made.error();
+    const Replaced old = replaced_of(seen.state);
+    const auto made = look_at_made(api, old, run);
+    const std::string kept = name_when_kept(old.name, old.id);
+    run.step("keep the old container", kept);
+    const auto renamed = rename_container(api, old.id, kept);
+    if (!made) return made.error();
+    auto changes = changes_between(old.name, plan_.before, *made);
+    add_kept(changes, old, renamed ? kept : name_while_replaced(old.name, old.id));
+    for (const auto& before : ids_of(state_value(seen.state, "kept"))) {
+      run.step("remove the one that was kept before", before);
+      // Without its volumes, and not by force: the others have them too, and they are as they were shown.
+      const auto removed = api.remove("/containers/" + before);
+      if (removed) changes.push_back(removing(old, before));
+      if (!removed) run.output("it stays: " + removed.error().message() + "\n");
     }
-    run.step("remove the old container", old.id);
-    // Without its volumes: they are the new one's.
-    const auto removed = api.remove("/containers/" + old.id);
     run.finish_step();
-    if (!removed) run.output("the old container stays: " + removed.error().message() + "\n");
-    return changes_between(old.name, plan_.before, *made);
+    return changes;
   }
 
   Result<void> undo(const wire::Parameters&, const Assessment& seen, Run& run) override {
     DockerApi api(host_.docker_socket, run);
-    run.step("put the old container back", state_value(seen.state, "id"));
-    TRY_VOID(put_back(api, old_of(seen), made_));
-    run.finish_step();
-    return {};
+    return go_back(api, seen, run);
+  }
+
+  Result<std::string> recover(const std::string& state, Run& run) override {
+    DockerApi api(host_.docker_socket, run);
+    const Replaced old = replaced_of(state);
+    if (!is_container_id(old.id)) return Error(Errc::kCorrupt, "the ledger names no container");
+    return recover_replaced(api, old, run.command());
   }
 
  private:
+  Result<void> go_back(DockerApi& api, const Assessment& seen, Run& run) {
+    const Replaced old = replaced_of(seen.state);
+    run.step("put the old container back", old.id);
+    const auto back = try_to_go_back(api, old, run);
+    run.finish_step();
+    if (back) return {};
+    if (back.error().code() != Errc::kNotFound) run.recover_later();
+    return back.error();
+  }
+  Result<void> try_to_go_back(DockerApi& api, const Replaced& old, Run& run) {
+    if (made_.empty()) {
+      // Creating it may have been done even so.
+      TRY(const auto made, find_made(api, old, run.command()));
+      if (made) made_ = made->id;
+    }
+    TRY(const std::string left, put_back(api, old, made_));
+    if (!left.empty()) run.output(left + "\n");
+    return {};
+  }
+
   static Result<Image> image_to(DockerApi& api, const wire::Parameters& parameters) {
     const std::string name = text_parameter(parameters, "image");
     auto image = find_image(api, name);
@@ -158,7 +245,8 @@ class RollbackImage final : public Action {
   }
 
   static Result<Recreation> plan_for(DockerApi& api, const Container& container, const Image& to,
-                                     const wire::Parameters& parameters) {
+                                     const wire::Parameters& parameters,
+                                     const std::string& command = kThisCommand) {
     if (to.id == container.image_id) return refuse(container, "runs this image already");
     auto from = find_image(api, container.image_id);
     if (!from) {
@@ -168,21 +256,25 @@ class RollbackImage final : public Action {
     if (from->platform != to.platform) {
       return refuse(container, "is made for " + from->platform + ", the image for " + to.platform);
     }
-    return plan_recreation(container.document, *from, to, text_parameter(parameters, "image"));
+    return plan_recreation(container.document, *from, to, text_parameter(parameters, "image"),
+                           command);
   }
 
-  static Replaced old_of(const Assessment& seen) {
-    return {state_value(seen.state, "id"), state_value(seen.state, "container"),
-            state_value(seen.state, "phase") == to_string(Phase::kUp),
-            state_value(seen.state, "policy")};
+  static Replaced replaced_of(const std::string& state) {
+    return {state_value(state, "id"), state_value(state, "container"),
+            state_value(state, "phase") == to_string(Phase::kUp), state_value(state, "policy"),
+            state_value(state, "to_image")};
   }
 
-  // comparable() of the new container, well and as it was planned.
-  Result<json::object> look_at_made(DockerApi& api, Run& run) const {
-    run.step("wait until it is well", made_);
-    TRY(const Container now, wait_until_well(api, made_, run, kTimeToTell));
+  // comparable() of the new container, well where it is to run, and as it was planned.
+  Result<json::object> look_at_made(DockerApi& api, const Replaced& old, Run& run) const {
+    if (old.was_up) {
+      run.step("wait until it is well", made_);
+      TRY_VOID(wait_until_well(api, made_, run, kTimeToTell));
+    }
     run.step("compare with the old container");
-    json::object made = comparable(now.document, kept_);
+    TRY(const Container now, inspect_container(api, made_));
+    json::object made = comparable(now.document, mounts_, run.command());
     if (made == plan_.expected) return made;
     const auto unexpected = changes_between(now.name, plan_.expected, made);
     return Error(Errc::kUnavailable, "the new container is not what was simulated: " +
@@ -206,11 +298,11 @@ class RollbackImage final : public Action {
       }
       run.step("stop the old container", old.id);
       TRY_VOID(api.post("/containers/" + old.id + "/stop", "", patience));
+      run.step("start the new container", made_);
+      TRY_VOID(api.post("/containers/" + made_ + "/start", "",
+                        std::max(run.left() - kTimeToPutBack, 1'000ms)));
     }
-    run.step("start the new container", made_);
-    TRY_VOID(api.post("/containers/" + made_ + "/start", "",
-                      std::max(run.left() - kTimeToPutBack, 1'000ms)));
-    // Else the engine would start both after its own restart.
+    // Else the engine would start it too after its own restart.
     TRY_VOID(set_restart_policy(api, old.id, kNeverRestart));
     run.finish_step();
     return {};
@@ -218,8 +310,8 @@ class RollbackImage final : public Action {
 
   const Host& host_;
   Recreation plan_;
-  std::vector<std::string> kept_;  // Where the old one has mounts
-  std::string made_;               // Id of the new container
+  std::vector<std::string> mounts_;  // Where the old one has them
+  std::string made_;                 // Id of the new container
 };
 
 }  // namespace

@@ -102,6 +102,20 @@ void DockerRig::make_image(const std::string& name, const std::vector<std::strin
                 name);
 }
 
+void DockerRig::make_build_cache(const std::string& mark) const {
+  const std::string folder = daemon().dir / ("context-" + mark);
+  REQUIRE(files::make_directories(folder, 0700));
+  REQUIRE(
+      files::write_atomic(folder + "/Dockerfile", "FROM scratch\nCOPY a /a\nCOPY b /b\n", 0600));
+  REQUIRE(files::write_atomic(folder + "/a", "a " + mark, 0600));
+  REQUIRE(files::write_atomic(folder + "/b", "b " + mark, 0600));
+  // version=2 is BuildKit. The client would need its plugin for it; the engine does not.
+  CHECK_MESSAGE(run("tar -C " + folder + " -c . | curl -sS --fail --unix-socket " + socket() +
+                    " -H Content-Type:application/x-tar --data-binary @- -o /dev/null" +
+                    " \"http://docker/v1.41/build?version=2&t=built:" + mark + "\""),
+                mark);
+}
+
 bool DockerRig::Outcome::as_simulated() const {
   return seen && executed && verified && *verified == seen->diff;
 }
@@ -125,7 +139,7 @@ DockerRig::Outcome DockerRig::perform_approved(const std::string& action,
                                                const Assessment& approved, bool roll_back,
                                                std::chrono::milliseconds limit) {
   Outcome out;
-  Run run(clock_, clock_.steady_now() + limit, kOutputLimit);
+  Run run = begin(limit);
   Action& doing = *actions_.at(action);
   out.seen = doing.assess(parameters, run);
   if (!out.seen) return out;
@@ -151,8 +165,20 @@ DockerRig::Outcome DockerRig::perform(const std::string& action, const wire::Par
 
 Result<void> DockerRig::undo(const std::string& action, const wire::Parameters& parameters,
                              const Assessment& seen) {
-  Run run(clock_, clock_.steady_now() + std::chrono::seconds(40), kOutputLimit);
+  Run run(clock_, clock_.steady_now() + std::chrono::seconds(40), kOutputLimit, command_);
   return actions_.at(action)->undo(parameters, seen, run);
+}
+
+Result<std::string> DockerRig::recover(const std::string& action, const Assessment& seen) {
+  Run run(clock_, clock_.steady_now() + std::chrono::seconds(20), kOutputLimit, command_);
+  return actions_.at(action)->recover(seen.state, run);
+}
+
+Run DockerRig::begin(std::chrono::milliseconds limit) {
+  static int number = 0;
+  command_ = std::to_string(++number);
+  command_.insert(0, 32 - command_.size(), '0');
+  return Run(clock_, clock_.steady_now() + limit, kOutputLimit, command_);
 }
 
 std::string text_of(const std::vector<wire::Change>& changes) {

@@ -29,6 +29,8 @@ class DockerRig {
   std::string inspect(const std::string& what, const std::string& format) const;
   // From obs:base with these lines of a Dockerfile: "ENV A=b".
   void make_image(const std::string& name, const std::vector<std::string>& lines) const;
+  // Builds the image built:<mark> with BuildKit: four records of the build cache, one of them a parent.
+  void make_build_cache(const std::string& mark) const;
   std::string socket() const;
   const std::string& directory() const;
 
@@ -58,6 +60,11 @@ class DockerRig {
                            std::chrono::milliseconds limit = std::chrono::seconds(40));
   Result<void> undo(const std::string& action, const wire::Parameters& parameters,
                     const Assessment& seen);
+  // What the last command left that was executed, as after the next start.
+  Result<std::string> recover(const std::string& action, const Assessment& seen);
+  // The run of one command more, each with an id of its own.
+  agent::executor::Run begin(std::chrono::milliseconds limit = std::chrono::seconds(40));
+  const std::string& command() const { return command_; }
 
   agent::executor::Host& host() { return host_; }
   Action& action(const std::string& name) { return *actions_.at(name); }
@@ -67,6 +74,7 @@ class DockerRig {
   SystemClock clock_;
   agent::executor::Host host_;
   agent::executor::Actions actions_;
+  std::string command_;  // The last one's id
 };
 
 std::string text_of(const std::vector<wire::Change>& changes);

@@ -124,8 +124,36 @@ TEST_CASE("anonymous volumes are mounted by the names that they got") {
         R"({"ReadOnly":false,"Source":"v1","Target":"/anon","Type":"volume"},)"
         R"({"ReadOnly":false,"Source":"v3","Target":"/bare","Type":"volume"}])");
   const auto changes = changes_between("web", plan->before, plan->expected);
-  REQUIRE(changes.size() == 4);
-  CHECK(changes[3] == wire::Change{"mount /fresh of web", "not set", "volume (new)"});
+  REQUIRE(changes.size() == 6);
+  CHECK(changes[5] == wire::Change{"mount /fresh of web", "not set", "volume (new)"});
+}
+
+TEST_CASE("what is made says by whom and instead of what, in a dry run too") {
+  const std::string command(32, '5');
+  const auto before = object(kInspect + R"("Config":{"Labels":{"mine":"1",)"
+                                        R"("observeai.made_by":"an earlier command"}}})");
+  const auto dry = plan_recreation(before, image("{}"), image("{}"), "web:1");
+  const auto plan = plan_recreation(before, image("{}"), image("{}"), "web:1", command);
+  REQUIRE((dry && plan));
+  CHECK(plan->expected == dry->expected);
+  const auto body = object(plan->create);
+  const auto& labels = object_at(body, "Labels");
+  CHECK(text_at(labels, kMadeByLabel) == command);
+  CHECK(text_at(labels, kReplacesLabel) == text_at(before, "Id"));
+  CHECK(text_at(labels, "mine") == "1");
+  const auto shown = changes_between("web", dry->before, dry->expected);
+  CHECK(std::find(shown.begin(), shown.end(),
+                  wire::Change{"label observeai.made_by of web", "an earlier command",
+                               "this command"}) != shown.end());
+  // As the engine shows what was made.
+  const auto made = object(kInspect + R"("Config":)" + boost::json::serialize(body) + "}");
+  const auto label = [&](const std::string& of) {
+    const auto shape = comparable(made, {}, of);
+    return std::string(text_at(object_at(object_at(shape, "Config"), "Labels"), kMadeByLabel));
+  };
+  CHECK(label(command) == "this command");
+  CHECK(label("another") == command);
+  CHECK(label("") == command);
 }
 
 TEST_CASE("networks: the first at creation, the others before the start, the user's part only") {

@@ -87,6 +87,36 @@ TEST_CASE("what is found open is finished by its draft, once, and never begun") 
         std::vector<std::string>{"signed draft 1", "signed begun 2", "result 3"});
 }
 
+TEST_CASE("what a command may have left is known until it ended, or was put right") {
+  TempDir dir;
+  {
+    auto ledger = open(dir);
+    for (std::uint64_t seq = 1; seq <= 4; ++seq) REQUIRE(ledger.receive(entry(seq)));
+    const auto start = [&](std::uint64_t seq) {
+      return ledger.start(id_of(seq), "container/web", "docker.stop", 2000, "begun",
+                          "state " + std::to_string(seq));
+    };
+    REQUIRE(start(1));
+    REQUIRE(ledger.finish(id_of(1), "result 1"));
+    REQUIRE(start(2));
+    REQUIRE(ledger.finish(id_of(2), "result 2", true));
+    REQUIRE(start(3));
+    CHECK(!start(3));
+  }
+  auto ledger = open(dir);
+  REQUIRE(ledger.finish_interrupted([](const auto&) { return std::string("told"); }));
+  const auto left = *ledger.recoveries();
+  REQUIRE(left.size() == 2);
+  CHECK(left[0].command == id_of(2));
+  CHECK(left[1].command == id_of(3));
+  CHECK(left[1].action == "docker.stop");
+  CHECK(left[1].target == "container/web");
+  CHECK(left[1].state == "state 3");
+  REQUIRE(ledger.recovered(id_of(3)));
+  REQUIRE(ledger.recovered(id_of(3)));
+  CHECK(ledger.recoveries()->size() == 1);
+}
+
 TEST_CASE("a result that cannot be signed leaves the command open") {
   TempDir dir;
   auto ledger = open(dir);
