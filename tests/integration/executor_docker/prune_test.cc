@@ -75,3 +75,34 @@ TEST_CASE_FIXTURE(Fixture, "what is young stays, and a longer list voids the app
   }
   CHECK(perform("docker.prune", kAll).as_simulated());
 }
+
+TEST_CASE_FIXTURE(Fixture, "build cache of a real build, record by record as listed") {
+  wire::Parameters with_cache = kAll;
+  with_cache["build_cache"] = true;
+  const auto records = [&] { return docker("system df -v --format '{{len .BuildCache}}'"); };
+  make_build_cache("one");
+  REQUIRE(records() == "4");
+
+  // What an image still stands upon is shared with it and stays.
+  const auto first = perform("docker.prune", with_cache);
+  REQUIRE_MESSAGE(first.as_simulated(), first.why());
+  CHECK(first.seen->diff.size() == 2);  // The context and what was made ready for it
+  CHECK(first.seen->diff[0].what.substr(0, 12) == "build cache ");
+  CHECK(records() == "2");
+  CHECK(docker("images -q built:one").size() == 12);
+
+  docker("rmi built:one");
+  CHECK_FALSE(assess("docker.prune", kAll));  // Not asked for
+  const auto approved = assess("docker.prune", with_cache);
+  REQUIRE(approved);
+  CHECK(approved->diff.size() == 2);
+  make_build_cache("two");  // Two more that nobody approved
+  CHECK(perform_approved("docker.prune", with_cache, *approved).stale);
+  const auto rest = perform("docker.prune", with_cache);
+  REQUIRE_MESSAGE(rest.as_simulated(), rest.why());
+  CHECK(rest.seen->diff.size() == 4);
+  CHECK(records() == "2");  // Of built:two
+  docker("rmi built:two");
+  CHECK(perform("docker.prune", with_cache).as_simulated());
+  CHECK(records() == "0");
+}
