@@ -106,6 +106,8 @@ boost::asio::awaitable<void> InventoryLoop::scan_units() {
     problems_.erase("systemd");
     facts_.systemd = state->version;
     left_out_.units = state->over_limit;
+    for (auto& event : unit_restarts_.look(state->units, clock_.unix_ms()))
+      outbox_.add_event(std::move(event));
     tracker_.set_units(std::move(state->units));
   }
   tracker_.set_host(facts_);

@@ -16,6 +16,7 @@
 #include "agent/discovery/inventory_tracker.h"
 #include "agent/discovery/listening_ports.h"
 #include "agent/discovery/proc_scanner.h"
+#include "agent/discovery/unit_restarts.h"
 #include "agent/runtime/blocking_pool.h"
 #include "agent/runtime/co.h"
 #include "agent/runtime/paths.h"
@@ -91,6 +92,7 @@ class InventoryLoop final : public DiscoverySink {
   Notifier news_;
   std::vector<GroupUsage> usage_;
   LeftOut left_out_;
+  UnitRestarts unit_restarts_;
   const Shedding& shedding_;
   SteadyTime next_units_{};
   SteadyTime due_{};  // When the next scan begins

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 #include <optional>
 
+#include "protocol/actions/own_parts.h"
 #include "protocol/base/text.h"
 #include "protocol/signing/sealing.h"
 
@@ -60,6 +61,17 @@ bool holds_state(const json::array& mounts) {
   });
 }
 
+bool is_part_of_us(const json::object& document, const Container& container) {
+  if (actions::is_own_part(container.name) || actions::is_own_part(container.service) ||
+      actions::is_own_part(container.project) ||
+      actions::is_own_part(text_at(object_at(document, "Config"), "Image")) ||
+      actions::is_own_part(text_at(document, "Path")))
+    return true;
+  const json::array& arguments = array_at(document, "Args");  // Behind tini or a shell
+  return std::any_of(arguments.begin(), arguments.end(),
+                     [](const json::value& one) { return actions::is_own_part(text_of(one)); });
+}
+
 Result<Container> from_inspect(json::object document) {
   Container out;
   out.id = std::string(text_at(document, "Id"));
@@ -89,6 +101,7 @@ Result<Container> from_inspect(json::object document) {
   out.memory_swap_bytes = integer_at(host, "MemorySwap");
   out.holds_state = holds_state(array_at(document, "Mounts"));
   find_service(object_at(object_at(document, "Config"), "Labels"), out);
+  out.is_ours = is_part_of_us(document, out);
   out.configuration_hash =
       signing::sha256_hex(canonical_json(json::value(configuration_of(document))));
   out.document = std::move(document);

@@ -42,6 +42,7 @@ struct Container {
   std::string service;
   std::string service_label;       // The label that names the service, as a filter "key=value"
   std::string configuration_hash;  // sha256 of configuration_of(), hex
+  bool is_ours = false;            // A part of ObserveAI, by any of its names or what it runs
   boost::json::object document;    // All that the engine said
 };
 // GET /containers/<id>/json

@@ -82,6 +82,26 @@ json::array checks_json(const std::vector<model::CheckFinding>& checks) {
   return out;
 }
 
+json::object labels_json(const std::map<std::string, std::string>& labels) {
+  json::object out;
+  for (const auto& [name, value] : labels) out[name] = value;
+  return out;
+}
+
+json::array approvers_json(const std::vector<model::Approver>& approvers) {
+  json::array out;
+  for (const auto& one : approvers)
+    out.push_back(json::object{{"person", one.person}, {"key_ids", texts(one.key_ids)}});
+  return out;
+}
+
+json::array alternatives_json(const std::vector<model::Alternative>& alternatives) {
+  json::array out;
+  for (const auto& one : alternatives)
+    out.push_back(json::object{{"action", one.action}, {"why_not", one.why_not}});
+  return out;
+}
+
 json::object target_json(const model::TargetView& view) {
   json::object facts;
   if (view.dry_run) {
@@ -96,6 +116,8 @@ json::object target_json(const model::TargetView& view) {
       {"wave", view.record.wave},
       {"diff", view.dry_run ? diff_json(view.dry_run->diff) : json::array()},
       {"facts", std::move(facts)},
+      {"labels", labels_json(view.labels)},
+      {"verification", checks_json(view.record.verification)},
       {"intent", base64(view.record.intent)},
       {"result", nullptr},
   };
@@ -152,18 +174,23 @@ json::object card_json(const model::PlanView& view) {
   out["why_approval"] = texts(view.why_approval);
   out["approvers_needed"] = view.approvers_needed;
   out["approved_by"] = texts(view.approved_by);
+  out["may_approve"] = approvers_json(view.may_approve);
+  out["alternatives"] = alternatives_json(view.alternatives);
   out["approvals"] = approvals_json(view.approvals);
   out["checks"] = checks_json(plan.checks);
   out["downtime_ms"] = view.downtime_ms;
   out["rollback"] = view.rollback;
   out["history"] = json::object{{"succeeded", view.history.succeeded},
                                 {"failed", view.history.failed},
-                                {"inconclusive", view.history.unclear}};
+                                {"inconclusive", view.history.unclear},
+                                {"median_ms", view.history.median_ms}};
   out["waves"] = view.waves;
   out["wave"] = plan.wave;
   out["expires_ms"] = plan.expires_ms;
   out["batch_root"] = plan.batch_size == 0 ? "" : text::to_hex(plan.batch_root);
   out["batch_size"] = plan.batch_size;
+  out["audit"] = json::object{{"seq", view.audit.seq},
+                              {"hash", view.audit.seq == 0 ? "" : text::to_hex(view.audit.hash)}};
   out["symptom"] = json::object{
       {"metric", plan.symptom.metric}, {"low", plan.symptom.low}, {"high", plan.symptom.high}};
   out["targets"] = std::move(targets);

@@ -78,6 +78,7 @@ std::string paint(const Terminal& terminal, Tone tone, std::string_view text) {
   if (tone == Tone::kWarning) code = "33";
   if (tone == Tone::kBad) code = "31";
   if (tone == Tone::kFaint) code = "2";
+  if (tone == Tone::kStrong) code = "1";
   return std::string("\x1b[").append(code).append("m").append(text).append("\x1b[0m");
 }
 

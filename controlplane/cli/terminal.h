@@ -16,7 +16,7 @@ struct Terminal {
 };
 Terminal detect_terminal(int fd);
 
-enum class Tone { kPlain, kGood, kWarning, kBad, kFaint };
+enum class Tone { kPlain, kGood, kWarning, kBad, kFaint, kStrong };
 std::string paint(const Terminal& terminal, Tone tone, std::string_view text);
 
 // Columns on the terminal: combining marks and escape sequences take none, wide characters two.

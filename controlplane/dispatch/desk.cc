@@ -7,6 +7,7 @@
 #include "controlplane/dispatch/plan_runner.h"
 #include "controlplane/dispatch/results.h"
 #include "controlplane/dispatch/target_names.h"
+#include "controlplane/plan/alternatives.h"
 #include "controlplane/plan/checks.h"
 #include "controlplane/plan/waves.h"
 #include "protocol/actions/catalogue.h"
@@ -22,6 +23,7 @@ using approval::TargetEvent;
 using P = model::PlanState;
 
 constexpr int kMostTries = 5;
+constexpr std::int64_t kAlternativesWindowMs = 24LL * 3'600'000;
 
 std::string user(const std::string& person) {
   return "user:" + person;
@@ -34,10 +36,26 @@ Error not_in_state(const model::PlanRecord& plan, const char* what) {
 
 std::string rollback_sentence(const model::PlanRecord& plan) {
   const auto* manifest = actions::find(plan.action);
-  if (plan.tier == 0) return "nothing changes: there is nothing to undo";
-  if (manifest == nullptr || !manifest->undo) return "there is no way back by itself";
-  return plan.roll_back ? "the host puts it back by itself when its post-condition does not hold"
-                        : "possible, by hand: make a plan with the values from before";
+  if (plan.tier == 0) return "none: nothing changes";
+  if (manifest == nullptr || !manifest->undo) {
+    return plan.tier > 1 ? "none: this cannot be undone" : "none: it needs none";
+  }
+  const auto undo = plan::undo_of(plan.action);
+  return plan.roll_back ? "automatic, when the host's own check fails: " + undo
+                        : "by hand, in another plan; with --roll-back the host " + undo;
+}
+
+// Whose keys the root in force has, without the requester.
+std::vector<model::Approver> who_may_approve(const signing::RootMetadata& root,
+                                             const std::string& requester) {
+  std::map<std::string, std::vector<std::string>> keys;
+  for (const auto& one : root.approvers) {
+    if (!signing::is_same_person(one.person, requester))
+      keys[one.person].push_back(signing::key_id(one.key).value());
+  }
+  std::vector<model::Approver> out;
+  for (auto& [person, ids] : keys) out.push_back({person, std::move(ids)});
+  return out;
 }
 
 const char* kind_name(actions::Kind kind) {
@@ -107,7 +125,10 @@ Result<model::PlanView> Desk::view(const model::PlanRecord& plan) {
     model::TargetView one;
     one.record = target;
     TRY(const auto agent, world_.agents.find(target.agent));
-    if (agent) one.hostname = agent->hostname;
+    if (agent) {
+      one.hostname = agent->hostname;
+      one.labels = agent->labels;
+    }
     if (const auto* asked = newest_command(commands, target.agent, wire::CommandMode::kDryRun)) {
       TRY(one.dry_run, valid_result(world_, asked->id));
     }
@@ -120,6 +141,7 @@ Result<model::PlanView> Desk::view(const model::PlanRecord& plan) {
   TRY(out.approvals, world_.plans.approvals(plan.id));
   const auto root = world_.roots.newest();
   auto quorum = approval::count_approvals(out.approvals, plan, root, world_.clock.unix_ms());
+  out.may_approve = who_may_approve(root, plan.requester);
   out.approvers_needed = quorum.needed;
   out.approved_by = std::move(quorum.persons);
   out.why_approval = plan::why_approval(plan);
@@ -135,6 +157,11 @@ Result<model::PlanView> Desk::view(const model::PlanRecord& plan) {
   out.rollback = rollback_sentence(plan);
   TRY(out.history, world_.plans.history(plan.tenant, plan.action));
   out.waves = plan::wave_count(targets.size(), plan.all_at_once);
+  TRY(auto attempts,
+      world_.plans.attempts(plan.tenant, world_.clock.unix_ms() - kAlternativesWindowMs));
+  std::erase_if(attempts, [&](const auto& one) { return one.plan == plan.id; });
+  out.alternatives = plan::alternatives(plan, targets, attempts);
+  TRY(out.audit, world_.audit.newest_about(plan.id.value()));
   return out;
 }
 

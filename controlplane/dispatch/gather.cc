@@ -50,29 +50,84 @@ std::string telemetry_target(const std::optional<model::HostInventory>& inventor
   return container == nullptr ? target : "container/" + container->id;
 }
 
-std::string process_of(const std::optional<model::HostInventory>& inventory,
-                       const std::string& target) {
+const wire::ProcessGroup* find_process(const model::HostInventory& inventory,
+                                       const std::string& target) {
   constexpr std::string_view kPrefix = "process/";
-  if (!inventory || !target.starts_with(kPrefix)) return "";
+  if (!target.starts_with(kPrefix)) return nullptr;
   const auto pid = text::parse_u64(std::string_view(target).substr(kPrefix.size()));
-  if (!pid) return "";
-  for (const auto& group : inventory->processes) {
-    if (std::find(group.pids.begin(), group.pids.end(), *pid) != group.pids.end())
-      return group.name;
+  if (!pid) return nullptr;
+  for (const auto& group : inventory.processes) {
+    if (std::find(group.pids.begin(), group.pids.end(), *pid) != group.pids.end()) return &group;
   }
-  return "";
+  return nullptr;
 }
 
-Result<std::uint32_t> restarts_of(World& world, const AgentId& agent, const std::string& target,
-                                  std::int64_t now_ms) {
+// Who starts the target again, as events call it: itself, or what holds the process. "" = not known.
+std::string restarted_target(const std::optional<model::HostInventory>& inventory,
+                             const std::string& target) {
+  if (is_workload(target)) return telemetry_target(inventory, target);
+  const auto* process = inventory ? find_process(*inventory, target) : nullptr;
+  if (process == nullptr) return "";
+  if (!process->container_id.empty()) return "container/" + process->container_id;
+  return process->unit.empty() ? "" : "unit/" + process->unit;
+}
+
+// How often one "unit.restart" says that it was: units are looked at every 30 s.
+std::uint32_t times(const wire::Event& event) {
+  for (const auto& attribute : event.attributes) {
+    if (attribute.name != "restarts") continue;
+    const auto count = text::parse_u64(attribute.value);
+    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(count.value_or(1), 1, 1'000));
+  }
+  return 1;
+}
+
+Result<std::optional<std::uint32_t>> restarts_of(World& world, const AgentId& agent,
+                                                 const std::string& target, std::int64_t now_ms) {
+  using Count = std::optional<std::uint32_t>;
+  if (target.empty()) return Count();
   model::EventQuery query;
   query.agent = agent;
   query.target = target;
-  query.kind_prefix = "container.start";
+  query.kind_prefix = target.starts_with("unit/") ? "unit.restart" : "container.start";
   query.range = {now_ms - kFlappingWindowMs, 0};
   query.limit = kMostEvents;
   TRY(const auto events, world.telemetry.events(query));
-  return static_cast<std::uint32_t>(events.size());
+  std::uint32_t count = 0;
+  for (const auto& one : events) count += times(one.event);
+  return Count(count);
+}
+
+std::string trouble_of(const wire::Container& container) {
+  if (container.health == "unhealthy") return container.health;
+  if (container.state == "running" || container.state == "created") return "";
+  // One that did its work and ended well is in no trouble.
+  if (container.state != "exited") return container.state;
+  return container.exit_code == 0 ? "" : "exited with " + std::to_string(container.exit_code);
+}
+
+// What the target is called beside its own name, and who is next to it.
+void add_inventory(plan::HostFacts& host, const model::HostInventory& inventory) {
+  const auto add_processes = [&](auto belongs) {
+    for (const auto& group : inventory.processes) {
+      if (belongs(group)) host.also_called.push_back(group.name);
+    }
+  };
+  if (const auto* process = find_process(inventory, host.target)) {
+    host.also_called = {process->name, process->unit};
+  } else if (const auto* unit = find_unit(inventory, host.target)) {
+    add_processes([&](const auto& group) { return group.unit == unit->name; });
+  } else if (const auto* container = find_container(inventory, host.target)) {
+    host.also_called = {container->image, container->service, container->project};
+    add_processes([&](const auto& group) { return group.container_id == container->id; });
+    host.project = container->project;
+    if (container->project.empty()) return;
+    host.neighbours.emplace();
+    for (const auto& one : inventory.containers) {
+      if (one.project == container->project && one.id != container->id)
+        host.neighbours->push_back({one.name, trouble_of(one)});
+    }
+  }
 }
 
 std::optional<wire::Digest> digest_of_hex(const std::string& hex) {
@@ -203,9 +258,9 @@ Result<plan::PlanFacts> gather_facts(World& world, const model::PlanRecord& plan
       if (result) add_dry_run(host, *result, agent ? agent->last_hello : std::nullopt);
     }
     TRY(const auto inventory, world.telemetry.inventory(target.agent));
-    host.process = process_of(inventory, host.target);
+    if (inventory) add_inventory(host, *inventory);
     TRY(host.restarts_30min,
-        restarts_of(world, target.agent, telemetry_target(inventory, host.target), facts.now_ms));
+        restarts_of(world, target.agent, restarted_target(inventory, host.target), facts.now_ms));
     add_past(host, plan, attempts, facts.now_ms);
     facts.hosts.push_back(std::move(host));
   }
@@ -232,13 +287,15 @@ Result<std::optional<plan::TargetSignals>> signals_of(World& world, const AgentI
     out.exists = true;
     out.state = unit->active_state;
     out.restarts = unit->restarts;
+    out.main_pid = unit->main_pid;
   }
   return Signals(out);
 }
 
 model::Baseline baseline_of(const std::optional<plan::TargetSignals>& signals) {
   if (!signals) return {};
-  return {signals->state, signals->health, signals->started_ms, signals->restarts};
+  return {signals->state, signals->health, signals->started_ms, signals->restarts,
+          signals->main_pid};
 }
 
 Result<plan::VerificationInput> gather_signals(World& world, const model::PlanRecord& plan,
@@ -251,8 +308,10 @@ Result<plan::VerificationInput> gather_signals(World& world, const model::PlanRe
   TRY(const auto agent, world.agents.find(target.agent));
   if (agent) input.host_seen_ms = agent->last_seen_ms;
   TRY(input.now, signals_of(world, target.agent, target.target));
-  if (plan.symptom.metric.empty()) return input;
   TRY(const auto inventory, world.telemetry.inventory(target.agent));
+  if (inventory && target.target.starts_with("process/"))
+    input.process_runs = find_process(*inventory, target.target) != nullptr;
+  if (plan.symptom.metric.empty()) return input;
   model::SeriesQuery query;
   query.agent = target.agent;
   const auto named = telemetry_target(inventory, target.target);

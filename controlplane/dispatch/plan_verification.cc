@@ -38,7 +38,10 @@ Result<void> PlanRunner::verify(PlanEdit& edit) {
   for (auto& target : edit.targets()) {
     if (target.state != T::kVerifying) continue;
     TRY(const auto input, gather_signals(world_, edit.plan(), target));
-    const auto verdict = plan::verify(input);
+    auto verdict = plan::verify(input);
+    const bool is_news =
+        verdict.outcome != plan::Outcome::kWait || target.verification != verdict.findings;
+    if (is_news) target.verification = std::move(verdict.findings);
     switch (verdict.outcome) {
       case plan::Outcome::kVerified:
         edit.fire(target, TargetEvent::kVerified, verdict.sentence);
@@ -50,7 +53,7 @@ Result<void> PlanRunner::verify(PlanEdit& edit) {
         edit.fire(target, TargetEvent::kUnclear, verdict.sentence);
         break;
       case plan::Outcome::kWait:
-        if (target.detail == verdict.sentence) break;
+        if (!is_news && target.detail == verdict.sentence) break;
         target.detail = verdict.sentence;
         edit.touch(target);
         break;

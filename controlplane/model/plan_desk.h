@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "controlplane/model/plans.h"
+#include "controlplane/model/records.h"
 #include "protocol/base/result.h"
 
 namespace observeai::model {
@@ -26,9 +27,22 @@ struct NewPlan {
   Symptom symptom;
 };
 
+// What was passed over for the plan's action.
+struct Alternative {
+  std::string action;
+  std::string why_not;
+};
+
+// Somebody whose word would count: of the root in force, not the requester.
+struct Approver {
+  std::string person;
+  std::vector<std::string> key_ids;
+};
+
 struct TargetView {
   PlanTargetRecord record;
   std::string hostname;
+  std::map<std::string, std::string> labels;   // Of the host: "environment", "owner" ...
   std::optional<wire::CommandResult> dry_run;  // The newest valid one
   std::optional<wire::CommandResult> result;   // Of the newest command to execute
 };
@@ -40,11 +54,15 @@ struct PlanView {
   std::vector<ApprovalRecord> approvals;
   std::uint32_t approvers_needed = 0;
   std::vector<std::string> approved_by;  // Whose word counts now
-  std::vector<std::string> why_approval;
+  std::vector<Approver> may_approve;
+  std::vector<std::string>
+      why_approval;  // Each begins with the id of the rule: "catalogue/tier-1: ..."
+  std::vector<Alternative> alternatives;
   std::string rollback;  // A sentence
   ActionHistory history;
   std::uint32_t waves = 0;
   std::uint32_t downtime_ms = 0;  // Expected, of one host
+  AuditPoint audit;               // The newest entry about it; seq 0: none
 };
 
 struct CommandView {

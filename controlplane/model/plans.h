@@ -109,6 +109,7 @@ struct Baseline {
   std::string health;
   std::int64_t started_ms = 0;
   std::uint32_t restarts = 0;
+  std::uint32_t main_pid = 0;  // Of a unit; 0 = not known
   bool operator==(const Baseline&) const = default;
 };
 
@@ -125,8 +126,9 @@ struct PlanTargetRecord {
   std::uint32_t attempts = 0;  // The same, to execute
   wire::Digest policy{};       // Of the host, as simulation saw it
   Baseline baseline;
-  std::int64_t done_ms = 0;  // When its result arrived
-  std::string detail;        // Why it is in this state
+  std::int64_t done_ms = 0;                // When its result arrived
+  std::string detail;                      // Why it is in this state
+  std::vector<CheckFinding> verification;  // What was looked at since, the newest look
   bool operator==(const PlanTargetRecord&) const = default;
 };
 
@@ -181,7 +183,10 @@ struct ActionHistory {
   std::uint64_t succeeded = 0;
   std::uint64_t failed = 0;  // Failed, rolled back
   std::uint64_t unclear = 0;
+  // Of the newest kMostTimed that succeeded: from the command to the proof. 0 = none.
+  std::int64_t median_ms = 0;
 };
+inline constexpr std::size_t kMostTimed = 101;
 
 // One earlier attempt to execute.
 struct Attempt {

@@ -67,6 +67,8 @@ class AuditLog {
   virtual Result<void> append(const AuditEntry& entry) = 0;
   virtual Result<std::vector<AuditEntry>> list(std::uint64_t after_seq, std::size_t limit) = 0;
   virtual Result<AuditPoint> newest() = 0;
+  // The newest entry about this object; seq 0: none.
+  virtual Result<AuditPoint> newest_about(const std::string& object) = 0;
 };
 
 // Signed heads of the chain, never changed, at most one for an entry.

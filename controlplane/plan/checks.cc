@@ -4,6 +4,7 @@
 #include <array>
 
 #include "controlplane/plan/questions.h"
+#include "protocol/actions/own_parts.h"
 
 namespace observeai::controlplane::plan {
 namespace {
@@ -28,7 +29,7 @@ constexpr SafetyCheck kChecks[] = {
     {"blast_radius", questions::blast_radius},
     {"downtime", questions::downtime},
     {"disruption_budget", kubernetes<0>},
-    {"dependencies", questions::own_infrastructure},
+    {"dependencies", questions::dependencies},
     {"cool_down", questions::cooldown},
     {"attempts", questions::attempts},
     {"circuit_breaker", questions::circuit_breaker},
@@ -80,11 +81,11 @@ std::string why_not(const std::vector<CheckFinding>& findings) {
 std::vector<std::string> why_approval(const model::PlanRecord& plan) {
   switch (plan.tier) {
     case 0:
-      return {"tier 0: it only reads; nobody has to approve"};
+      return {"catalogue/tier-0: it only reads; nobody has to approve"};
     case 1:
-      return {"tier 1: reversible, on one workload; one approver, not the requester"};
+      return {"catalogue/tier-1: reversible, on one workload; one approver, not the requester"};
     default:
-      return {"tier 2: wider or irreversible; two approvers, none the requester"};
+      return {"catalogue/tier-2: wider or irreversible; two approvers, none the requester"};
   }
 }
 
@@ -103,12 +104,12 @@ std::int64_t cooldown_ms(std::uint32_t failures_in_a_row) {
   return std::min(kMaxCooldownMs, kCooldownMs << std::min(failures_in_a_row, kMostDoublings));
 }
 
-bool is_own_infrastructure(const std::string& target, const std::string& process) {
-  if (process.starts_with("observeai")) return true;
-  const auto slash = target.find('/');
-  if (slash == std::string::npos) return false;
-  const std::string_view name = std::string_view(target).substr(slash + 1);
-  return name.starts_with("observeai");
+bool is_own_infrastructure(const HostFacts& host) {
+  const bool is_workload =
+      host.target.starts_with("container/") || host.target.starts_with("unit/");
+  return (is_workload && actions::is_own_part(host.target)) ||
+         std::any_of(host.also_called.begin(), host.also_called.end(),
+                     [](const std::string& one) { return actions::is_own_part(one); });
 }
 
 }  // namespace observeai::controlplane::plan

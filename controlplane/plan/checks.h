@@ -19,6 +19,7 @@ namespace observeai::controlplane::plan {
 namespace facts {
 inline constexpr const char* kHasVolumes = "has_volumes";
 inline constexpr const char* kImageLocal = "image_local";
+inline constexpr const char* kKeys = "keys";
 inline constexpr const char* kMemoryFree = "memory_free_bytes";
 inline constexpr const char* kOpenFiles = "open_files";
 inline constexpr const char* kProject = "project";
@@ -47,9 +48,17 @@ struct HostFacts {
   std::uint32_t downtime_ms = 0;
   bool has_state = false;  // The state to compare with and to undo to is known
   std::map<std::string, std::string> facts;
-  std::string process;  // Name of the process that the target is, when known
+  // Names of what the target is, or runs, beside its own: process, image, service, project.
+  std::vector<std::string> also_called;
+  // What is next to it: the others of its compose project. Not known for what has none.
+  struct Neighbour {
+    std::string name;
+    std::string trouble;  // "" = well; else "unhealthy", "restarting" ...
+  };
+  std::optional<std::vector<Neighbour>> neighbours;
+  std::string project;  // Theirs
   // The past of this target.
-  std::uint32_t restarts_30min = 0;                 // Starts, exits and OOM kills seen
+  std::optional<std::uint32_t> restarts_30min;      // Of it, or of what holds the process
   std::optional<std::int64_t> last_attempt_ago_ms;  // Of this action on it
   std::uint32_t failures_in_a_row = 0;              // Of this action on it
   std::uint32_t attempts_24h = 0;
@@ -99,6 +108,6 @@ std::vector<std::string> why_approval(const model::PlanRecord& plan);
 std::int64_t breaker_open_until(const std::vector<std::int64_t>& failures_ms, std::int64_t now_ms);
 std::int64_t cooldown_ms(std::uint32_t failures_in_a_row);
 // What keeps ObserveAI itself alive on a host: never a target.
-bool is_own_infrastructure(const std::string& target, const std::string& process);
+bool is_own_infrastructure(const HostFacts& host);
 
 }  // namespace observeai::controlplane::plan

@@ -21,6 +21,15 @@ std::string names(const PlanFacts& facts, Wanted wanted, std::size_t& count) {
   return out;
 }
 
+std::optional<std::int64_t> integer_parameter(const PlanFacts& facts, const char* name) {
+  const auto found = facts.plan.parameters.find(name);
+  if (found == facts.plan.parameters.end()) return std::nullopt;
+  const auto* value = std::get_if<std::int64_t>(&found->second);
+  return value == nullptr ? std::nullopt : std::optional(*value);
+}
+
+}  // namespace
+
 std::optional<double> number(const HostFacts& host, const char* name) {
   const auto found = host.facts.find(name);
   return found == host.facts.end() ? std::nullopt : text::parse_double(found->second);
@@ -30,15 +39,6 @@ bool is_true(const HostFacts& host, const char* name) {
   const auto found = host.facts.find(name);
   return found != host.facts.end() && found->second == "true";
 }
-
-std::optional<std::int64_t> integer_parameter(const PlanFacts& facts, const char* name) {
-  const auto found = facts.plan.parameters.find(name);
-  if (found == facts.plan.parameters.end()) return std::nullopt;
-  const auto* value = std::get_if<std::int64_t>(&found->second);
-  return value == nullptr ? std::nullopt : std::optional(*value);
-}
-
-}  // namespace
 
 CheckFinding finding(const char* name, Verdict verdict, std::string value, std::string sentence) {
   return {name, verdict, std::move(value), std::move(sentence)};
@@ -131,58 +131,6 @@ CheckFinding policy(const PlanFacts& facts) {
   }
   return finding(kName, Verdict::kPass, "unchanged",
                  "each host's own policy let the dry run pass, and decides again before it acts");
-}
-
-CheckFinding blast_radius(const PlanFacts& facts) {
-  constexpr const char* kName = "blast_radius";
-  if (only_reads(facts)) return finding(kName, Verdict::kPass, "reads only", "nothing is changed");
-  const std::string value =
-      std::to_string(facts.hosts.size()) + (facts.hosts.size() == 1 ? " host" : " hosts");
-  std::string too_much;
-  if (facts.hosts.size() > 1) too_much = "more than one host";
-  for (const auto& host : facts.hosts) {
-    const auto replicas = number(host, facts::kReplicas);
-    // One of one is the downtime check's question; one of a few is what a restart always is.
-    if (is_about_workload(facts) && replicas && *replicas > 1 &&
-        1.0 / *replicas > kMaxShareOfService && too_much.empty() && facts.plan.tier > 1)
-      too_much = "more than 20 % of the service's replicas";
-    if (host.target == "unit/docker.service" || host.target == "unit/containerd.service" ||
-        host.target == "unit/docker.socket")
-      too_much = "every container of the host";
-  }
-  if (too_much.empty()) return finding(kName, Verdict::kPass, value, "one workload on one host");
-  if (facts.plan.accept_blast_radius)
-    return finding(kName, Verdict::kWarn, value, too_much + "; the requester accepted that");
-  return finding(kName, Verdict::kFail, value,
-                 too_much + "; make the plan with --accept-blast-radius if that is meant");
-}
-
-CheckFinding downtime(const PlanFacts& facts) {
-  constexpr const char* kName = "downtime";
-  std::uint32_t longest = 0;
-  bool single = false;
-  for (const auto& host : facts.hosts) {
-    longest = std::max(longest, host.downtime_ms);
-    if (host.downtime_ms > 0 && number(host, facts::kReplicas).value_or(1) <= 1) single = true;
-  }
-  if (longest == 0) return finding(kName, Verdict::kPass, "none", "no interruption is expected");
-  const std::string value = "about " + text::format_duration_ms(longest);
-  if (!single) return finding(kName, Verdict::kPass, value, "other replicas serve meanwhile");
-  if (facts.plan.accept_downtime)
-    return finding(kName, Verdict::kWarn, value, "no other replica; the requester accepted that");
-  return finding(kName, Verdict::kFail, value,
-                 "no other replica serves meanwhile; make the plan with --accept-downtime");
-}
-
-CheckFinding own_infrastructure(const PlanFacts& facts) {
-  constexpr const char* kName = "dependencies";
-  for (const auto& host : facts.hosts) {
-    if (only_reads(facts) || !is_own_infrastructure(host.target, host.process)) continue;
-    return finding(kName, Verdict::kFail, host.target,
-                   "a part of ObserveAI itself: nobody would be left to verify or undo this");
-  }
-  return finding(kName, Verdict::kPass, "not our own",
-                 "not a part of ObserveAI; what depends on it is not known yet");
 }
 
 CheckFinding freshness(const PlanFacts& facts) {

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "controlplane/plan/questions.h"
 #include "protocol/base/text.h"
 
@@ -70,16 +72,30 @@ CheckFinding flapping(const PlanFacts& facts) {
   constexpr const char* kName = "flapping";
   if (!is_about_workload(facts) || only_reads(facts))
     return finding(kName, Verdict::kNotApplicable, "", "asked for workloads that change");
+  std::uint32_t most = 0;
+  std::string unknown;
   for (const auto& host : facts.hosts) {
-    if (host.restarts_30min < kFlapping) continue;
-    const auto value = std::to_string(host.restarts_30min) + " in 30 min";
-    if (facts.plan.action == "docker.restart" || facts.plan.action == "systemd.restart") {
+    if (!host.restarts_30min) unknown = name_of(host);
+    const auto restarts = host.restarts_30min.value_or(0);
+    most = std::max(most, restarts);
+    if (restarts < kFlapping) continue;
+    const auto value = std::to_string(restarts) + " in 30 min";
+    // A process that is ended is started again by what holds it: one more turn of the same wheel.
+    if (facts.plan.action == "docker.restart" || facts.plan.action == "systemd.restart" ||
+        facts.plan.action == "process.terminate") {
       return finding(kName, Verdict::kFail, value,
                      host.target + " restarts again and again; one more does not help");
     }
     return finding(kName, Verdict::kWarn, value, host.target + " restarts again and again");
   }
-  return finding(kName, Verdict::kPass, "steady", "fewer than 3 starts or exits in 30 minutes");
+  if (!unknown.empty()) {
+    return finding(kName, Verdict::kWarn, "unknown",
+                   "nothing that is watched on " + unknown +
+                       " holds it: how often it was started "
+                       "is not known");
+  }
+  return finding(kName, Verdict::kPass, std::to_string(most) + " in 30 min",
+                 "starts; 3 would be a loop");
 }
 
 CheckFinding duplicate(const PlanFacts& facts) {

@@ -58,7 +58,10 @@ Look running(const VerificationInput& input) {
   }
   if (!must_run(input)) return not_asked(kName, "the action says nothing about its state");
   if (!now.exists) return look(kName, Outcome::kWait, "gone", "it should run");
-  const bool runs = now.state == (is_unit(input) ? "active" : "running");
+  const bool runs =
+      now.state == (is_unit(input) ? "active" : "running") ||
+      // A service that does its work and ends is not active before, and not after.
+      (is_unit(input) && input.target.baseline.state == "inactive" && now.state == "inactive");
   return look(kName, runs ? Outcome::kVerified : Outcome::kWait, now.state, "it should run");
 }
 
@@ -82,8 +85,11 @@ Look stable(const VerificationInput& input) {
     return look(kName, Outcome::kBroken, std::to_string(now) + ", before " + std::to_string(before),
                 "it has restarted by itself since");
   }
-  if (input.host_seen_ms - input.target.done_ms < kStableMs)
-    return look(kName, Outcome::kWait, std::to_string(now), "it is watched for 30 seconds");
+  const auto watched = is_unit(input) ? kUnitStableMs : kStableMs;
+  if (input.host_seen_ms - input.target.done_ms < watched) {
+    return look(kName, Outcome::kWait, std::to_string(now),
+                "it is watched for " + text::format_duration_ms(watched));
+  }
   return look(kName, Outcome::kVerified, std::to_string(now), "it has not restarted by itself");
 }
 
@@ -112,6 +118,13 @@ Look intended(const VerificationInput& input) {
     const bool anew = input.now->started_ms > input.target.baseline.started_ms;
     return look(kName, anew ? Outcome::kVerified : Outcome::kWait,
                 anew ? "started anew" : "not started anew", "it should have started anew");
+  }
+  const auto before = input.target.baseline.main_pid;
+  if (input.plan.action == "systemd.restart" && before != 0) {
+    const bool anew = input.now->main_pid != before;
+    return look(kName, anew ? Outcome::kVerified : Outcome::kWait,
+                "main process " + std::to_string(input.now->main_pid),
+                "it should be another one than " + std::to_string(before));
   }
   return not_asked(kName, "the state above is what was intended");
 }
@@ -142,13 +155,33 @@ Look host_side(const VerificationInput& input) {
               "the host measured the post-condition and goes on reporting");
 }
 
+Look process_gone(const VerificationInput& input) {
+  constexpr const char* kName = "state";
+  if (!input.process_runs || input.host_seen_ms - input.target.done_ms < kStableMs)
+    return look(kName, Outcome::kWait, "not seen since", "the newest processes are awaited");
+  if (*input.process_runs)
+    return look(kName, Outcome::kWait, "runs", "the host still reports this process");
+  return look(kName, Outcome::kVerified, "gone", "the host does not report it any more");
+}
+
+// A program of the site: that it ended with 0 is all that the host knows of its effect.
+Look effect(const VerificationInput& input) {
+  constexpr const char* kName = "effect";
+  if (input.plan.action != "runbook" || !input.plan.symptom.metric.empty())
+    return not_asked(kName, "the signals around this line tell it");
+  return look(kName, Outcome::kUnclear, "exit code only",
+              "what it should have changed is not known: name a --symptom in the plan");
+}
+
 Look neighbours() {
   return not_asked("neighbours", "anomalies one hop away are not looked for yet");
 }
 
 std::vector<Look> look_at(const VerificationInput& input) {
+  if (input.target.target.starts_with("process/"))
+    return {host_side(input), process_gone(input), symptom(input), neighbours()};
   if (!is_container(input) && !is_unit(input))
-    return {host_side(input), symptom(input), neighbours()};
+    return {host_side(input), effect(input), symptom(input), neighbours()};
   // Its inventory comes before its later signs of life, and says nothing when nothing changes.
   if (!input.now || input.host_seen_ms <= input.target.done_ms) {
     return {look("inventory", Outcome::kWait, "not heard since",
@@ -174,6 +207,9 @@ Verification verify(const VerificationInput& input) {
     if (one.outcome == Outcome::kBroken) out.outcome = Outcome::kBroken;
     if (one.outcome == Outcome::kWait && out.outcome != Outcome::kBroken)
       out.outcome = Outcome::kWait;
+    // Waiting does not tell it either; but first the others have their say.
+    if (one.outcome == Outcome::kUnclear && out.outcome == Outcome::kVerified)
+      out.outcome = Outcome::kUnclear;
     if (one.outcome != Outcome::kVerified && out.sentence.empty())
       out.sentence = one.finding.name + " (" + one.finding.value + "): " + one.finding.sentence;
     out.findings.push_back(std::move(one.finding));

@@ -22,12 +22,14 @@ struct TargetSignals {
   std::uint64_t memory_limit_bytes = 0;
   std::string image;
   std::string image_id;
+  std::uint32_t main_pid = 0;  // Of a unit; 0 = none
 };
 
 struct VerificationInput {
   model::PlanRecord plan;
   model::PlanTargetRecord target;
   std::optional<TargetSignals> now;   // Of containers and units
+  std::optional<bool> process_runs;   // Of a process: whether the newest inventory has it
   std::vector<model::Point> symptom;  // Of the plan's metric, since the action
   std::int64_t host_seen_ms = 0;      // Its newest sign of life
   std::int64_t now_ms = 0;
@@ -44,6 +46,8 @@ struct Verification {
 
 // A workload must stay as intended for so long, and its host be heard that long.
 inline constexpr std::int64_t kStableMs = 30'000;
+// Units are looked at every 30 s: two whole looks.
+inline constexpr std::int64_t kUnitStableMs = 75'000;
 // Then it is said that it cannot be told.
 inline constexpr std::int64_t kVerificationMs = 5LL * 60'000;
 inline constexpr std::size_t kSymptomSamples = 3;

@@ -12,6 +12,8 @@ namespace {
 #define HEAD_COLUMNS "seq, hash, ts_ms, envelope"
 
 constexpr const char* kNewest = "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1";
+constexpr const char* kNewestAbout =
+    "SELECT seq, hash FROM audit WHERE object=? ORDER BY seq DESC LIMIT 1";
 constexpr const char* kHighest = "SELECT seq FROM sqlite_sequence WHERE name='audit'";
 constexpr const char* kAppend = "INSERT INTO audit(" ENTRY_COLUMNS ") VALUES(?,?,?,?,?,?,?)";
 constexpr const char* kList =
@@ -103,6 +105,15 @@ Result<std::vector<model::AuditEntry>> AuditStore::list(std::uint64_t after_seq,
 
 Result<model::AuditPoint> AuditStore::newest() {
   return state_.read([](sql::Database& db) { return newest_in(db); });
+}
+
+Result<model::AuditPoint> AuditStore::newest_about(const std::string& object) {
+  return state_.read([&](sql::Database& db) -> Result<model::AuditPoint> {
+    TRY(auto row, db.query(kNewestAbout, object));
+    TRY(const bool found, row.step());
+    if (!found) return model::AuditPoint();
+    return model::AuditPoint{row.unsigned_integer(0), digest_from(row.blob(1))};
+  });
 }
 
 Result<void> AuditHeadStore::insert(const model::SignedAuditHead& head) {

@@ -21,6 +21,7 @@ class AuditStore final : public model::AuditLog {
   Result<void> append(const model::AuditEntry& entry) override;
   Result<std::vector<model::AuditEntry>> list(std::uint64_t after_seq, std::size_t limit) override;
   Result<model::AuditPoint> newest() override;
+  Result<model::AuditPoint> newest_about(const std::string& object) override;
 
  private:
   StateDb& state_;

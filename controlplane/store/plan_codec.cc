@@ -43,6 +43,29 @@ Result<std::int64_t> next_ms(sql::Unpacker& in) {
   return static_cast<std::int64_t>(number);
 }
 
+void pack_findings(sql::Packer& out, const std::vector<model::CheckFinding>& findings) {
+  for (const auto& one : findings) {
+    out.add(one.name);
+    out.add_number(static_cast<std::uint64_t>(one.verdict));
+    out.add(one.value);
+    out.add(one.sentence);
+  }
+}
+
+// All that is left.
+Result<std::vector<model::CheckFinding>> unpack_findings(sql::Unpacker& in) {
+  std::vector<model::CheckFinding> out;
+  while (!in.done()) {
+    auto& one = out.emplace_back();
+    TRY(one.name, in.next());
+    TRY(const auto verdict, in.next_number());
+    one.verdict = static_cast<model::Verdict>(verdict);
+    TRY(one.value, in.next());
+    TRY(one.sentence, in.next());
+  }
+  return out;
+}
+
 enum Flags : std::uint64_t {
   kAcceptDowntime = 1,
   kAcceptBlastRadius = 2,
@@ -133,12 +156,7 @@ std::string pack_progress(const model::PlanRecord& plan) {
   out.add(plan.stop_reason);
   out.add(plan.detail);
   out.add(plan.decided_by);
-  for (const auto& check : plan.checks) {
-    out.add(check.name);
-    out.add_number(static_cast<std::uint64_t>(check.verdict));
-    out.add(check.value);
-    out.add(check.sentence);
-  }
+  pack_findings(out, plan.checks);
   return out.take();
 }
 
@@ -155,34 +173,33 @@ Result<void> unpack_progress(std::string_view bytes, model::PlanRecord& plan) {
   TRY(plan.stop_reason, in.next());
   TRY(plan.detail, in.next());
   TRY(plan.decided_by, in.next());
-  while (!in.done()) {
-    auto& check = plan.checks.emplace_back();
-    TRY(check.name, in.next());
-    TRY(const auto verdict, in.next_number());
-    check.verdict = static_cast<model::Verdict>(verdict);
-    TRY(check.value, in.next());
-    TRY(check.sentence, in.next());
-  }
+  TRY(plan.checks, unpack_findings(in));
   return {};
 }
 
-std::string pack_baseline(const model::Baseline& baseline) {
+std::string pack_signals(const model::PlanTargetRecord& target) {
+  const auto& baseline = target.baseline;
   sql::Packer out;
   out.add(baseline.state);
   out.add(baseline.health);
   out.add_number(static_cast<std::uint64_t>(baseline.started_ms));
   out.add_number(baseline.restarts);
+  out.add_number(baseline.main_pid);
+  pack_findings(out, target.verification);
   return out.take();
 }
 
-Result<model::Baseline> unpack_baseline(std::string_view bytes) {
+Result<void> unpack_signals(std::string_view bytes, model::PlanTargetRecord& target) {
   sql::Unpacker in(bytes);
-  model::Baseline out;
-  TRY(out.state, in.next());
-  TRY(out.health, in.next());
-  TRY(out.started_ms, next_ms(in));
-  TRY(out.restarts, next_32(in));
-  return out;
+  auto& baseline = target.baseline;
+  TRY(baseline.state, in.next());
+  TRY(baseline.health, in.next());
+  TRY(baseline.started_ms, next_ms(in));
+  TRY(baseline.restarts, next_32(in));
+  if (in.done()) return {};  // Stored before there was more
+  TRY(baseline.main_pid, next_32(in));
+  TRY(target.verification, unpack_findings(in));
+  return {};
 }
 
 }  // namespace observeai::controlplane::store

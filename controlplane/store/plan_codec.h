@@ -15,8 +15,9 @@ Result<void> unpack_wish(std::string_view bytes, model::PlanRecord& plan);
 // How far it is, apart from what has a column.
 std::string pack_progress(const model::PlanRecord& plan);
 Result<void> unpack_progress(std::string_view bytes, model::PlanRecord& plan);
-std::string pack_baseline(const model::Baseline& baseline);
-Result<model::Baseline> unpack_baseline(std::string_view bytes);
+// Of a target: its baseline, and what verification looked at.
+std::string pack_signals(const model::PlanTargetRecord& target);
+Result<void> unpack_signals(std::string_view bytes, model::PlanTargetRecord& target);
 
 Result<wire::Digest> digest_from(std::string_view blob);
 

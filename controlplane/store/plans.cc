@@ -39,6 +39,11 @@ constexpr const char* kApprovals =
 constexpr const char* kHistory =
     "SELECT t.state, count(*) FROM plan_targets t JOIN plans p ON p.id=t.plan"
     " WHERE p.tenant=? AND p.action=? AND t.attempts > 0 GROUP BY t.state";
+constexpr const char* kTimes =
+    "SELECT t.since_ms - min(c.issued_ms) FROM plan_targets t JOIN plans p ON p.id=t.plan"
+    " JOIN commands c ON c.plan=t.plan AND c.agent=t.agent AND c.mode=?"
+    " WHERE p.tenant=? AND p.action=? AND t.state=? AND t.attempts > 0"
+    " GROUP BY t.plan, t.agent ORDER BY t.since_ms DESC LIMIT ?";
 constexpr const char* kAttempts =
     "SELECT p.action, t.agent, t.target, t.state, t.since_ms, t.plan FROM plan_targets t"
     " JOIN plans p ON p.id=t.plan WHERE t.attempts > 0 AND t.since_ms>=?1"
@@ -78,7 +83,7 @@ Result<model::PlanTargetRecord> target_from(const sql::Statement& row) {
   target.dry_runs = row.integer32(8);
   target.attempts = row.integer32(9);
   TRY(target.policy, digest_from(row.blob(10)));
-  TRY(target.baseline, unpack_baseline(row.blob(11)));
+  TRY_VOID(unpack_signals(row.blob(11), target));
   target.done_ms = row.integer(12);
   target.detail = row.string(13);
   return target;
@@ -113,8 +118,8 @@ Result<void> put_target(sql::Database& db, const model::PlanTargetRecord& target
   TRY_VOID(db.run(kPutTarget, target.plan.value(), target.agent.value(), target.index,
                   static_cast<int>(target.state), target.since_ms, target.target,
                   sql::Blob(target.intent), target.wave, target.dry_runs, target.attempts,
-                  sql::Blob(target.policy), sql::Blob(pack_baseline(target.baseline)),
-                  target.done_ms, target.detail));
+                  sql::Blob(target.policy), sql::Blob(pack_signals(target)), target.done_ms,
+                  target.detail));
   return {};
 }
 
@@ -158,6 +163,23 @@ Result<void> store_change(sql::Database& db, const model::PlanChange& change) {
     TRY_VOID(append_audit(db, entry));
   }
   return {};
+}
+
+Result<std::int64_t> median_time(sql::Database& db, const TenantId& tenant,
+                                 const std::string& action) {
+  TRY(auto row, db.query(kTimes, static_cast<int>(wire::CommandMode::kExecute), tenant.value(),
+                         action, static_cast<int>(model::TargetState::kSucceeded),
+                         static_cast<std::uint64_t>(model::kMostTimed)));
+  std::vector<std::int64_t> times;
+  for (;;) {
+    TRY(const bool more, row.step());
+    if (!more) break;
+    times.push_back(row.integer(0));
+  }
+  if (times.empty()) return 0;
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+  std::nth_element(times.begin(), middle, times.end());
+  return *middle;
 }
 
 }  // namespace
@@ -234,13 +256,15 @@ Result<model::ActionHistory> PlanStore::history(const TenantId& tenant, const st
     model::ActionHistory out;
     for (;;) {
       TRY(const bool more, row.step());
-      if (!more) return out;
+      if (!more) break;
       const auto state = static_cast<T>(row.integer(0));
       const auto count = row.unsigned_integer(1);
       if (state == T::kSucceeded) out.succeeded += count;
       if (state == T::kFailed || state == T::kRolledBack) out.failed += count;
       if (state == T::kInconclusive) out.unclear += count;
     }
+    TRY(out.median_ms, median_time(db, tenant, action));
+    return out;
   });
 }
 

@@ -79,6 +79,7 @@ CREATE TABLE audit (
   detail TEXT NOT NULL,
   hash   BLOB CHECK (length(hash) = 32)  -- Of the chain; NULL: from before it, until the store is opened
 );
+CREATE INDEX audit_by_object ON audit(object, seq);
 CREATE TRIGGER audit_is_never_changed BEFORE UPDATE ON audit WHEN OLD.hash IS NOT NULL
 BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
 CREATE TRIGGER audit_is_never_deleted BEFORE DELETE ON audit

@@ -178,6 +178,14 @@ class MemoryAuditLog final : public model::AuditLog {
     return {};
   }
 
+  Result<model::AuditPoint> newest_about(const std::string& object) override {
+    MutexLock lock(mutex_);
+    for (auto it = entries_.rbegin(); it != entries_.rend(); ++it) {
+      if (it->object == object) return model::AuditPoint{it->seq, it->hash};
+    }
+    return model::AuditPoint();
+  }
+
   Result<std::vector<model::AuditEntry>> list(std::uint64_t after_seq, std::size_t limit) override {
     MutexLock lock(mutex_);
     std::vector<model::AuditEntry> out;

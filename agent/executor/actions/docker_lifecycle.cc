@@ -28,7 +28,7 @@ class LifecycleAction : public Action {
  protected:
   // The one that is meant, in the phase that the action needs.
   Result<Container> find(DockerApi& api, const wire::Parameters& parameters, Phase needed) const {
-    TRY(Container container, resolve_container(api, text_parameter(parameters, "container")));
+    TRY(Container container, resolve_target(api, text_parameter(parameters, "container")));
     if (container.phase != needed) return not_so(container, to_string(needed));
     return container;
   }

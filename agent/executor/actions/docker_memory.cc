@@ -64,7 +64,7 @@ class UpdateMemory final : public Action {
 
   Result<Assessment> assess(const wire::Parameters& parameters, Run& run) override {
     DockerApi api(host_.docker_socket, run);
-    TRY(const Container container, resolve_container(api, text_parameter(parameters, "container")));
+    TRY(const Container container, resolve_target(api, text_parameter(parameters, "container")));
     const Limits before = limits_of(container);
     const Limits after = limits_for(integer_parameter(parameters, "memory_bytes", 0), before);
     TRY(const std::int64_t free_bytes, memory_free_bytes(host_.proc_root));

@@ -131,7 +131,7 @@ class RollbackImage final : public Action {
 
   Result<Assessment> assess(const wire::Parameters& parameters, Run& run) override {
     DockerApi api(host_.docker_socket, run);
-    TRY(const Container container, resolve_container(api, text_parameter(parameters, "container")));
+    TRY(const Container container, resolve_target(api, text_parameter(parameters, "container")));
     TRY_VOID(check_container(container));
     TRY_VOID(check_neighbours(api, container));
     TRY(const Image to, image_to(api, parameters));

@@ -93,6 +93,13 @@ Result<Container> resolve_container(DockerApi& api, const std::string& given) {
   return inspect_container(api, found.id);
 }
 
+Result<Container> resolve_target(DockerApi& api, const std::string& given) {
+  TRY(Container container, resolve_container(api, given));
+  if (!container.is_ours) return container;
+  return Error(Errc::kDenied,
+               container.name + " is a part of ObserveAI: it does not act on itself");
+}
+
 std::string container_state(const Container& container, std::map<std::string, std::string> more) {
   more["configuration"] = container.configuration_hash;
   more["container"] = container.name;

@@ -30,6 +30,9 @@ Result<Container> resolve_container(DockerApi& api, const std::string& given);
 // kCorrupt when the engine describes another one.
 Result<Container> inspect_container(DockerApi& api, const std::string& id);
 
+// The same, for who changes it. kDenied: a part of ObserveAI.
+Result<Container> resolve_target(DockerApi& api, const std::string& given);
+
 // "name=value" lines, sorted. `more` is the action's own.
 std::string container_state(const Container& container,
                             std::map<std::string, std::string> more = {});

@@ -42,6 +42,8 @@ Result<ProcessFacts> read_facts(const std::string& proc_root, std::int64_t pid) 
   TRY(facts.cgroup, files::read(folder + "/cgroup", kMaxCgroupBytes));
   struct stat info {};
   if (::stat(folder.c_str(), &info) == 0) facts.user = info.st_uid;
+  if (const auto parent = read_process_stat(proc_root, facts.stat.parent))
+    facts.parent = parent->comm;
   return facts;
 }
 
@@ -162,6 +164,7 @@ Result<void> check_may_end(const ProcessFacts& process, const std::vector<std::i
   if (process.stat.comm.starts_with(kOurs) || name.starts_with(kOurs) ||
       process.cgroup.find("/" + std::string(kOurs)) != std::string::npos)
     return refuse("a part of ObserveAI");
+  if (process.parent.starts_with(kOurs)) return refuse("started by ObserveAI, which needs it");
   return {};
 }
 

@@ -15,10 +15,11 @@ struct ProcessFacts {
   std::string program;  // Target of /proc/PID/exe; empty for kernel threads
   std::string cgroup;   // /proc/PID/cgroup
   std::int64_t user = -1;
+  std::string parent;  // Name of the process that started it; empty when it has ended
 };
 
-// kDenied: pid 1, a kernel thread, `own` (the executor and its ancestors), a program of ObserveAI or
-// anything in one of its units. Pure.
+// kDenied: pid 1, a kernel thread, `own` (the executor and its ancestors), a program of ObserveAI, what it
+// started (the broker) or anything in one of its units. Pure.
 Result<void> check_may_end(const ProcessFacts& process, const std::vector<std::int64_t>& own);
 
 // `host` outlives the actions.

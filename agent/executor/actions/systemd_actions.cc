@@ -20,6 +20,8 @@ constexpr std::size_t kMaxUnitFileBytes = 1U << 20;
 // Three restarts by itself of a service with RestartSec=100ms, systemd's default, are seen in this time.
 constexpr milliseconds kStableFor{2'000};
 constexpr milliseconds kLookEvery{200};
+constexpr std::uint32_t kRestartMs =
+    5'000;  // Stop and start; how long really only the service knows
 
 // What an approval is about: coarse where the unit moves by itself.
 std::string settled(const Unit& unit) {
@@ -116,6 +118,7 @@ class SystemdRestart final : public SystemdAction {
     Assessment out;
     out.target = "unit/" + seen.unit.id;
     TRY(out.state, state_of(seen.unit, seen.along));
+    if (seen.unit.active == "active") out.downtime_ms = kRestartMs;
     for (const auto& one : restarting(seen)) out.diff.push_back(change(*one, settled(*one)));
     out.facts = {{facts::kRestarts, std::to_string(seen.unit.restarts)}};
     return out;

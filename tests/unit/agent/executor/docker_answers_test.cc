@@ -40,6 +40,22 @@ TEST_CASE("a container without what it is known by is none") {
   CHECK_FALSE(parse_container(inspect("", "/web", kId, "busybox")));
 }
 
+TEST_CASE("a part of ObserveAI is known by any of its names, and by what it runs") {
+  const auto is_ours = [](const std::string& more, const std::string& name = "/web") {
+    return parse_container(inspect(more, name)).value().is_ours;
+  };
+  CHECK_FALSE(is_ours(""));
+  CHECK_FALSE(is_ours("", "/observeai-demo-web"));
+  CHECK_FALSE(is_ours(R"(,"Path":"/bin/sh","Args":["/demo/web.sh"],"Config":{"Image":"nginx:1"})"));
+  CHECK(is_ours("", "/observeai-agent"));
+  CHECK(is_ours("", "/site-observeai-agent-1"));
+  CHECK(is_ours(R"(,"Config":{"Image":"registry.example/team/observeai-controlplane:2"})"));
+  CHECK(is_ours(R"(,"Config":{"Labels":{"com.docker.compose.project":"observeai",)"
+                R"("com.docker.compose.service":"broker"}})"));
+  CHECK(is_ours(R"(,"Path":"/usr/bin/observeai-controlplane")"));
+  CHECK(is_ours(R"(,"Path":"/sbin/tini","Args":["--","/usr/bin/observeai-agent"])"));
+}
+
 TEST_CASE("phases: what changes by itself is the same phase") {
   const auto phase = [](const char* status) {
     const auto container =

@@ -81,6 +81,117 @@ TEST_CASE("two plans for one container are the same plan, whatever their other p
   CHECK(f.show(second).plan.detail.find("duplicate (" + first) != std::string::npos);
 }
 
+TEST_CASE("a unit that systemd starts again and again is not restarted once more") {
+  DispatchFixture f;
+  auto& host = f.hosts[0];
+  const auto restarted = [&](const char* unit, const char* times) {
+    wire::ControlBatch control;
+    auto& event = control.events.emplace_back();
+    event.ts_ms = f.clock.unix_ms();
+    event.kind = "unit.restart";
+    event.target = unit;
+    event.attributes = {{"restart_count", "9"}, {"restarts", times}};
+    f.commit(host, control);
+  };
+  const auto flapping = [&] {
+    auto wanted = f.restart_web();
+    wanted.action = "systemd.restart";
+    wanted.parameters = {{"unit", "nginx"}};
+    wanted.accept_downtime = true;
+    host.target = "unit/nginx.service";
+    const auto id = f.create(wanted);
+    f.settle();
+    for (const auto& check : f.show(id).plan.checks)
+      if (check.name == "flapping") return check.value + " " + std::to_string(int(check.verdict));
+    return std::string("no check");
+  };
+  restarted("unit/other.service", "5");
+  restarted("unit/nginx.service", "2");
+  CHECK(flapping() == "2 in 30 min 1");
+  restarted("unit/nginx.service", "1");
+  CHECK(flapping() == "3 in 30 min 3");
+  // What is counted is in the store, not in a process.
+  f.restart();
+  CHECK(flapping() == "3 in 30 min 3");
+  f.pass(std::chrono::minutes(31));
+  CHECK(flapping() == "0 in 30 min 1");
+}
+
+TEST_CASE("what holds plans back is in the store: a control plane that was killed knows it again") {
+  DispatchFixture f(6);
+  const auto plan_for = [&](std::size_t host) {
+    auto wanted = f.restart_web();
+    wanted.agents = {f.hosts[host].id};
+    return f.create(wanted);
+  };
+  const auto finding = [&](const std::string& id, const char* name) {
+    for (const auto& check : f.show(id).plan.checks)
+      if (check.name == name) return check;
+    return model::CheckFinding{};
+  };
+  // One after the other fails on hosts of its own.
+  for (std::size_t i = 0; i < 5; ++i) {
+    f.hosts[i].outcome = wire::ResultOutcome::kFailed;
+    const auto id = plan_for(i);
+    f.settle();
+    f.approve(id);
+    f.settle();
+    REQUIRE(f.state(id) == PlanState::kFailed);
+    f.pass(std::chrono::seconds(10));
+  }
+  f.restart();
+  const auto sixth = plan_for(5);
+  f.settle();
+  CHECK(f.state(sixth) == PlanState::kFailed);
+  CHECK(finding(sixth, "circuit_breaker").verdict == model::Verdict::kFail);
+  CHECK(finding(sixth, "circuit_breaker").value.find("open for 14m") == 0);
+  CHECK(finding(sixth, "cool_down").verdict == model::Verdict::kPass);
+  const auto again = plan_for(0);
+  f.settle();
+  // After a failure twice as long: 30 minutes.
+  CHECK(finding(again, "cool_down").value.find("29m") == 0);
+  f.pass(std::chrono::minutes(16));
+  const auto later = plan_for(5);
+  f.settle();
+  CHECK(f.state(later) == PlanState::kSimulated);
+  CHECK(finding(later, "circuit_breaker").value == "closed");
+}
+
+TEST_CASE("a card says who may approve, what was passed over, and where it stands in the audit") {
+  DispatchFixture f;
+  f.roots.root.approvers.push_back({signing::SigningKeyPair::generate().public_key(), "carol"});
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  auto card = f.show(id);
+  REQUIRE(card.may_approve.size() == 2);  // Not carol, who asks
+  CHECK(card.may_approve[0].person == "ann");
+  CHECK(card.may_approve[0].key_ids == std::vector<std::string>{f.ann.id().value()});
+  REQUIRE(card.alternatives.size() == 2);
+  CHECK(card.alternatives[0].action == "docker.update_memory");
+  CHECK(card.why_approval.at(0).find("catalogue/tier-1:") == 0);
+  const auto simulated = card.audit;
+  CHECK(simulated.seq > 0);
+  CHECK(card.history.median_ms == 0);
+  f.approve(id);
+  f.settle();
+  f.watch();
+  card = f.show(id);
+  REQUIRE(card.plan.state == PlanState::kSucceeded);
+  CHECK(card.audit.seq > simulated.seq);
+  const auto entries = must(f.store->audit().list(card.audit.seq - 1, 1));
+  CHECK(entries.at(0).object == id);
+  CHECK(entries.at(0).hash == card.audit.hash);
+  CHECK(card.history.succeeded == 1);
+  CHECK(card.history.median_ms == 31'000);
+  // What verification looked at stays, also for the control plane that starts next.
+  f.restart();
+  card = f.show(id);
+  std::vector<std::string> looked;
+  for (const auto& one : card.targets.at(0).record.verification)
+    if (one.verdict == model::Verdict::kPass) looked.push_back(one.name);
+  CHECK(looked == std::vector<std::string>{"state", "restarts", "as_intended"});
+}
+
 TEST_CASE("another tenant sees and moves nothing") {
   DispatchFixture f;
   const auto id = f.create(f.restart_web());

@@ -124,7 +124,8 @@ struct FakeHost {
   std::string dry_refusal;
   wire::ResultOutcome outcome = wire::ResultOutcome::kSucceeded;
   std::uint32_t downtime_ms = 0;
-  std::string approvals_needed;  // As its policy says, for its dry run
+  std::string approvals_needed;          // As its policy says, for its dry run
+  std::string target = "container/web";  // As it calls what it is asked about
   bool is_deaf = false;
   std::uint64_t batch = 0;
   std::vector<wire::Command> executed;          // What it really did
@@ -280,7 +281,7 @@ struct DispatchFixture {
     result.agent = host.id;
     result.session = command.session;
     result.seq = command.seq;
-    result.target = "container/web";
+    result.target = host.target;
     result.received_ms = result.started_ms = result.finished_ms = clock.unix_ms();
     result.policy.fill(host.policy);
     if (command.mode == wire::CommandMode::kDryRun) {

@@ -26,6 +26,9 @@ HostFacts good_host(const char* id) {
   host.changes = 1;
   host.has_state = true;
   host.facts = {{facts::kReplicas, "3"}, {facts::kHasVolumes, "false"}};
+  host.neighbours = std::vector{HostFacts::Neighbour{"shop-db-1", ""}};
+  host.project = "shop";
+  host.restarts_30min = 0;
   return host;
 }
 
@@ -87,7 +90,7 @@ TEST_CASE("each check fails on what it asks for") {
   CHECK(changed("dependencies", [](auto& f) {
           f.hosts[0].target = "unit/observeai-agent.service";
         }) == Verdict::kFail);
-  CHECK(changed("dependencies", [](auto& f) { f.hosts[0].process = "observeai-execu"; }) ==
+  CHECK(changed("dependencies", [](auto& f) { f.hosts[0].also_called = {"observeai-execu"}; }) ==
         Verdict::kFail);
   CHECK(changed("attempts", [](auto& f) { f.hosts[0].attempts_24h = 3; }) == Verdict::kFail);
   CHECK(changed("rate_limit", [](auto& f) { f.actions_last_hour = 10; }) == Verdict::kFail);
@@ -103,6 +106,77 @@ TEST_CASE("each check fails on what it asks for") {
   CHECK(changed("time_budget", [](auto& f) { f.plan.timeout_ms = 300'001; }) == Verdict::kFail);
   CHECK(changed("agent_health", [](auto& f) { f.hosts[0].is_degraded = true; }) == Verdict::kFail);
   CHECK(changed("state_captured", [](auto& f) { f.hosts[0].has_state = false; }) == Verdict::kFail);
+}
+
+TEST_CASE("what depends on the target: known and well, in trouble, or said to be unknown") {
+  CHECK(changed("dependencies", [](auto&) {}) == Verdict::kPass);
+  CHECK(changed("dependencies", [](auto& f) { f.hosts[0].neighbours.reset(); }) == Verdict::kWarn);
+  CHECK(changed("dependencies", [](auto& f) { f.hosts[0].neighbours->clear(); }) == Verdict::kWarn);
+  const auto trouble = [](PlanFacts& f) { f.hosts[0].neighbours->push_back({"web", "unhealthy"}); };
+  CHECK(changed("dependencies", trouble) == Verdict::kWarn);
+  const auto store = [&](PlanFacts& f) {
+    trouble(f);
+    f.hosts[0].facts[facts::kHasVolumes] = "true";
+  };
+  CHECK(changed("dependencies", store) == Verdict::kFail);
+  CHECK(changed("dependencies", [&](auto& f) {
+          store(f);
+          f.plan.accept_blast_radius = true;
+        }) == Verdict::kWarn);
+  // On any of the hosts.
+  CHECK(changed("dependencies", [&](auto& f) {
+          store(f);
+          f.hosts.insert(f.hosts.begin(), good_host("web-0"));
+        }) == Verdict::kFail);
+  CHECK(changed(
+            "dependencies", [](auto&) {}, "cache.clear") == Verdict::kWarn);
+  CHECK(changed(
+            "dependencies", [](auto&) {}, "disk.vacuum_journal") == Verdict::kNotApplicable);
+}
+
+TEST_CASE("ObserveAI does not act on itself, its samples it may") {
+  const auto target = [](const char* name) {
+    return changed("dependencies", [&](auto& f) { f.hosts[0].target = name; });
+  };
+  CHECK(target("container/observeai-controlplane") == Verdict::kFail);
+  CHECK(target("container/site-observeai-agent-1") == Verdict::kFail);
+  CHECK(target("unit/observeai-signer.service") == Verdict::kFail);
+  CHECK(target("container/observeai-demo-web") == Verdict::kPass);
+  CHECK(changed("dependencies", [](auto& f) {
+          f.hosts[0].also_called = {"registry.example/observeai-agent:1", "monitoring"};
+        }) == Verdict::kFail);
+}
+
+TEST_CASE("a loop is not helped by one more turn, whoever turns it") {
+  const auto three = [](PlanFacts& f) { f.hosts[0].restarts_30min = 3; };
+  for (const char* action : {"docker.restart", "systemd.restart", "process.terminate"})
+    CHECK(changed("flapping", three, action) == Verdict::kFail);
+  CHECK(changed("flapping", three, "docker.stop") == Verdict::kWarn);
+  CHECK(changed(
+            "flapping", [](auto& f) { f.hosts[0].restarts_30min.reset(); }, "process.terminate") ==
+        Verdict::kWarn);
+}
+
+TEST_CASE("the blast radius is told as a share") {
+  const auto value = [](const std::function<void(PlanFacts&)>& change) {
+    auto facts = good();
+    facts.hosts[0].downtime_ms = 1'000;
+    facts.hosts[0].facts[facts::kService] = "shop";
+    change(facts);
+    for (const auto& one : run_checks(facts))
+      if (one.name == "blast_radius") return one.value;
+    return std::string();
+  };
+  CHECK(value([](auto&) {}) == "1 of 3 replicas of shop (33 %)");
+  CHECK(value([](auto& f) { f.hosts[0].facts[facts::kReplicas] = "1"; }) ==
+        "1 of 1 replica of shop (100 %)");
+  CHECK(value([](auto& f) { f.hosts[0].facts.erase(facts::kReplicas); }) == "1 workload");
+  CHECK(value([](auto& f) { f.hosts[0].downtime_ms = 0; }) == "1 workload, which goes on");
+  CHECK(value([](auto& f) { f.hosts.push_back(good_host("b")); }) == "2 hosts");
+  CHECK(value([](auto& f) {
+          f.hosts[0].target = "unit/db.service";
+          f.hosts[0].changes = 3;
+        }) == "3 units, restarted along");
 }
 
 TEST_CASE("a freeze holds what changes something back, until it ends") {

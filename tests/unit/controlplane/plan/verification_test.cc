@@ -111,6 +111,66 @@ TEST_CASE("after an action on the host itself the host must be heard") {
   CHECK(verify(input).outcome == Outcome::kUnclear);
 }
 
+TEST_CASE("a runbook's exit code is not its effect") {
+  auto input = restarted();
+  input.plan.action = "runbook";
+  input.plan.tier = 2;
+  input.target.target = "runbook/flush";
+  input.now.reset();
+  CHECK(verify(input).outcome == Outcome::kUnclear);
+  CHECK(verify(input).sentence.find("--symptom") != std::string::npos);
+  input.host_seen_ms = kDone;
+  CHECK(verify(input).outcome == Outcome::kWait);
+  input.host_seen_ms = kDone + kStableMs;
+  input.plan.symptom = {"queue_length", 0, 10};
+  CHECK(verify(input).outcome == Outcome::kWait);
+  input.symptom = {{1, 5}, {2, 4}, {3, 4}};
+  CHECK(verify(input).outcome == Outcome::kVerified);
+}
+
+TEST_CASE("a process that was ended must be gone from what its host reports") {
+  auto input = restarted();
+  input.plan.action = "process.terminate";
+  input.plan.tier = 2;
+  input.target.target = "process/4711";
+  input.now.reset();
+  CHECK(verify(input).outcome == Outcome::kWait);
+  input.process_runs = false;
+  CHECK(verify(input).outcome == Outcome::kVerified);
+  input.host_seen_ms = kDone + kStableMs - 1;
+  CHECK(verify(input).outcome == Outcome::kWait);
+  input.host_seen_ms = kDone + kStableMs;
+  input.process_runs = true;
+  CHECK(verify(input).outcome == Outcome::kWait);
+  input.now_ms = kDone + kVerificationMs;
+  CHECK(verify(input).outcome == Outcome::kBroken);
+}
+
+TEST_CASE("a unit must have another main process, and be seen by two looks of its host") {
+  auto input = restarted();
+  input.plan.action = "systemd.restart";
+  input.target.target = "unit/nginx.service";
+  input.target.baseline = {"active", "", 0, 0, 100};
+  input.now = TargetSignals{};
+  input.now->exists = true;
+  input.now->state = "active";
+  input.now->main_pid = 200;
+  input.host_seen_ms = kDone + kUnitStableMs;
+  CHECK(verify(input).outcome == Outcome::kVerified);
+  input.host_seen_ms = kDone + kStableMs;  // The look may be from before
+  CHECK(verify(input).outcome == Outcome::kWait);
+  input.host_seen_ms = kDone + kUnitStableMs;
+  input.now->main_pid = 100;
+  CHECK(verify(input).outcome == Outcome::kWait);
+  input.now_ms = kDone + kVerificationMs;
+  CHECK(verify(input).outcome == Outcome::kBroken);
+  // One that does its work and ends.
+  input.target.baseline = {"inactive", "", 0, 0, 0};
+  input.now->state = "inactive";
+  input.now->main_pid = 0;
+  CHECK(verify(input).outcome == Outcome::kVerified);
+}
+
 TEST_CASE("that neighbours are not looked at is said") {
   const auto findings = verify(restarted()).findings;
   CHECK(findings.back().name == "neighbours");

@@ -80,4 +80,8 @@ TEST_CASE("who may not") {
   auto broker = some();
   broker.cgroup = "0::/system.slice/observeai-broker.service\n";
   CHECK(refused(broker));
+  auto child = some();
+  child.stat.comm = "mosquitto";
+  child.parent = "observeai-contr";  // As the kernel cuts it
+  CHECK(refused(child));
 }
