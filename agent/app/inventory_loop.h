@@ -64,8 +64,8 @@ class InventoryLoop final : public DiscoverySink {
   bool is_late() const;                           // The next one should have ended long ago
   // Processes whose memory does not answer, see ProcScanner.
   std::vector<std::string> stuck() const { return processes_->stuck(); }
-  // What the inventory could not take in, by section.
-  std::uint64_t inventory_lost() const { return tracker_.lost(); }
+  // What the inventory could not take in, and restarts of units that were not told.
+  std::uint64_t inventory_lost() const { return tracker_.lost() + unit_restarts_.left_out(); }
 
  private:
   static constexpr std::chrono::milliseconds kScanDeadline{10'000};

@@ -28,6 +28,8 @@ class FakePlanDesk final : public model::PlanDesk {
     target.record.target = "container/web";
     target.record.state = model::TargetState::kSimulated;
     target.record.intent = "intent";
+    target.record.verification = {{"state", model::Verdict::kPass, "running", "it should run"}};
+    target.labels = {{"owner", "shop"}};
     wire::CommandResult result;
     result.outcome = wire::ResultOutcome::kDryRun;
     result.diff = {{"container/web: started", "12:00", "now"}};
@@ -41,7 +43,10 @@ class FakePlanDesk final : public model::PlanDesk {
     view.approvals = {approval};
     view.approved_by = {"ann"};
     view.approvers_needed = 1;
-    view.why_approval = {"tier 1"};
+    view.may_approve = {{"ann", {"0011223344556677"}}};
+    view.alternatives = {{"collect.diagnostics", "only reads"}};
+    view.why_approval = {"catalogue/tier-1"};
+    view.audit.seq = 1;
     command_view.command.plan = plan.id;
     command_view.command.agent = target.record.agent;
     model::ResultRecord answer;
