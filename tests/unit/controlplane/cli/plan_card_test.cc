@@ -14,7 +14,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr const char *kCard = R"json({
+constexpr const char* kCard = R"card({
   "now_ms": 1000000, "id": "p-0123456789abcdef", "action": "docker.restart", "tier": 1,
   "parameters": {"container": "web", "stop_timeout_s": "10"}, "state": "simulated",
   "is_over": false, "detail": "", "reason": "it answers nothing since the deploy of 14:02",
@@ -37,7 +37,7 @@ constexpr const char *kCard = R"json({
   "targets": [{"agent_id": "a-1", "hostname": "web-1", "target": "container/web",
     "state": "simulated", "detail": "", "labels": {"environment": "production", "owner": "shop"},
     "diff": [{"what": "container web", "before": "up", "after": "up, restarted"}],
-    "facts": {"replicas": "3"}, "verification": [], "result": null}]})json";
+    "facts": {"replicas": "3"}, "verification": [], "result": null}]})card";
 
 std::string shown(const json::value& card, std::size_t columns, bool unicode = true) {
   ApiClient api(std::make_unique<ScriptedClient>(), "oak1_id_secret");
