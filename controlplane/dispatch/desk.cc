@@ -146,7 +146,7 @@ Result<model::PlanView> Desk::view(const model::PlanRecord& plan) {
   out.approved_by = std::move(quorum.persons);
   out.why_approval = plan::why_approval(plan);
   if (plan.host_approvals > approval::approvers_needed(plan.tier)) {
-    out.why_approval.push_back("the policy of a host asks for " +
+    out.why_approval.push_back("host-policy/approvals: the policy of a host asks for " +
                                std::to_string(plan.host_approvals) + " approvers");
   }
   if (plan.tier > 0 && !approval::is_person(root, plan.requester)) {

@@ -43,7 +43,8 @@ TEST_CASE("a host that wants three persons gets three") {
   const auto id = f.create(f.restart_web());
   f.settle();
   CHECK(f.show(id).approvers_needed == 3);
-  CHECK(f.show(id).why_approval.at(1) == "the policy of a host asks for 3 approvers");
+  CHECK(f.show(id).why_approval.at(1) ==
+        "host-policy/approvals: the policy of a host asks for 3 approvers");
   must(f.desk->approve(tenant(), id, "ann", f.approval(id, f.ann)));
   must(f.desk->approve(tenant(), id, "bob", f.approval(id, f.bob)));
   f.restart();  // It is stored
