@@ -7,7 +7,7 @@
 namespace observeai::actions {
 
 // The name of a program, unit, container, service, project or image ("registry/observeai-agent:1"), or
-// the path of a program. The sample containers (observeai-demo-...) are none.
+// the path of a program. Samples (observeai-demo-..., observeai-test) are none.
 bool is_own_part(std::string_view name);
 
 }  // namespace observeai::actions

@@ -46,6 +46,7 @@ TEST_CASE("a part of ObserveAI is known by any of its names, and by what it runs
   };
   CHECK_FALSE(is_ours(""));
   CHECK_FALSE(is_ours("", "/observeai-demo-web"));
+  CHECK_FALSE(is_ours(R"(,"Config":{"Image":"observeai-test:local"})"));
   CHECK_FALSE(is_ours(R"(,"Path":"/bin/sh","Args":["/demo/web.sh"],"Config":{"Image":"nginx:1"})"));
   CHECK(is_ours("", "/observeai-agent"));
   CHECK(is_ours("", "/site-observeai-agent-1"));
