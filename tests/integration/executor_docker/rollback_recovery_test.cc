@@ -18,6 +18,8 @@ struct Fixture : DockerRig {
     static const bool made = [this] {
       make_image("app:1", {"CMD [\"sleep\", \"1001\"]", "STOPSIGNAL KILL", "VOLUME /only-new"});
       make_image("app:2", {"CMD [\"sleep\", \"1002\"]", "STOPSIGNAL KILL"});
+      make_image("app:sick", {"CMD [\"sleep\", \"1003\"]", "STOPSIGNAL KILL",
+                              "HEALTHCHECK --interval=1s --retries=1 CMD false"});
       return true;
     }();
     REQUIRE(made);
@@ -256,6 +258,27 @@ TEST_CASE_FIXTURE(Fixture, "what somebody has taken care of is left as it is") {
   }
   CHECK(shape("web") == "running unless-stopped");
   CHECK(mark("web") == command());
+}
+
+TEST_CASE_FIXTURE(Fixture, "a success removes all that was kept before it, and keeps one") {
+  run_web();
+  REQUIRE(perform(kAction, kTo1).as_simulated());
+  const auto second = inspect("web", "{{.Id}}");
+  const wire::Parameters bad = {{"container", std::string("web")},
+                                {"image", std::string("app:sick")}};
+  CHECK_FALSE(perform(kAction, bad).verified);
+  CHECK(docker("ps -aq --filter name=web.kept-").size() == 25);  // Two: nothing went
+  const auto third = inspect("web", "{{.Id}}");
+  const wire::Parameters good = {{"container", std::string("web")},
+                                 {"image", std::string("app:2")}};
+  const auto outcome = perform(kAction, good);
+  REQUIRE_MESSAGE(outcome.as_simulated(), outcome.why());
+  const auto text = text_of(outcome.seen->diff);
+  CHECK(text.find("container " + kept_name() + ": kept, stopped -> removed") != std::string::npos);
+  CHECK(text.find("container web.kept-" + second.substr(0, 12) + ": kept, stopped -> removed") !=
+        std::string::npos);
+  CHECK(containers() == "web\nweb.kept-" + third.substr(0, 12));
+  CHECK(docker("exec web cat /data/file") == "kept");
 }
 
 TEST_CASE_FIXTURE(Fixture, "an engine that is away: an error, and the next time it is put right") {
