@@ -14,6 +14,7 @@
 #include "agent/config/agent_config.h"
 #include "agent/enroll/enroller.h"
 #include "agent/runtime/process_limits.h"
+#include "agent/runtime/syscall_guard.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
 #include "protocol/config/command_line.h"
@@ -177,6 +178,9 @@ int run(const Options& options) {
                        : identity.error());
   }
   keep_one_heap();
+  if (const auto guarded = refuse_foreign_syscalls(); !guarded)
+    log::warning("this process could start programs and write into others: " +
+                 guarded.error().message());
   if (const auto files = raise_open_files(kOpenFiles); !files || *files < kFewOpenFiles)
     log::warning("few files may be open at one time: " +
                  (files ? std::to_string(*files) : files.error().message()));

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 
 #include "agent/executor/docker_answers.h"
 #include "protocol/base/text.h"
@@ -12,10 +13,22 @@ namespace {
 
 constexpr std::size_t kMaxMessageBytes = 300;
 
+// Boost reads 1e999 as infinity and writes that as a word which is no JSON.
+bool is_finite(const json::value& value) {
+  if (const auto* object = value.if_object())
+    return std::all_of(object->begin(), object->end(),
+                       [](const auto& member) { return is_finite(member.value()); });
+  if (const auto* array = value.if_array())
+    return std::all_of(array->begin(), array->end(), is_finite);
+  return !value.is_double() || std::isfinite(value.get_double());
+}
+
+// The depth is Boost's own limit, 32.
 Result<json::value> parse_value(std::string_view text) {
   boost::system::error_code error;
   json::value value = json::parse(json::string_view(text.data(), text.size()), error);
   if (error) return Error(Errc::kCorrupt, "not JSON: " + error.message());
+  if (!is_finite(value)) return Error(Errc::kCorrupt, "not JSON: a number beyond every range");
   return value;
 }
 

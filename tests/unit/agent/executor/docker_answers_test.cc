@@ -161,3 +161,9 @@ TEST_CASE("what goes into a path stays one segment") {
   CHECK(parse_message(R"({"message":"No such\u0007 container"})") == "No such\\x07 container");
   CHECK(parse_message("<html>").empty());
 }
+
+TEST_CASE("a number beyond every range is no answer: it could not be written again") {
+  CHECK(parse_object(R"({"a":[{"b":1e308}]})").has_value());
+  CHECK_FALSE(parse_object(R"({"a":[{"b":1e309}]})").has_value());
+  CHECK_FALSE(parse_array("[-1e999]").has_value());
+}
