@@ -16,6 +16,7 @@
 
 namespace observeai::test {
 
+// Its coroutines refer to it: it goes after the loop's shutdown().
 class FakeExecutor {
  public:
   using Kind = agent::executor::FrameKind;
