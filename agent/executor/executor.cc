@@ -31,13 +31,14 @@ void set_failed(wire::CommandResult& result, const char* reason, const Error& er
 }  // namespace
 
 Executor::Executor(Places places, const Clock& clock, const HostTime& time, Host& host,
-                   Actions actions)
+                   Actions actions, std::function<void()> between)
     : clock_(clock),
       time_(time),
       policy_directory_(places.policy_directory),
       policy_owner_(places.owner),
       host_(host),
       actions_(std::move(actions)),
+      between_(std::move(between)),
       books_(std::move(places), time) {}
 
 void Executor::open() {
@@ -116,8 +117,18 @@ Frame Executor::turn_away(std::unique_ptr<Job> job) {
   return finish(job->received, std::move(result));
 }
 
+void Executor::end_phase() const {
+  if (between_) between_();
+}
+
 Frame Executor::run(std::unique_ptr<Job> job) {
-  Received& received = job->received;
+  end_phase();
+  auto told = do_job(job->received);
+  end_phase();
+  return told;
+}
+
+Frame Executor::do_job(Received& received) {
   wire::CommandResult result;
   {
     MutexLock lock(mutex_);
@@ -151,7 +162,9 @@ Frame Executor::run(std::unique_ptr<Job> job) {
     set_refused(result, *refused);
     return finish(received, std::move(result));
   }
+  end_phase();
   const bool recover_later = act(received, action, *seen, result);
+  end_phase();
   return finish(received, std::move(result), recover_later);
 }
 

@@ -2,6 +2,7 @@
 // run() does it. Every method but run() may be called while a job runs; run() takes one job at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -23,8 +24,11 @@ inline constexpr std::chrono::seconds kRecoveryTime{30};
 
 class Executor {
  public:
-  // `actions` were made with `host`, whose lists are set from the policy before each job.
-  Executor(Places places, const Clock& clock, const HostTime& time, Host& host, Actions actions);
+  // `actions` were made with `host`, whose lists are set from the policy before each job. `between` is
+  // called before and after take_time() and each phase of a job (checked, looked at, done, told), on
+  // the caller's thread: what one of them needed may be given back; or empty.
+  Executor(Places places, const Clock& clock, const HostTime& time, Host& host, Actions actions,
+           std::function<void()> between = {});
 
   // Opens trust, session and ledger, so that what a crash interrupted is put right and told without a
   // command. Not enrolled is fine. Blocks for kRecoveryTime at most for each command that was interrupted.
@@ -54,6 +58,9 @@ class Executor {
   Result<std::string> recover(const Ledger::Recovery& left);
   void recover_left(const std::string& action);
   Check settle_target(Received& received, const std::string& found);
+  Frame accept_time(std::string_view envelope);
+  Frame do_job(Received& received);
+  void end_phase() const;
   Check begin(const Received& received, wire::CommandResult& result, const Assessment& seen);
   Frame finish(const Received& received, wire::CommandResult result, bool recover_later = false);
   // Both: whether something is left for recover().
@@ -69,6 +76,7 @@ class Executor {
   const uid_t policy_owner_;
   Host& host_;
   const Actions actions_;
+  const std::function<void()> between_;
   Mutex mutex_;
   Books books_ GUARDED_BY(mutex_);
   std::set<std::string> in_flight_ GUARDED_BY(mutex_);

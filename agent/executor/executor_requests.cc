@@ -103,6 +103,13 @@ Frame Executor::status() {
 }
 
 Frame Executor::take_time(std::string_view envelope) {
+  end_phase();
+  auto answered = accept_time(envelope);
+  end_phase();
+  return answered;
+}
+
+Frame Executor::accept_time(std::string_view envelope) {
   MutexLock lock(mutex_);
   if (const auto opened = books_.open(in_flight_.empty()); !opened)
     return error_frame(opened.error().message());

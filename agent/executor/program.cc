@@ -93,8 +93,15 @@ Result<UniqueFd> stop_signals() {
   return descriptor;
 }
 
+// What each phase of a start, and of a command, needed is the kernel's again when it is over.
+void give_back() {
+  give_back_free_memory();
+  give_back_unused_code();
+}
+
 Result<void> serve_until_stopped(const ExecutorConfig& config) {
   limit_process();
+  give_back();
   TRY(const auto stop, stop_signals());
   TRY_VOID(files::make_directories(config.state_dir, kStateMode));
   TRY(const auto lock, sql::DirectoryLock::acquire(config.state_dir));
@@ -117,13 +124,10 @@ Result<void> serve_until_stopped(const ExecutorConfig& config) {
   const SystemHostTime time;
   Host host = host_of(config);
   host.clock = &clock;
-  // What starting and the last command needed is the kernel's again while nothing is asked.
-  options.rest = [] {
-    give_back_free_memory();
-    give_back_unused_code();
-  };
-  Executor executor(places_of(config), clock, time, host, make_actions(host));
+  options.rest = give_back;
+  Executor executor(places_of(config), clock, time, host, make_actions(host), give_back);
   executor.open();
+  give_back();
   log::info("ready");
   return serve(executor, listener->get(), stop.get(), clock, options);
 }

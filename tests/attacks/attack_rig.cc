@@ -56,7 +56,7 @@ AttackRig::AttackRig() {
                              "\"\npolicy_dir = \"" + path("etc/policy.d") + "\"\nsocket = \"" +
                              path("sock/executor.sock") +
                              "\"\nagent_user = \"nobody\"\ntrusted_owner = \"self\"\n" +
-                             "[docker]\nsocket = \"" + path("no-engine.sock") + "\"\n";
+                             "[docker]\nsocket = \"" + path("engine.sock") + "\"\n";
   REQUIRE(files::write_atomic(path("executor.toml"), config, 0644));
   enroll();
   start();

@@ -49,6 +49,14 @@ struct Undisturbed {
 // How often the ledger held a command in which state when its executor was killed; 0: not at all.
 using Seen = std::map<int, int>;
 
+void wait_until(const std::function<bool()>& so) {
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (!so()) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::sleep_for(1ms);
+  }
+}
+
 int number_of(std::optional<Ledger::State> state) {
   return state ? static_cast<int>(*state) : 0;
 }
@@ -164,10 +172,10 @@ struct InterruptedRig : EdgeRig {
     REQUIRE(files::write_atomic(path("slow"), "", 0600));
     first = approved(first_intent);
     const std::jthread first_sender([&] { send(*this, FrameKind::kCommand, sign(first)); });
-    while (marks() < 1) std::this_thread::sleep_for(1ms);
+    wait_until([this] { return marks() == 1; });
     second = approved(second_intent);
     const std::jthread second_sender([&] { send(*this, FrameKind::kCommand, sign(second)); });
-    while (status().command_seq < second.seq) std::this_thread::sleep_for(1ms);
+    wait_until([this] { return status().command_seq == second.seq; });
     kill_now();
     REQUIRE(state_of(first.id) == Ledger::State::kStarted);
     REQUIRE(state_of(second.id) == Ledger::State::kReceived);
@@ -347,6 +355,7 @@ TEST_CASE_FIXTURE(EdgeRig, "killed at every edge of taking note that a result is
     acknowledge();
     if (over) break;
   }
+  MESSAGE(still << " edges after which it waits, " << gone << " after which it does not");
   CHECK(still > 0);
   CHECK(gone > 1);
 }

@@ -305,22 +305,3 @@ TEST_CASE_FIXTURE(AttackRig,
   REQUIRE(told);
   CHECK(told->state == "ready");  // The session of the program before
 }
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-TEST_CASE_FIXTURE(AttackRig, "memory of the executor at rest: at most 6 MiB resident") {
-  constexpr std::uint64_t kMaxKib = 6 * 1024;
-  const auto resident_kib = [this] {
-    const auto status = *files::read("/proc/" + std::to_string(pid()) + "/status");
-    const auto at = status.find("VmRSS:") + 6;
-    const auto line = text::trim(std::string_view(status).substr(at, status.find(" kB", at) - at));
-    return text::parse_u64(line).value_or(0);
-  };
-  executed(approved_mark());
-  const auto busy = resident_kib();
-  std::this_thread::sleep_for(std::chrono::milliseconds(3'000));
-  const auto rest = resident_kib();
-  MESSAGE("after a command " << busy << " KiB, at rest " << rest << " KiB");
-  CHECK(rest > 0);
-  CHECK(rest <= kMaxKib);
-}
-#endif

@@ -98,6 +98,7 @@ struct Acting {
   std::string called = "web";  // The container, by the commands
   std::uint64_t seq = 0;
   std::unique_ptr<Executor> executor;
+  std::vector<std::size_t> gave_back;  // After how many calls of the action
 
   Acting() {
     std::filesystem::create_directory(dir / "policy.d");
@@ -116,7 +117,7 @@ struct Acting {
     actions.emplace("docker.stop", std::make_unique<ScriptedAction>(script, host));
     executor = std::make_unique<Executor>(
         Places{dir / "trust", dir / "ledger.db", dir / "run", dir / "policy.d", ::geteuid()}, clock,
-        time, host, std::move(actions));
+        time, host, std::move(actions), [this] { gave_back.push_back(script.calls.size()); });
   }
   void set_policy(const std::string& settings, const std::string& targets) {
     const auto text = "enabled = true\nmax_tier = 2\n" +
@@ -188,6 +189,18 @@ TEST_CASE_FIXTURE(Acting, "what was approved is done, verified and told") {
   REQUIRE(told.steps.size() == 1);
   CHECK(told.steps[0].name == "stop");
   CHECK(script.calls == Calls{"assess", "execute", "verify", "assess"});
+}
+
+TEST_CASE_FIXTURE(Acting, "memory may be given back between the phases, and nowhere else") {
+  using Counts = std::vector<std::size_t>;
+  CHECK(gave_back == Counts{0, 0});  // For the time that the host was told
+  gave_back.clear();
+  result(addressed(rig.dry_run(intent())));
+  CHECK(gave_back == Counts{0, 1});
+  gave_back.clear();
+  result(command());
+  CHECK(script.calls == Calls{"assess", "assess", "execute", "verify", "assess"});
+  CHECK(gave_back == Counts{1, 2, 5, 5});
 }
 
 TEST_CASE_FIXTURE(Acting, "what changed in another way than foreseen is said") {
