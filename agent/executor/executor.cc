@@ -6,6 +6,7 @@
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
 #include "protocol/wire/command_codec.h"
+#include "protocol/wire/command_time.h"
 #include "protocol/wire/refusals.h"
 
 namespace observeai::agent::executor {
@@ -260,8 +261,7 @@ bool Executor::undo(const Received& received, Action& action, const Assessment& 
 
 // For the next plan; a target that is gone, as it should be, has no state.
 void Executor::assess_after(const Received& received, Action& action, wire::CommandResult& result) {
-  constexpr std::chrono::seconds kAtMost{5};
-  Run run(clock_, clock_.steady_now() + kAtMost, 0);
+  Run run(clock_, clock_.steady_now() + std::chrono::milliseconds(wire::kLookAfterMs), 0);
   const auto after = action.assess(received.intent.parameters, run);
   if (after) result.state_after = wire::digest_of(after->state);
 }

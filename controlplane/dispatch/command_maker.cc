@@ -1,7 +1,9 @@
 #include "controlplane/dispatch/command_maker.h"
 
+#include "controlplane/approval/state_machine.h"
 #include "protocol/topics/topics.h"
 #include "protocol/wire/command_codec.h"
+#include "protocol/wire/command_time.h"
 
 namespace observeai::controlplane::dispatch {
 namespace {
@@ -35,6 +37,11 @@ topics::AgentAddress address_of(const model::AgentRecord& agent) {
 }
 
 }  // namespace
+
+std::int64_t answers_by_ms(const model::PlanRecord& plan, std::int64_t now_ms) {
+  return now_ms + kCommandLifetimeMs + wire::longest_run_ms(plan.timeout_ms) +
+         approval::patience_ms(model::PlanState::kExecuting);
+}
 
 std::string why_unreachable(const model::AgentRecord& agent) {
   if (agent.state != model::AgentState::kActive) return "the agent is not active";

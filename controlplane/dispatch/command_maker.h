@@ -33,6 +33,10 @@ inline constexpr std::int64_t kCommandLifetimeMs = 15LL * 60'000;
 // signer's clock stepped since, or its own boot clock lost.
 inline constexpr std::int64_t kNotBeforeSlackMs = 60'000;
 
+// When the last answer to commands that are made now can be here: they live, a host is at work on them,
+// and the answer is on its way.
+std::int64_t answers_by_ms(const model::PlanRecord& plan, std::int64_t now_ms);
+
 // One outcome for each. The numbers that they take are never given out again, whatever becomes of them.
 // kUnavailable: no signer, no store.
 Result<std::vector<Result<model::CommandRecord>>> make_commands(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "controlplane/dispatch/command_maker.h"
 #include "protocol/base/check.h"
 #include "protocol/base/text.h"
 
@@ -81,6 +82,7 @@ bool PlanEdit::fire(approval::PlanEvent event, const std::string& detail,
   if (!approval::is_over(*to)) {
     plan.deadline_ms = now_ms_ + approval::patience_ms(*to);
     if (*to == model::PlanState::kSimulated) plan.deadline_ms += plan.approval_lifetime_ms;
+    if (*to == model::PlanState::kExecuting) plan.deadline_ms = answers_by_ms(plan, now_ms_);
   }
   const std::string word(approval::to_string(*to));
   if (const auto kind = kind_of(*to))
@@ -101,8 +103,9 @@ bool PlanEdit::fire(model::PlanTargetRecord& target, approval::TargetEvent event
   return true;
 }
 
-void PlanEdit::wait_until(std::int64_t ms) {
-  change_.plan.deadline_ms = std::max(change_.plan.deadline_ms, ms);
+void PlanEdit::await_answers() {
+  change_.plan.deadline_ms =
+      std::max(change_.plan.deadline_ms, answers_by_ms(change_.plan, now_ms_));
   changed_ = true;
 }
 

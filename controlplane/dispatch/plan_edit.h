@@ -32,8 +32,8 @@ class PlanEdit {
             const std::string& actor = kSystem);
   bool fire(model::PlanTargetRecord& target, approval::TargetEvent event,
             const std::string& detail);
-  // No command lives longer: kExecuting waits for them.
-  void wait_until(std::int64_t ms);
+  // Commands were made again: kExecuting waits for these too.
+  void await_answers();
 
   void add(model::CommandRecord command) { change_.commands.push_back(std::move(command)); }
   void add(model::ApprovalRecord approval) { change_.approvals.push_back(std::move(approval)); }

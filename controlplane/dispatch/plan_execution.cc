@@ -13,7 +13,6 @@ namespace {
 
 using approval::PlanEvent;
 using approval::TargetEvent;
-using P = model::PlanState;
 using T = model::TargetState;
 
 }  // namespace
@@ -50,11 +49,7 @@ Result<void> PlanRunner::dispatch(PlanEdit& edit) {
       std::none_of(edit.targets().begin(), edit.targets().end(), [wave](const auto& one) {
         return one.wave == wave && one.state == T::kSimulated;
       });
-  if (all_sent) {
-    edit.fire(PlanEvent::kAllSent, "");
-    edit.wait_until(world_.clock.unix_ms() + kCommandLifetimeMs + edit.plan().timeout_ms +
-                    approval::patience_ms(P::kExecuting));
-  }
+  if (all_sent) edit.fire(PlanEvent::kAllSent, "");
   return {};
 }
 
@@ -145,7 +140,9 @@ Result<void> PlanRunner::await_answers(PlanEdit& edit) {
     return one.state == T::kSimulated && one.attempts > 0;
   };
   if (of_wave(is_to_be_asked_again)) {
+    const auto before = edit.count(T::kDispatched);
     TRY_VOID(send_wave(edit));
+    if (edit.count(T::kDispatched) > before) edit.await_answers();
   }
   if (of_wave(waits)) return {};
   if (of_wave(is_to_be_asked_again) && !edit.plan().is_stopping) return {};

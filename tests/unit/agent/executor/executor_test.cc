@@ -11,6 +11,7 @@
 #include "protocol/base/files.h"
 #include "protocol/base/text.h"
 #include "protocol/signing/envelope.h"
+#include "protocol/wire/command_time.h"
 #include "tests/support/command_rig.h"
 #include "tests/support/temp_dir.h"
 
@@ -38,13 +39,19 @@ struct Script {
   std::string output;
   std::vector<std::string> calls;
   std::vector<std::string> lists;  // That the host allowed at assess()
+  ManualClock* slow = nullptr;     // Everything takes all the time that it has
+
+  void take_time(const Run& run) const {
+    if (slow != nullptr) slow->advance(run.deadline() - slow->steady_now());
+  }
 };
 
 class ScriptedAction final : public Action {
  public:
   ScriptedAction(Script& script, const Host& host) : script_(script), host_(host) {}
-  Result<Assessment> assess(const wire::Parameters&, Run&) override {
+  Result<Assessment> assess(const wire::Parameters&, Run& run) override {
     script_.calls.emplace_back("assess");
+    script_.take_time(run);
     script_.lists = host_.lists.vacuum_directories;
     if (script_.assess) return *script_.assess;
     Assessment seen;
@@ -57,6 +64,7 @@ class ScriptedAction final : public Action {
   }
   Result<void> execute(const wire::Parameters&, const Assessment&, Run& run) override {
     script_.calls.emplace_back("execute");
+    script_.take_time(run);
     run.step("stop", "web");
     run.output(script_.output);
     if (script_.recover_later) run.recover_later();
@@ -71,6 +79,7 @@ class ScriptedAction final : public Action {
   }
   Result<void> undo(const wire::Parameters&, const Assessment&, Run& run) override {
     script_.calls.emplace_back("undo");
+    script_.take_time(run);
     run.step("start", "web");
     if (script_.undo && script_.recover_later) run.recover_later();
     if (script_.undo) return *script_.undo;
@@ -263,6 +272,17 @@ TEST_CASE_FIXTURE(Acting, "an action that fails is told with its reason") {
   script.execute = Error(Errc::kTimeout, "too slow");
   told = result(command());
   CHECK(told.reason == "timeout");
+}
+
+TEST_CASE_FIXTURE(Acting, "no command takes longer than the control plane waits for its answer") {
+  script.slow = &clock;
+  script.execute = Error(Errc::kTimeout, "too slow");
+  const auto before = clock.steady_now();
+  const auto slow = command(true);
+  CHECK(result(slow).outcome == wire::ResultOutcome::kRolledBack);
+  CHECK(script.calls == std::vector<std::string>{"assess", "execute", "undo", "assess"});
+  CHECK(clock.steady_now() - before ==
+        std::chrono::milliseconds(wire::longest_run_ms(intent().timeout_ms)));
 }
 
 TEST_CASE_FIXTURE(Acting, "what a result cannot carry is left out, and that is said") {

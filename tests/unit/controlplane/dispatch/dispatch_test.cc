@@ -1,3 +1,4 @@
+#include "protocol/wire/command_time.h"
 #include "tests/unit/controlplane/dispatch/dispatch_fixture.h"
 
 using namespace observeai;
@@ -78,6 +79,53 @@ TEST_CASE("a host that asks for more persons than a command can name is told at 
   f.settle();
   CHECK(f.state(id) == PlanState::kFailed);
   CHECK(f.show(id).plan.detail.find("9 approvers") != std::string::npos);
+}
+
+TEST_CASE("a host that takes all its time to look, act and undo is waited for") {
+  // Its command's turn comes just before it expires.
+  const auto longest = std::chrono::milliseconds(15 * 60'000 + wire::longest_run_ms(60'000));
+  DispatchFixture f;
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  bool answers = true;
+  SUBCASE("sent at once") {
+    f.step();
+  }
+  SUBCASE("sent in time, when another one could not be") {
+    f.step();
+    // As when the wave's time to be sent is over.
+    model::PlanChange change;
+    change.plan = must(f.store->plans().find(*wire::PlanId::parse(id))).value();
+    change.plan.state = PlanState::kDispatching;
+    change.plan.deadline_ms = f.clock.unix_ms();
+    must(f.store->plans().apply(change));
+    f.step();
+  }
+  SUBCASE("made again after a refusal that passes") {
+    f.hosts[0].refusal = "busy";
+    f.step();
+    f.deliver();
+    f.step();
+    f.hosts[0].refusal.clear();
+    f.clock.advance(minutes(10));
+    f.seen();
+    f.step();
+  }
+  SUBCASE("never") {
+    answers = false;
+    f.step();
+  }
+  CHECK(f.state(id) == PlanState::kExecuting);
+  f.clock.advance(longest);
+  f.seen();
+  f.step();
+  CHECK(f.state(id) == PlanState::kExecuting);
+  if (answers) f.deliver();
+  f.clock.advance(minutes(1));
+  f.seen();
+  f.step();
+  CHECK(f.target_state(id) == (answers ? TargetState::kVerifying : TargetState::kInconclusive));
 }
 
 TEST_CASE("a command carries the approved intent, its path, and the approval as it came") {
