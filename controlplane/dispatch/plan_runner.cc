@@ -81,7 +81,8 @@ Result<void> PlanRunner::meet_deadline(PlanEdit& edit) {
   } else if (state == P::kExecuting || state == P::kVerifying) {
     const bool executing = state == P::kExecuting;
     for (auto& target : edit.targets()) {
-      if (target.state == T::kDispatched || target.state == T::kVerifying)
+      // Who answered in time is verified, whoever else is silent.
+      if (target.state == (executing ? T::kDispatched : T::kVerifying))
         edit.fire(target, TargetEvent::kDeadline,
                   executing ? "no answer; it may have been done" : target.detail);
     }

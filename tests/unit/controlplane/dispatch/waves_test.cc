@@ -45,6 +45,26 @@ TEST_CASE("a first host that falls silent is the last one") {
   CHECK(f.executions() == 0);
 }
 
+TEST_CASE("one silent host does not make the others of its wave unproven") {
+  DispatchFixture f(40);
+  const auto id = f.create(f.restart_web());
+  f.settle();
+  f.approve(id);
+  f.settle();
+  for (int i = 0; i < 2; ++i) f.watch();
+  f.clock.advance(std::chrono::seconds(31));
+  f.seen();
+  const auto silent = f.show(id).targets.at(15).record.agent;
+  for (auto& host : f.hosts) host.is_deaf = host.id == silent;  // Once its command is out
+  f.settle();
+  CHECK(f.executions() == 19);  // 1, 1, 8 and nine of the first ten of the rest
+  for (int i = 0; i < 20; ++i) f.pass(std::chrono::minutes(1));
+  CHECK(f.target_state(id, 15) == TargetState::kInconclusive);
+  CHECK(f.target_state(id, 14) == TargetState::kSucceeded);
+  CHECK(f.target_state(id, 16) == TargetState::kSucceeded);
+  CHECK(f.executions() > 19);  // A tenth is borne
+}
+
 TEST_CASE("a first host that was interrupted is the last one") {
   DispatchFixture f(8);
   f.hosts[0].outcome = wire::ResultOutcome::kInterrupted;
