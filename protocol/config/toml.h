@@ -1,5 +1,5 @@
-// toml++ 3.3 as this project uses it: errors are told, not thrown, and no text of a file is undefined behaviour. Include
-// this and never the library itself; it is heavy, so only from .cc files and private headers.
+// toml++ 3.3 as this project uses it: errors are told, not thrown, and no text of a file is undefined
+// behaviour. Include this and never the library itself; it is heavy, so only from .cc files and private headers.
 #pragma once
 
 #define TOML_EXCEPTIONS 0
@@ -8,7 +8,7 @@
 #define TOML_ASSERT(expression) static_assert(true)
 #include <toml++/impl/preprocessor.h>
 
-// It says "unreachable" where it asks whether U+FB26 to U+FEFE (an emoji's selector, Arabic forms) are blanks.
+// It says "unreachable" where it asks whether U+FB26 to U+FEFE (an emoji's selector, Arabic) are blanks.
 #pragma push_macro("TOML_UNREACHABLE")
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE return false
