@@ -1,5 +1,6 @@
 // toml++ 3.3 as this project uses it: errors are told, not thrown, and no text of a file is undefined
-// behaviour. Include this and never the library itself; it is heavy, so only from .cc files and private headers.
+// behaviour. Include this and never the library itself; it is heavy, so only from .cc files and private
+// headers.
 #pragma once
 
 #define TOML_EXCEPTIONS 0
