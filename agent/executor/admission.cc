@@ -116,6 +116,16 @@ Check check_cooldown(const Received& received, const AdmissionContext& context) 
                      text::format_duration_ms(received.cooldown.count())};
 }
 
+// One approval is one execution, whatever came of it.
+Check check_unused(const Received& received, const AdmissionContext& context) {
+  if (received.is_dry_run()) return std::nullopt;
+  const auto started = context.ledger->was_started(wire::digest_of(received.command.intent));
+  if (!started) return ledger_refusal(started.error().message());
+  if (!*started) return std::nullopt;
+  return Refusal{refusals::kReplayed,
+                 "what was approved has been executed on this host: plan it again"};
+}
+
 Check check_policy(Received& received, const AdmissionContext& context) {
   const auto& policy = *received.policy;
   if (received.command.policy != wire::Digest{} && received.command.policy != policy.hash)
@@ -140,6 +150,7 @@ Check check_rest(Received& received, const AdmissionContext& context) {
   if (auto refused = check_action(received, context)) return refused;
   const std::uint32_t needed = received.policy->approvals[received.manifest->tier];
   if (auto refused = check_approvals(received, context.trust.root(), needed)) return refused;
+  if (auto refused = check_unused(received, context)) return refused;
   if (auto refused = check_policy(received, context)) return refused;
   if (auto refused = check_lock(received, context)) return refused;
   if (received.is_dry_run()) return std::nullopt;
@@ -226,6 +237,7 @@ Check check_again(const Received& received, const AdmissionContext& context) {
     return Refusal{refusals::kDisabled, "commands were switched off while this one waited: " +
                                             kill_switch_path(context.policy_directory)};
   if (context.ledger == nullptr) return ledger_refusal(context.ledger_error);
+  if (auto refused = check_unused(received, context)) return refused;
   if (auto refused = check_rate(received, context)) return refused;
   return check_cooldown(received, context);
 }

@@ -15,6 +15,9 @@ namespace {
 
 namespace refusals = wire::refusals;
 
+// An approver's clock may be ahead; who dates further ahead would have an approval outlive its memory.
+constexpr std::int64_t kMaxDatedAheadMs = 3'600'000;
+
 Refusal invalid(const std::string& why) {
   return {refusals::kApprovalInvalid, "an approval " + why};
 }
@@ -36,6 +39,9 @@ Check check_approval(const wire::Approval& approval, const Received& received) {
   if (approval.issued_ms < 0 || approval.issued_ms > approval.expires_ms ||
       approval.expires_ms - approval.issued_ms > wire::kMaxCommandLifetimeMs)
     return invalid("would last longer than 24 hours");
+  if (approval.issued_ms - kMaxDatedAheadMs > received.now_ms)
+    return invalid("is dated " + text::format_time_ms(approval.issued_ms) + ", it is " +
+                   text::format_time_ms(received.now_ms));
   return std::nullopt;
 }
 

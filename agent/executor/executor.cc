@@ -197,8 +197,9 @@ Check Executor::begin(const Received& received, wire::CommandResult& result,
   auto bytes = wire::encode_result(draft);
   if (!bytes) return Refusal{refusals::kPrecondition, bytes.error().message()};
   const auto now_ms = books_.session().trusted_ms().value_or(received.now_ms);
-  const auto started = books_.ledger()->start(received.command.id, received.target,
-                                              received.intent.action, now_ms, *bytes, seen.state);
+  const auto started =
+      books_.ledger()->start({received.command.id, wire::digest_of(received.command.intent),
+                              received.target, received.intent.action, now_ms, *bytes, seen.state});
   if (started) return std::nullopt;
   result.started_ms = 0;
   return Refusal{refusals::kLedger, "the ledger cannot be written: " + started.error().message()};

@@ -97,20 +97,27 @@ Result<void> Ledger::receive(const Entry& entry) {
   return transaction.commit();
 }
 
-Result<void> Ledger::start(const wire::Bytes16& id, const std::string& target,
-                           const std::string& action, std::int64_t now_ms, const std::string& draft,
-                           const std::string& state) {
+Result<void> Ledger::start(const Start& start) {
   TRY(auto transaction, sql::Transaction::begin(database_));
   TRY(const auto changed,
       database_.run("UPDATE commands SET state = 2, target = ?, action = ?, started_ms = ?,"
                     " draft = ? WHERE id = ? AND state = 1",
-                    target, action, now_ms, sql::Blob(draft), sql::Blob(id)));
+                    start.target, start.action, start.now_ms, sql::Blob(start.draft),
+                    sql::Blob(start.id)));
   if (changed != 1) return none_changed();
   TRY_VOID(
       database_.run("INSERT INTO recoveries (command, target, action, state)"
                     " VALUES (?, ?, ?, ?)",
-                    sql::Blob(id), target, action, state));
+                    sql::Blob(start.id), start.target, start.action, start.state));
+  TRY_VOID(database_.run("INSERT INTO executed (leaf, started_ms) VALUES (?, ?)",
+                         sql::Blob(start.leaf), start.now_ms));
   return transaction.commit();
+}
+
+Result<bool> Ledger::was_started(const wire::Digest& leaf) {
+  TRY(const auto count,
+      database_.scalar(0, "SELECT count(*) FROM executed WHERE leaf = ?", sql::Blob(leaf)));
+  return count > 0;
 }
 
 Result<void> Ledger::finish(const wire::Bytes16& id, std::string_view result, bool recover_later) {
@@ -188,6 +195,8 @@ Result<void> Ledger::prune(std::int64_t now_ms) {
   const std::int64_t retention_ms = std::chrono::milliseconds(kLedgerRetention).count();
   TRY_VOID(database_.run("DELETE FROM commands WHERE state = 3 AND spooled = 1 AND received_ms < ?",
                          now_ms - retention_ms));
+  TRY_VOID(database_.run("DELETE FROM executed WHERE started_ms < ?",
+                         now_ms - std::chrono::milliseconds(kApprovalMemory).count()));
   TRY(const auto rows,
       database_.scalar(0, "SELECT count(*) FROM commands WHERE state = 3 AND spooled = 1"));
   TRY(const auto pages, database_.page_count());

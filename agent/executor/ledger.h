@@ -27,6 +27,9 @@ inline constexpr std::int64_t kMaxLedgerRows = 10'000;  // Done and spooled; old
 // Results that nobody fetched: further commands are refused, for their results would be lost.
 inline constexpr std::int64_t kMaxUnspooled = 256;
 inline constexpr std::uint64_t kMaxLedgerPages = 32'768;  // 128 MiB
+// How long what was approved counts as executed. An approval that was there at the start is over by
+// then: it lives 24 hours, from at most an hour behind that start (admission_approvals.cc).
+inline constexpr std::chrono::hours kApprovalMemory{48};
 
 class Ledger {
  public:
@@ -52,9 +55,19 @@ class Ledger {
   };
   // RECEIVED, and the sequence. kLimit: kMaxUnspooled, or the quota.
   Result<void> receive(const Entry& entry);
-  // `state`: what recover() needs; it stays until finish(), or recovered() when the command did not end.
-  Result<void> start(const wire::Bytes16& id, const std::string& target, const std::string& action,
-                     std::int64_t now_ms, const std::string& draft, const std::string& state = "");
+  struct Start {
+    wire::Bytes16 id{};
+    wire::Digest leaf{};  // Sha256 of the intent that was approved
+    std::string target;
+    std::string action;
+    std::int64_t now_ms = 0;
+    std::string draft;
+    std::string state;  // What recover() needs
+  };
+  // STARTED, and the leaf. Any error, also for a leaf that was started before: nothing is changed. The state
+  // stays until finish(), or recovered() when the command did not end.
+  Result<void> start(const Start& start);
+  Result<bool> was_started(const wire::Digest& leaf);
   // DONE with its signed result. Also from RECEIVED: refused, or a dry run.
   Result<void> finish(const wire::Bytes16& id, std::string_view result, bool recover_later = false);
 
@@ -82,7 +95,8 @@ class Ledger {
   Result<std::vector<std::string>> unspooled(std::size_t count, std::size_t bytes);
   // `sha256` of a result's envelope; one that is not known is fine.
   Result<void> mark_spooled(const wire::Digest& sha256);
-  // Removes what is done, spooled and older than the retention, and the oldest beyond the bound.
+  // Removes what is done, spooled and older than the retention, and the oldest beyond the bound; leaves
+  // after kApprovalMemory, whatever becomes of their commands.
   Result<void> prune(std::int64_t now_ms);
 
   // Of commands that were started to execute.

@@ -34,3 +34,10 @@ CREATE TABLE recoveries (
   action  TEXT NOT NULL,
   state   TEXT NOT NULL  -- Assessment::state before it began
 );
+
+-- What was approved and has been started: one approval is one execution. leaf: sha256 of the intent.
+CREATE TABLE executed (
+  leaf       BLOB PRIMARY KEY CHECK (length(leaf) = 32),
+  started_ms INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX executed_by_start ON executed (started_ms);

@@ -18,7 +18,8 @@ inline constexpr const char* kTimeUnknown = "time_unknown";
 inline constexpr const char* kTooEarly = "too_early";
 inline constexpr const char* kExpired = "expired";
 inline constexpr const char* kLifetime = "lifetime";
-inline constexpr const char* kReplayed = "replayed";  // The id is known, with other bytes
+// The id is known, with other bytes; or what was approved has been executed.
+inline constexpr const char* kReplayed = "replayed";
 inline constexpr const char* kSequence = "sequence";
 inline constexpr const char* kLedger =
     "ledger";  // It cannot be written: disk full, read-only, damaged

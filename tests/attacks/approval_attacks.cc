@@ -1,3 +1,6 @@
+#include <filesystem>
+#include <fstream>
+
 #include "attack_rig.h"
 
 using namespace observeai;
@@ -180,6 +183,48 @@ TEST_CASE_FIXTURE(AttackRig, "a dry run that is turned into an execution") {
   auto opened = *wire::decode_envelope(sign(command));
   opened.payload = turned;
   refused(wire::encode_envelope(opened), "bad_signature");
+}
+
+TEST_CASE_FIXTURE(AttackRig,
+                  "one approval used again: another command with the same approved intent") {
+  const auto command = approved_mark();
+  executed(command);
+  refused(made_anew(command), "replayed");
+  restart();
+  refused(made_anew(command), "replayed");
+  // In another batch of the plan, approved anew.
+  const auto intent = *wire::decode_intent(command.intent);
+  auto beside = intent;
+  beside.agent = *AgentId::parse("agent-2");
+  auto wider = keys.execute(intent, {command.intent, *wire::encode_intent(beside)}, 0);
+  keys.approve(wider, {keys.alice, keys.bob});
+  refused(addressed(wider), "replayed");
+  executed(approved(intent));  // Another plan
+}
+
+TEST_CASE_FIXTURE(AttackRig, "one approval used again after its first command failed") {
+  write_program("mark", "echo began >> '" + path("marker") + "'\nexit 3\n");
+  write_policy(site_policy());
+  const auto command = approved_mark();
+  CHECK(deliver(sign(command)).outcome == wire::ResultOutcome::kFailed);
+  CHECK(marks() == 1);
+  refused(made_anew(command), "replayed");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "an approval that is dated in the future, to last longer") {
+  refused_approval(*this, [&](auto& one) {
+    one.issued_ms = keys.now_ms + 12LL * 3'600'000;
+    one.expires_ms = one.issued_ms + 24LL * 3'600'000;
+  });
+}
+
+TEST_CASE_FIXTURE(AttackRig,
+                  "control: an approved command that was refused before it began is tried again") {
+  const auto command = approved_mark();
+  std::ofstream(path("etc/DISABLE_COMMANDS")).close();
+  refused(command, "disabled");
+  std::filesystem::remove(path("etc/DISABLE_COMMANDS"));
+  executed(made_anew(command));
 }
 
 TEST_CASE_FIXTURE(AttackRig, "an execution of what nobody dry ran on this host") {

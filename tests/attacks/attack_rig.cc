@@ -282,9 +282,15 @@ wire::Intent AttackRig::looked_at(wire::Intent intent) {
   return intent;
 }
 
-wire::Command AttackRig::approved(const wire::Intent& intent) {
+wire::Command AttackRig::approved(wire::Intent intent) {
+  intent.plan = *wire::PlanId::parse("plan-" + std::to_string(++plans_));
   auto command = keys.execute(intent);
   keys.approve(command, {keys.alice, keys.bob});
+  return addressed(std::move(command));
+}
+
+wire::Command AttackRig::made_anew(wire::Command command) {
+  signing::random_bytes(command.id);
   return addressed(std::move(command));
 }
 

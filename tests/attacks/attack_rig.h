@@ -70,8 +70,10 @@ class AttackRig {
   wire::Intent mark_intent() const;             // runbook mark: tier 2, asked for by carol
   wire::Intent looked_at(wire::Intent intent);  // With state and diff of a dry run on this host
   wire::Command addressed(wire::Command command);
-  // Of `intent`, alone in its batch, approved by alice and bob, for this host now.
-  wire::Command approved(const wire::Intent& intent);
+  // The same in a plan of its own, alone in its batch, approved by alice and bob, for this host now.
+  wire::Command approved(wire::Intent intent);
+  // The approved command anew: same intent, batch and approvals, another id, the next number.
+  wire::Command made_anew(wire::Command command);
   wire::Command approved_mark() { return approved(looked_at(mark_intent())); }
   std::string sign(const wire::Command& command) const { return keys.sign_command(command); }
 
@@ -87,6 +89,7 @@ class AttackRig {
  private:
   struct Faults;
   pid_t pid_ = -1;
+  int plans_ = 100;
   Faults* faults_ = nullptr;  // Mapped
 };
 

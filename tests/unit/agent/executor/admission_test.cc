@@ -78,6 +78,7 @@ struct OneHost {
             [this](const std::string&) { return busy; }};
   }
   wire::Command command() {
+    intent.plan = *wire::PlanId::parse("plan-" + std::to_string(seq + 1));
     auto out = rig.execute(intent);
     rig.approve(out, {rig.alice});
     return addressed(std::move(out));
@@ -297,7 +298,8 @@ TEST_CASE_FIXTURE(OneHost, "rate, cool-down and what is at work") {
   busy = false;
   const auto start = [&](const wire::Command& one) {
     REQUIRE(admit_bytes(rig.sign_command(one)).admittance == Admittance::kAdmitted);
-    REQUIRE(ledger.start(one.id, "container/web", "docker.restart", *session.trusted_ms(), "d"));
+    REQUIRE(ledger.start({one.id, wire::digest_of(one.intent), "container/web", "docker.restart",
+                          *session.trusted_ms(), "d", ""}));
     REQUIRE(ledger.finish(one.id, "result"));
   };
   start(command());
@@ -310,6 +312,30 @@ TEST_CASE_FIXTURE(OneHost, "rate, cool-down and what is at work") {
   CHECK(reason(command()) == "rate");
   CHECK(reason(dry_run()) == "");
   pass(3'600'000);
+  CHECK(reason(command()) == "");
+}
+
+TEST_CASE_FIXTURE(OneHost,
+                  "what was approved is executed once, and tried as often as it is refused") {
+  const auto first = command();
+  const auto anew = [&] {
+    auto out = first;
+    signing::random_bytes(out.id);
+    return addressed(std::move(out));
+  };
+  busy = true;
+  CHECK(reason(first) == "busy");
+  busy = false;
+  CHECK(reason(anew()) == "");
+  const auto waiting = admit_bytes(rig.sign_command(anew()));
+  REQUIRE(waiting.admittance == Admittance::kAdmitted);
+  const auto started = anew();
+  REQUIRE(reason(started) == "");
+  REQUIRE(ledger.start({started.id, wire::digest_of(started.intent), "container/web",
+                        "docker.restart", rig.now_ms, "d", ""}));
+  pass(120'000);
+  CHECK(reason(anew()) == "replayed");
+  CHECK(check_again(waiting.received, context())->reason == std::string("replayed"));
   CHECK(reason(command()) == "");
 }
 

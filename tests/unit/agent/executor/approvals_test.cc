@@ -71,6 +71,10 @@ TEST_CASE_FIXTURE(Approvals, "an approval of something else is refused, beside g
           one.issued_ms = rig.now_ms - 5;
           one.expires_ms = rig.now_ms;
         }) == "approval_invalid");
+  CHECK(with([&](auto& one) {
+          one.issued_ms = rig.now_ms + 3'600'001;
+          one.expires_ms = one.issued_ms + 5;
+        }) == "approval_invalid");
   CHECK(with([](auto& one) {
           one.decision = wire::ApprovalDecision::kReject;
           one.reason = "no";

@@ -157,6 +157,7 @@ struct Acting {
   }
   wire::Command command(bool roll_back = false) {
     auto out = intent(roll_back);
+    out.plan = *wire::PlanId::parse("plan-" + std::to_string(seq + 1));
     out.state = wire::digest_of(script.state);
     out.diff = wire::diff_digest(script.diff);
     auto command = rig.execute(out);
@@ -377,8 +378,8 @@ struct Interrupted : Acting {
     entry.received_ms = rig.now_ms;
     entry.draft = *wire::encode_result(draft);
     REQUIRE(ledger.receive(entry));
-    REQUIRE(ledger.start(at_work.id, "container/web", "docker.stop", rig.now_ms - 3'600'000,
-                         entry.draft, "was=up"));
+    REQUIRE(ledger.start({at_work.id, wire::digest_of(at_work.intent), "container/web",
+                          "docker.stop", rig.now_ms - 3'600'000, entry.draft, "was=up"}));
     script.calls.clear();
   }
   // Of an earlier start, which could not be put right: it is told already.
@@ -391,7 +392,7 @@ struct Interrupted : Acting {
     entry.execute = true;
     entry.draft = "draft";
     REQUIRE(ledger.receive(entry));
-    REQUIRE(ledger.start(entry.id, "container/db", "docker.stop", 1, "begun", state));
+    REQUIRE(ledger.start({entry.id, {7}, "container/db", "docker.stop", 1, "begun", state}));
     REQUIRE(ledger.finish(entry.id, "told", true));
     REQUIRE(ledger.mark_spooled(signing::sha256("told")));
   }

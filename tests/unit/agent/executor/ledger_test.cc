@@ -34,6 +34,13 @@ Ledger::Entry entry(std::uint64_t seq, std::int64_t now_ms = 1000) {
   return out;
 }
 
+Ledger::Start begun(std::uint64_t seq, const std::string& target, const std::string& action,
+                    std::int64_t now_ms, const std::string& draft) {
+  Ledger::Start out{id_of(seq), {}, target, action, now_ms, draft, ""};
+  out.leaf.fill(static_cast<std::uint8_t>(seq));
+  return out;
+}
+
 Ledger open(const TempDir& dir, const wire::Bytes16& who = kEnrollment) {
   auto ledger = Ledger::open(dir / "ledger.db", who);
   REQUIRE_MESSAGE(ledger, (ledger ? "" : ledger.error().message()));
@@ -49,17 +56,17 @@ TEST_CASE("a command goes from received over started to done, and not back") {
   REQUIRE(ledger.receive(entry(1)));
   CHECK((*ledger.find(id_of(1)))->state == Ledger::State::kReceived);
   CHECK(!ledger.receive(entry(1)));
-  REQUIRE(ledger.start(id_of(1), "container/web", "docker.restart", 2000, "begun"));
+  REQUIRE(ledger.start(begun(1, "container/web", "docker.restart", 2000, "begun")));
   CHECK((*ledger.find(id_of(1)))->state == Ledger::State::kStarted);
-  CHECK(!ledger.start(id_of(1), "container/web", "docker.restart", 2000, "begun"));
+  CHECK(!ledger.start(begun(1, "container/web", "docker.restart", 2000, "begun")));
   REQUIRE(ledger.finish(id_of(1), "result"));
   const auto known = *ledger.find(id_of(1));
   CHECK(known->state == Ledger::State::kDone);
   CHECK(known->result == "result");
   CHECK(known->sha256 == entry(1).sha256);
   CHECK(!ledger.finish(id_of(1), "another"));
-  CHECK(!ledger.start(id_of(1), "container/web", "docker.restart", 2000, "begun"));
-  CHECK(!ledger.start(id_of(2), "container/web", "docker.restart", 2000, "begun"));
+  CHECK(!ledger.start(begun(1, "container/web", "docker.restart", 2000, "begun")));
+  CHECK(!ledger.start(begun(2, "container/web", "docker.restart", 2000, "begun")));
 }
 
 TEST_CASE("what is found open is finished by its draft, once, and never begun") {
@@ -68,7 +75,7 @@ TEST_CASE("what is found open is finished by its draft, once, and never begun") 
     auto ledger = open(dir);
     REQUIRE(ledger.receive(entry(1)));
     REQUIRE(ledger.receive(entry(2)));
-    REQUIRE(ledger.start(id_of(2), "container/web", "docker.restart", 2000, "begun 2"));
+    REQUIRE(ledger.start(begun(2, "container/web", "docker.restart", 2000, "begun 2")));
     REQUIRE(ledger.receive(entry(3)));
     REQUIRE(ledger.finish(id_of(3), "result 3"));
   }
@@ -93,8 +100,9 @@ TEST_CASE("what a command may have left is known until it ended, or was put righ
     auto ledger = open(dir);
     for (std::uint64_t seq = 1; seq <= 4; ++seq) REQUIRE(ledger.receive(entry(seq)));
     const auto start = [&](std::uint64_t seq) {
-      return ledger.start(id_of(seq), "container/web", "docker.stop", 2000, "begun",
-                          "state " + std::to_string(seq));
+      auto one = begun(seq, "container/web", "docker.stop", 2000, "begun");
+      one.state = "state " + std::to_string(seq);
+      return ledger.start(one);
     };
     REQUIRE(start(1));
     REQUIRE(ledger.finish(id_of(1), "result 1"));
@@ -190,17 +198,63 @@ TEST_CASE("starts are counted by hour and action, and the last one by target") {
   auto ledger = open(dir);
   CHECK(!*ledger.last_started("container/web"));
   REQUIRE(ledger.receive(entry(1)));
-  REQUIRE(ledger.start(id_of(1), "container/web", "docker.restart", 5000, "d"));
+  REQUIRE(ledger.start(begun(1, "container/web", "docker.restart", 5000, "d")));
   REQUIRE(ledger.receive(entry(2)));
-  REQUIRE(ledger.start(id_of(2), "container/db", "docker.stop", 6000, "d"));
+  REQUIRE(ledger.start(begun(2, "container/db", "docker.stop", 6000, "d")));
   auto dry = entry(3);
   dry.execute = false;
   REQUIRE(ledger.receive(dry));
-  REQUIRE(ledger.start(id_of(3), "container/web", "docker.restart", 7000, "d"));
+  REQUIRE(ledger.start(begun(3, "container/web", "docker.restart", 7000, "d")));
   CHECK(*ledger.started_since(4999) == 2);
   CHECK(*ledger.started_since(5000) == 1);
   CHECK(*ledger.started_since(0, "docker.restart") == 1);
   CHECK(*ledger.last_started("container/web") == 5000);
+}
+
+TEST_CASE("what was approved starts once, and is remembered longer than an approval lives") {
+  TempDir dir;
+  const std::int64_t hour = 3'600'000;
+  const auto leaf = begun(1, "", "", 0, "").leaf;
+  {
+    auto ledger = open(dir);
+    REQUIRE(ledger.receive(entry(1)));
+    CHECK_FALSE(*ledger.was_started(leaf));
+    REQUIRE(ledger.start(begun(1, "container/web", "docker.restart", 5 * hour, "d")));
+    REQUIRE(ledger.finish(id_of(1), "result 1"));
+    REQUIRE(ledger.mark_spooled(signing::sha256("result 1")));
+    CHECK(*ledger.was_started(leaf));
+    REQUIRE(ledger.receive(entry(2)));
+    auto again = begun(2, "container/web", "docker.restart", 6 * hour, "d");
+    again.leaf = leaf;
+    CHECK(!ledger.start(again));
+    CHECK((*ledger.find(id_of(2)))->state == Ledger::State::kReceived);
+    REQUIRE(ledger.finish(id_of(2), "result 2"));
+  }
+  auto ledger = open(dir, {2});  // Another enrollment
+  CHECK(*ledger.was_started(leaf));
+  REQUIRE(ledger.prune(5 * hour + 48 * hour));
+  CHECK(*ledger.was_started(leaf));
+  REQUIRE(ledger.prune(5 * hour + 48 * hour + 1));
+  CHECK_FALSE(*ledger.was_started(leaf));
+}
+
+TEST_CASE("a ledger of the first form is taken over") {
+  TempDir dir;
+  {
+    auto ledger = open(dir);
+    REQUIRE(ledger.receive(entry(41)));
+    REQUIRE(ledger.finish(id_of(41), "result 41"));
+  }
+  {
+    auto database = *sql::Database::open(dir / "ledger.db", {});
+    REQUIRE(
+        database.execute("DROP TABLE executed; DROP TABLE recoveries; PRAGMA user_version = 1"));
+  }
+  auto ledger = open(dir);
+  CHECK(*ledger.highest_sequence() == 41);
+  CHECK((*ledger.find(id_of(41)))->result == "result 41");
+  CHECK_FALSE(*ledger.was_started({}));
+  CHECK(ledger.recoveries()->empty());
 }
 
 TEST_CASE("the migrations give the schema that is written down") {
