@@ -87,8 +87,9 @@ std::vector<Ledger::Recovery> Books::left(std::string_view family) {
     log::error("ledger: " + all.error().message());
     return {};
   }
-  std::erase_if(*all,
-                [&](const auto& one) { return text::split(one.action, '.').front() != family; });
+  std::erase_if(*all, [&](const auto& one) {
+    return !family.empty() && text::split(one.action, '.').front() != family;
+  });
   return std::move(*all);
 }
 

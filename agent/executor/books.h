@@ -37,7 +37,7 @@ class Books {
   // enrollment take the place of this one. With the ledger, what commands have left is put right by
   // `recover`, which may take its time; without, and where that fails, it waits for recover().
   Result<void> open(bool may_change, const Recover& recover = nullptr);
-  // What is left of actions of this family ("docker").
+  // What is left of actions of this family ("docker"); "": of all.
   std::vector<Ledger::Recovery> left(std::string_view family);
   // It was put right: told in the log, with `what` for people.
   void recovered(const Ledger::Recovery& one, const std::string& what);

@@ -135,7 +135,7 @@ Frame Executor::do_job(Received& received) {
     MutexLock lock(mutex_);
     result = begin_result(received, books_.trust());
   }
-  recover_left(received.intent.action);
+  recover_left(text::split(received.intent.action, '.').front());
   host_.lists = received.policy->lists;
   Action& action = *actions_.at(received.intent.action);
   Run looking(clock_, clock_.steady_now() + std::chrono::milliseconds(received.intent.timeout_ms),

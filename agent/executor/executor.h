@@ -48,6 +48,8 @@ class Executor {
   std::variant<Frame, std::unique_ptr<Job>> admit(std::string_view envelope);
   // Blocks as long as the action does. Always kResult.
   Frame run(std::unique_ptr<Job> job);
+  // Puts right what commands have left and what could not be put right yet; by who calls run().
+  void recover_again();
   // Instead of run(), when there is no room to wait: refused as busy.
   Frame turn_away(std::unique_ptr<Job> job);
 
@@ -56,7 +58,7 @@ class Executor {
   std::string state() REQUIRES(mutex_);
   // What commands have left, unless nothing may be done on this host. Fails: it stays left.
   Result<std::string> recover(const Ledger::Recovery& left);
-  void recover_left(const std::string& action);
+  void recover_left(std::string_view family);
   Check settle_target(Received& received, const std::string& found);
   Frame accept_time(std::string_view envelope);
   Frame do_job(Received& received);

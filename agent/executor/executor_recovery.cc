@@ -1,4 +1,5 @@
-// What commands left that did not end is put right: at the start, and before the next command of their kind.
+// What commands left that did not end is put right: at the start, before the next command of their kind, and
+// every minute until it is.
 #include "agent/executor/executor.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
@@ -26,11 +27,15 @@ Result<std::string> Executor::recover(const Ledger::Recovery& left) {
   return recovered;
 }
 
-void Executor::recover_left(const std::string& action) {
+void Executor::recover_again() {
+  recover_left("");
+}
+
+void Executor::recover_left(std::string_view family) {
   std::vector<Ledger::Recovery> all;
   {
     MutexLock lock(mutex_);
-    all = books_.left(text::split(action, '.').front());
+    all = books_.left(family);
   }
   for (const auto& one : all) {
     const auto what = recover(one);

@@ -66,13 +66,19 @@ void Worker::loop() {
     Waiting next;
     {
       MutexLock lock(mutex_);
-      while (waiting_.empty() && !stop_) changed_.wait(mutex_);
+      if (waiting_.empty() && !stop_) changed_.wait_for(mutex_, kRecoverEvery);
       if (stop_) return;
-      next = std::move(waiting_.front());
-      waiting_.pop_front();
-      at_work_ = true;
+      if (!waiting_.empty()) {
+        next = std::move(waiting_.front());
+        waiting_.pop_front();
+        at_work_ = true;
+      }
     }
-    put_done(next.connection, executor_.run(std::move(next.job)));
+    if (next.job) {
+      put_done(next.connection, executor_.run(std::move(next.job)));
+    } else {
+      executor_.recover_again();
+    }
   }
 }
 

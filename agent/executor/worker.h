@@ -1,6 +1,8 @@
-// Runs the executor's jobs, one at a time, on a thread of its own.
+// Runs the executor's jobs, one at a time, on a thread of its own; between them it tries again what could not
+// be put right after an interruption.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -13,6 +15,8 @@
 #include "protocol/base/thread_annotations.h"
 
 namespace observeai::agent::executor {
+
+inline constexpr std::chrono::seconds kRecoverEvery{60};
 
 class Worker {
  public:

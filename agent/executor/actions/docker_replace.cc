@@ -61,6 +61,9 @@ Result<bool> is_taken(DockerApi& api, const std::string& name) {
   return container.name == name;
 }
 
+// The run's deadline ends it before; what is left is done by the next recovery.
+constexpr auto kLongestStop = std::chrono::minutes(10);
+
 // Longer than any command takes: what ran for so long was ended by somebody who meant it.
 constexpr std::int64_t kInUseNs = 15 * 60 * 1'000'000'000LL;
 
@@ -153,8 +156,13 @@ Result<std::optional<Container>> find_made(DockerApi& api, const Replaced& old,
   return found;
 }
 
-Result<std::string> put_back(DockerApi& api, const Replaced& old, const std::string& made) {
-  TRY(const Container now, inspect_container(api, old.id));
+Result<std::string> put_back(DockerApi& api, const Replaced& old, const std::string& made,
+                             bool stop_asked) {
+  TRY(Container now, inspect_container(api, old.id));
+  if (old.was_up && stop_asked && now.phase == Phase::kUp) {
+    TRY_VOID(api.post("/containers/" + old.id + "/stop", "", kLongestStop));
+    TRY(now, inspect_container(api, old.id));
+  }
   std::string left;
   if (!made.empty()) {
     TRY(left, remove_made(api, made, now));
@@ -191,7 +199,9 @@ Result<std::string> recover_replaced(DockerApi& api, const Replaced& old,
     return is + (made ? "the new one is in use, unverified" : "another one has the name by now") +
            "; what it was before is kept as " + kept;
   }
-  TRY(const std::string left, put_back(api, old, made ? made->id : ""));
+  // The stop comes between its making and its start.
+  const bool stop_asked = made && never_started(*made);
+  TRY(const std::string left, put_back(api, old, made ? made->id : "", stop_asked));
   return is + "what it was before is back" + (left.empty() ? "" : "; " + left);
 }
 

@@ -45,7 +45,11 @@ Result<std::optional<Container>> find_made(DockerApi& api, const Replaced& old,
 // and, last, its name back. Can be called again, from wherever it failed. Volumes without a name that only
 // the new one has go with it when it never ran, else they stay: the sentence for people names them. kNotFound
 // when the old one is gone: then nothing is done.
-Result<std::string> put_back(DockerApi& api, const Replaced& old, const std::string& made);
+//
+// `stop_asked`: the engine may be ending the old one for somebody who waits no longer. It is given its time
+// to end first, else it would go down after it was put back.
+Result<std::string> put_back(DockerApi& api, const Replaced& old, const std::string& made,
+                             bool stop_asked);
 
 // Action::recover(): puts the old one back unless what took its place runs, was used since, or is nothing
 // that `command` made; then the old one is kept aside for people. A sentence for them.

@@ -158,6 +158,7 @@ class RollbackImage final : public Action {
                        Run& run) override {
     DockerApi api(host_.docker_socket, run);
     made_.clear();
+    stop_asked_ = false;
     if (run.command().empty()) return Error(Errc::kInternal, "no command is named for this run");
     TRY(const Container old, assessed_container(api, seen));
     TRY(const Image to, image_to(api, parameters));
@@ -226,7 +227,7 @@ class RollbackImage final : public Action {
       TRY(const auto made, find_made(api, old, run.command()));
       if (made) made_ = made->id;
     }
-    TRY(const std::string left, put_back(api, old, made_));
+    TRY(const std::string left, put_back(api, old, made_, stop_asked_));
     if (!left.empty()) run.output(left + "\n");
     return {};
   }
@@ -297,6 +298,7 @@ class RollbackImage final : public Action {
         return Error(Errc::kTimeout, "too little time is left for stop, start and a way back");
       }
       run.step("stop the old container", old.id);
+      stop_asked_ = true;
       TRY_VOID(api.post("/containers/" + old.id + "/stop", "", patience));
       run.step("start the new container", made_);
       TRY_VOID(api.post("/containers/" + made_ + "/start", "",
@@ -312,6 +314,7 @@ class RollbackImage final : public Action {
   Recreation plan_;
   std::vector<std::string> mounts_;  // Where the old one has them
   std::string made_;                 // Id of the new container
+  bool stop_asked_ = false;          // Of the old one
 };
 
 }  // namespace

@@ -437,6 +437,17 @@ TEST_CASE_FIXTURE(
   CHECK(script.calls == Calls{recovery(), "assess", "assess", "execute", "verify", "assess"});
 }
 
+TEST_CASE_FIXTURE(Interrupted, "what cannot be put right is tried again between commands") {
+  script.recover = Error(Errc::kUnavailable, "no engine");
+  start();
+  executor->open();
+  executor->recover_again();
+  CHECK(script.calls == Calls{recovery(), recovery()});
+  script.recover.reset();
+  for (int i = 0; i < 2; ++i) executor->recover_again();
+  CHECK(script.calls == Calls{recovery(), recovery(), recovery()});
+}
+
 TEST_CASE_FIXTURE(Interrupted, "what cannot be put right is not in the way of the rest") {
   leave_before("hopeless");
   script.hopeless = "hopeless";
