@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,11 @@ class Run {
         output_limit_(output_limit),
         command_(std::move(command)) {}
 
+  // What was approved, as the sha256 of Assessment::state; none for a dry run. An assessment that depends on
+  // the hour may look as of an earlier one to find it; whether it did is checked by the executor.
+  void look_for(const wire::Digest& approved) { approved_ = approved; }
+  const std::optional<wire::Digest>& approved() const { return approved_; }
+
   SteadyTime deadline() const { return deadline_; }
   const std::string& command() const { return command_; }
   std::chrono::milliseconds left() const;  // Never negative
@@ -78,6 +84,7 @@ class Run {
   const std::size_t output_limit_;
   const std::string command_;
   bool recover_later_ = false;
+  std::optional<wire::Digest> approved_;
   SteadyTime step_began_{};
   bool in_step_ = false;
   std::vector<wire::ResultStep> steps_;  // At most wire::kMaxSteps; further ones are not told

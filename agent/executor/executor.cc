@@ -140,6 +140,7 @@ Frame Executor::do_job(Received& received) {
   Action& action = *actions_.at(received.intent.action);
   Run looking(clock_, clock_.steady_now() + std::chrono::milliseconds(received.intent.timeout_ms),
               received.intent.output_limit);
+  if (!received.is_dry_run()) looking.look_for(received.intent.state);
   const auto seen = action.assess(received.intent.parameters, looking);
   if (!seen) {
     set_refused(result, refusal_of(seen.error()));

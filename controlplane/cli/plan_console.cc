@@ -38,7 +38,8 @@ void PlanConsole::add_plan(CLI::App& app) {
   create->add_flag("--accept-blast-radius", plan_.accept_blast_radius,
                    "Also on more than one host, or more than 20 % of a service");
   create->add_flag("--roll-back", plan_.roll_back,
-                   "Hosts undo it by themselves when it does not help");
+                   "A host undoes it when its own check right after it fails; what is found\n"
+                   "later is told, with the plan that takes it back");
   create->add_flag("--all-at-once", plan_.all_at_once, "Not 1 host, 5 %, 25 %, all");
   create->add_option("--timeout", plan_.timeout, "For one host (default 60s)");
   create->add_option("--approval-lifetime", plan_.approval_lifetime,
@@ -47,10 +48,10 @@ void PlanConsole::add_plan(CLI::App& app) {
                      "METRIC:LOW:HIGH of the target, back in this band when it has helped");
   create->add_flag("--no-wait", plan_.no_wait, "Do not wait for what the hosts say");
   command(*plan, "list", "Plans, newest first", [](Context& c) { return list_plans(c); });
-  command(*plan, "show", "One plan: the approval card",
-          [this](Context& c) { return show_plan(c, id_); })
-      ->add_option("PLAN", id_, "From plan list")
-      ->required();
+  CLI::App* show = command(*plan, "show", "One plan: the approval card",
+                           [this](Context& c) { return show_plan(c, id_, checks_); });
+  show->add_option("PLAN", id_, "From plan list")->required();
+  show->add_flag("--checks", checks_, "Every safety check with what it means");
   command(*plan, "simulate", "Ask the hosts anew; approvals are void",
           [this](Context& c) { return simulate_plan(c, id_); })
       ->add_option("PLAN", id_, "From plan list")
@@ -93,12 +94,17 @@ void PlanConsole::add_looks(CLI::App& app) {
       ->required();
   CLI::App* freeze = command(app, "maintenance", "Hold all plans back, or see whether they are",
                              [this](Context& c) {
-                               if (reason_.empty()) return show_maintenance(c);
+                               if (!clear_ && reason_.empty()) return show_maintenance(c);
                                return set_maintenance(c, !clear_, reason_, duration_);
                              });
-  freeze->add_option("--reason", reason_, "Set the freeze, because of this");
-  freeze->add_option("--for", duration_, "It ends by itself after this time, such as 2h");
-  freeze->add_flag("--clear", clear_, "End it (with --reason)");
+  auto* reason = freeze->add_option("--reason", reason_, "Set the freeze, because of this")
+                     ->check([](const std::string& text) {
+                       return std::string(text.empty() ? "a freeze needs a reason" : "");
+                     });
+  auto* lasts =
+      freeze->add_option("--for", duration_, "It ends by itself after this time, such as 2h");
+  lasts->needs(reason);
+  freeze->add_flag("--clear", clear_, "End it; --reason may say why")->excludes(lasts);
 }
 
 }  // namespace observeai::controlplane::cli

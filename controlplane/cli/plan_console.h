@@ -35,6 +35,7 @@ class PlanConsole {
   std::string reason_;
   std::string duration_;
   bool clear_ = false;
+  bool checks_ = false;
 };
 
 }  // namespace observeai::controlplane::cli

@@ -3,15 +3,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include "agent/executor/unique_fd.h"
 #include "attack_rig.h"
 #include "protocol/base/files.h"
 
 using namespace observeai;
+using observeai::agent::executor::UniqueFd;
 using observeai::test::AttackRig;
 namespace fs = std::filesystem;
 
@@ -134,7 +137,15 @@ TEST_CASE_FIXTURE(DiskRig, "one more old file than was approved") {
 
 TEST_CASE_FIXTURE(DiskRig, "a folder that turns into a link and back while files are removed") {
   fs::create_directory(path("treasure/app"));
+  const UniqueFd app(::open(path("logs/app").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  REQUIRE(app);
+  // Wherever the folder is called from at the moment.
+  const auto in_app = [&](const std::string& name) {
+    return "/proc/self/fd/" + std::to_string(app.get()) + "/" + name;
+  };
+  const auto file = [](char first, int i) { return first + std::to_string(i) + ".log.1"; };
   std::atomic<bool> over{false};
+  std::atomic<std::int64_t> pause_us{0};
   std::thread attacker([&] {
     while (!over) {
       std::error_code ignored;
@@ -142,13 +153,20 @@ TEST_CASE_FIXTURE(DiskRig, "a folder that turns into a link and back while files
       fs::create_directory_symlink(path("treasure/app"), path("logs/app"), ignored);
       fs::remove(path("logs/app"), ignored);
       fs::rename(path("held"), path("logs/app"), ignored);
+      for (std::int64_t left = pause_us; left > 0 && !over; left -= 1'000)
+        std::this_thread::sleep_for(std::chrono::microseconds(std::min<std::int64_t>(left, 1'000)));
     }
   });
-  for (int round = 0; round < 12; ++round) {
+  // As fast as it can at first; then slower, until files went through the folder that moves: else nothing
+  // that was to be attacked ever ran.
+  bool went_through = false;
+  for (int round = 0; round < 60 && (round < 12 || !went_through); ++round) {
+    if (round >= 12)
+      pause_us = pause_us == 0 ? 1'000 : std::min(pause_us * 2, std::int64_t{2'000'000});
     for (int i = 0; i < 8; ++i) {
-      const auto name = "/x" + std::to_string(i) + ".log.1";
-      write_old(path("treasure/app" + name));
-      write_old(path("logs/b" + std::to_string(i) + ".log.1"));
+      write_old(path("treasure/app/" + file('x', i)));
+      write_old(in_app(file('x', i)));
+      write_old(path("logs/" + file('b', i)));
     }
     // Whatever comes of it: refused, failed or done.
     const auto looked = deliver(sign(addressed(keys.dry_run(vacuum(path("logs"))))));
@@ -156,11 +174,13 @@ TEST_CASE_FIXTURE(DiskRig, "a folder that turns into a link and back while files
     auto intent = vacuum(path("logs"));
     intent.state = looked.state_before;
     intent.diff = wire::diff_digest(looked.diff);
-    deliver(sign(approved(intent)));
+    const auto done = deliver(sign(approved(intent)));
+    went_through = went_through || (done.outcome == wire::ResultOutcome::kSucceeded &&
+                                    !files::exists(in_app(file('x', 0))));
   }
   over = true;
   attacker.join();
-  for (int i = 0; i < 8; ++i)
-    CHECK(files::exists(path("treasure/app/x" + std::to_string(i) + ".log.1")));
+  REQUIRE(went_through);
+  for (int i = 0; i < 8; ++i) CHECK(files::exists(path("treasure/app/" + file('x', i))));
   CHECK(treasure());
 }

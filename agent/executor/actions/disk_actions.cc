@@ -14,11 +14,16 @@
 #include "agent/executor/actions/values.h"
 #include "agent/executor/facts.h"
 #include "protocol/base/text.h"
+#include "protocol/wire/command_codec.h"
 
 namespace observeai::agent::executor {
 namespace {
 
 constexpr std::int64_t kHourNs = 3'600'000'000'000;
+// A plan waits for its approval for a day at most, and its commands live for as long.
+constexpr int kMaxHoursSince = 48;
+
+using Approved = std::optional<wire::Digest>;
 
 std::uint64_t bytes_of(const std::vector<OldFile>& files) {
   return std::accumulate(files.begin(), files.end(), std::uint64_t{0},
@@ -31,7 +36,7 @@ class Vacuum : public Action {
   explicit Vacuum(const Host& host) : host_(host) {}
 
   Result<Assessment> assess(const wire::Parameters& parameters, Run& run) override {
-    TRY(const Plan plan, make_plan(parameters, run));
+    TRY(const Plan plan, make_plan(parameters, run, run.approved()));
     if (plan.files.empty()) return Error(Errc::kUnavailable, plan.none);
     Assessment seen;
     seen.state = removal_state(plan.facts, plan.files);
@@ -45,7 +50,7 @@ class Vacuum : public Action {
   Result<void> execute(const wire::Parameters& parameters, const Assessment& seen,
                        Run& run) override {
     doomed_ = {};
-    TRY(doomed_, make_plan(parameters, run));
+    TRY(doomed_, make_plan(parameters, run, wire::digest_of(seen.state)));
     if (removal_state(doomed_.facts, doomed_.files) != seen.state)
       return Error(Errc::kCorrupt, "the files are not those that were assessed");
     run.step("remove", std::to_string(doomed_.files.size()) + " files");
@@ -69,7 +74,8 @@ class Vacuum : public Action {
     std::string notes;  // For people: what is left alone and why
     std::string none;   // Why there is nothing to remove
   };
-  virtual Result<Plan> make_plan(const wire::Parameters& parameters, Run& run) const = 0;
+  virtual Result<Plan> make_plan(const wire::Parameters& parameters, Run& run,
+                                 const Approved& approved) const = 0;
 
   const Host& host_;
 
@@ -82,7 +88,8 @@ class VacuumFiles final : public Vacuum {
   using Vacuum::Vacuum;
 
  private:
-  Result<Plan> make_plan(const wire::Parameters& parameters, Run& run) const override {
+  Result<Plan> make_plan(const wire::Parameters& parameters, Run& run,
+                         const Approved& approved) const override {
     Plan plan;
     plan.path = parameter<std::string>(parameters, "directory", "");
     const auto& listed = host_.lists.vacuum_directories;
@@ -106,7 +113,21 @@ class VacuumFiles final : public Vacuum {
     if (found.more > 0)
       plan.notes = std::to_string(found.more) + " more are old enough: run it again for them\n";
     for (const auto& one : found.left_alone) plan.notes += "left alone: " + one + "\n";
+    plan.notes += "modified before " + text::format_time_ms(wanted.before_ns / 1'000'000) + "\n";
+    if (approved) leave_younger(plan, wanted.before_ns, *approved);
     return plan;
+  }
+
+  // A file that has become old enough since the dry run is none of what was approved, and no reason to refuse
+  // it: the hour of the dry run is the one that gives the approved state. None does: all stay, and are told.
+  static void leave_younger(Plan& plan, std::int64_t before_ns, const wire::Digest& approved) {
+    auto files = plan.files;
+    for (int hours = 0; hours <= kMaxHoursSince; ++hours, before_ns -= kHourNs) {
+      while (!files.empty() && files.back().modified_ns >= before_ns) files.pop_back();
+      if (wire::digest_of(removal_state(plan.facts, files)) != approved) continue;
+      plan.files = std::move(files);
+      return;
+    }
   }
 };
 
@@ -115,7 +136,8 @@ class VacuumJournal final : public Vacuum {
   using Vacuum::Vacuum;
 
  private:
-  Result<Plan> make_plan(const wire::Parameters& parameters, Run& run) const override {
+  Result<Plan> make_plan(const wire::Parameters& parameters, Run& run,
+                         const Approved&) const override {
     Plan plan;
     plan.path = host_.journal_directory;
     const auto keep = parameter<std::int64_t>(parameters, "keep_bytes", -1);

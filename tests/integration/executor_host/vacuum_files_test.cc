@@ -18,6 +18,7 @@
 #include "agent/executor/facts.h"
 #include "agent/executor/unique_fd.h"
 #include "protocol/base/files.h"
+#include "protocol/wire/command_codec.h"
 #include "tests/integration/executor_host/action_rig.h"
 #include "tests/support/temp_dir.h"
 
@@ -145,6 +146,55 @@ TEST_CASE("what a process holds stays: open, or mapped with its descriptor close
   CHECK(there(logs.at("open.log.1")));
   CHECK(there(logs.at("mapped.log.1")));
   ::munmap(memory, 5);
+}
+
+TEST_CASE(
+    "what becomes old enough between dry run and execution neither goes nor voids the approval") {
+  Logs logs;
+  ManualClock clock(logs.rig.clock.wall_now());
+  logs.rig.host.clock = &clock;
+  old_file(logs.at("app.log.1"));
+  old_file(logs.at("app.log.2"), "50 hours\n", 50);
+  old_file(logs.at("app.log.3"), "47 hours\n", 47);
+  const auto dry = logs.rig.assess(kName, logs.parameters());
+  REQUIRE(dry.has_value());
+  REQUIRE(dry->diff.size() == 2);
+
+  clock.advance(std::chrono::hours(2));  // app.log.3 is 49 hours old, and 48 are asked for
+  const auto anew = logs.rig.assess(kName, logs.parameters());
+  REQUIRE(anew.has_value());
+  CHECK(anew->diff.size() == 3);
+  auto run = logs.rig.run();
+  run.look_for(wire::digest_of(dry->state));
+  const auto again = logs.rig.action(kName).assess(logs.parameters(), run);
+  REQUIRE(again.has_value());
+  CHECK(again->state == dry->state);
+  CHECK(again->diff == dry->diff);
+  REQUIRE(logs.rig.action(kName).execute(logs.parameters(), *again, run));
+  const auto real = logs.rig.action(kName).verify(logs.parameters(), *again, run);
+  REQUIRE(real.has_value());
+  CHECK(*real == dry->diff);
+  CHECK_FALSE(there(logs.at("app.log.1")));
+  CHECK_FALSE(there(logs.at("app.log.2")));
+  CHECK(there(logs.at("app.log.3")));
+}
+
+TEST_CASE("an approval of other files is not found among the hours that went by") {
+  Logs logs;
+  ManualClock clock(logs.rig.clock.wall_now());
+  logs.rig.host.clock = &clock;
+  old_file(logs.at("app.log.1"));
+  old_file(logs.at("app.log.2"), "50 hours\n", 50);
+  const auto dry = logs.rig.assess(kName, logs.parameters());
+  REQUIRE(dry.has_value());
+  clock.advance(std::chrono::hours(2));
+  old_file(logs.at("app.log.2"), "another file\n", 60);
+  auto run = logs.rig.run();
+  run.look_for(wire::digest_of(dry->state));
+  const auto again = logs.rig.action(kName).assess(logs.parameters(), run);
+  REQUIRE(again.has_value());
+  CHECK(again->state != dry->state);
+  CHECK(again->diff.size() == 2);
 }
 
 TEST_CASE("nothing of a database, whatever its name and age") {

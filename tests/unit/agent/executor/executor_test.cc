@@ -38,8 +38,9 @@ struct Script {
   std::vector<wire::Change> changed = diff;
   std::string output;
   std::vector<std::string> calls;
-  std::vector<std::string> lists;  // That the host allowed at assess()
-  ManualClock* slow = nullptr;     // Everything takes all the time that it has
+  std::vector<std::string> lists;                     // That the host allowed at assess()
+  std::vector<std::optional<wire::Digest>> approved;  // What assess() was to look for
+  ManualClock* slow = nullptr;                        // Everything takes all the time that it has
 
   void take_time(const Run& run) const {
     if (slow != nullptr) slow->advance(run.deadline() - slow->steady_now());
@@ -52,6 +53,7 @@ class ScriptedAction final : public Action {
   Result<Assessment> assess(const wire::Parameters&, Run& run) override {
     script_.calls.emplace_back("assess");
     script_.take_time(run);
+    script_.approved.push_back(run.approved());
     script_.lists = host_.lists.vacuum_directories;
     if (script_.assess) return *script_.assess;
     Assessment seen;
@@ -199,6 +201,14 @@ TEST_CASE_FIXTURE(Acting, "what was approved is done, verified and told") {
   REQUIRE(told.steps.size() == 1);
   CHECK(told.steps[0].name == "stop");
   CHECK(script.calls == Calls{"assess", "execute", "verify", "assess"});
+}
+
+TEST_CASE_FIXTURE(Acting,
+                  "the look before an execution knows what was approved, no other look does") {
+  result(command());
+  result(addressed(rig.dry_run(intent())));
+  using Looks = std::vector<std::optional<wire::Digest>>;
+  CHECK(script.approved == Looks{wire::digest_of(script.state), std::nullopt, std::nullopt});
 }
 
 TEST_CASE_FIXTURE(Acting, "memory may be given back between the phases, and nowhere else") {

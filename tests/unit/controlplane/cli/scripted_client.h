@@ -16,11 +16,13 @@ class ScriptedClient final : public http::HttpClient {
   std::map<std::string, std::string> bodies;  // By path with query; others get `next`
   http::Request last;
   std::vector<std::string> paths;
+  std::vector<std::string> posted;  // Bodies, in order
   std::vector<http::ServerSentEvent> events;
 
   Result<http::Response> send(const http::Request& request) override {
     last = request;
     paths.push_back(request.path);
+    if (request.method == "POST") posted.push_back(request.body);
     const auto found = bodies.find(request.path);
     if (found != bodies.end()) return http::Response{200, {}, found->second};
     return next;
