@@ -182,8 +182,12 @@ Answer<Reply> post_maintenance(Call& call) {
   TRY(auto* plans, desk(call));
   TRY(const auto body, Body::parse(call.request.body, {"active", "reason", "until_ms"}));
   TRY(const bool active, body.boolean_or("active", true));
-  TRY(const auto reason, body.text("reason", 1, wire::kMaxReasonBytes));
+  // Holding everybody's plans back needs a reason; letting them go on does not.
+  TRY(const auto reason, active ? body.text("reason", 1, wire::kMaxReasonBytes)
+                                : body.text_or("reason", wire::kMaxReasonBytes, ""));
   TRY(const auto until_ms, body.integer_or("until_ms", 0, kMaxTimeMs, 0));
+  if (active && until_ms != 0 && until_ms <= call.now_ms)
+    return bad_parameter("until_ms", "must lie in the future: it is compared with this clock");
   const auto freeze =
       plans->set_freeze(call.identity.tenant, call.identity.user, active, reason, until_ms);
   if (!freeze) return problem_of(freeze.error());

@@ -102,6 +102,16 @@ json::array alternatives_json(const std::vector<model::Alternative>& alternative
   return out;
 }
 
+json::array ways_back_json(const std::vector<model::WayBack>& ways) {
+  json::array out;
+  for (const auto& one : ways) {
+    out.push_back(json::object{{"agent_id", one.agent.value()},
+                               {"action", one.action},
+                               {"parameters", labels_json(one.parameters)}});
+  }
+  return out;
+}
+
 json::object target_json(const model::TargetView& view) {
   json::object facts;
   if (view.dry_run) {
@@ -170,6 +180,7 @@ json::object card_json(const model::PlanView& view) {
   out["accept_downtime"] = plan.accept_downtime;
   out["accept_blast_radius"] = plan.accept_blast_radius;
   out["roll_back"] = plan.roll_back;
+  out["all_at_once"] = plan.all_at_once;
   out["timeout_ms"] = plan.timeout_ms;
   out["why_approval"] = texts(view.why_approval);
   out["approvers_needed"] = view.approvers_needed;
@@ -177,6 +188,7 @@ json::object card_json(const model::PlanView& view) {
   out["may_approve"] = approvers_json(view.may_approve);
   out["alternatives"] = alternatives_json(view.alternatives);
   out["approvals"] = approvals_json(view.approvals);
+  out["ways_back"] = ways_back_json(view.ways_back);
   out["checks"] = checks_json(plan.checks);
   out["downtime_ms"] = view.downtime_ms;
   out["rollback"] = view.rollback;

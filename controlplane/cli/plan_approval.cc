@@ -132,9 +132,11 @@ std::string describe_intents(const Context& context, const CheckedBatch& batch,
   std::size_t place = 0;
   for (const auto& intent : batch.intents) {
     const auto& target = object_of(array_at(card, "targets").at(place++));
-    out += "  on " + intent.agent.value() + " (" + text_at(target, "hostname") + ")" +
-           parameters_of(intent) + (intent.roll_back ? "  [undone by itself when it fails]" : "") +
-           "\n";
+    out +=
+        "  on " + intent.agent.value() + " (" + text_at(target, "hostname") + ")" +
+        parameters_of(intent) +
+        (intent.roll_back ? "  [undone by the host when its own check right after it fails]" : "") +
+        "\n";
     for (const auto& change : diff_of(target)) {
       out += "      " + printable(change.what) + ": " + printable(change.before) + " -> " +
              printable(change.after) + "\n";

@@ -94,6 +94,34 @@ void print_head(Page& page, const json::object& card) {
   page.rule();
 }
 
+std::string number_text(double number) {
+  auto text = std::to_string(number);
+  text.erase(text.find_last_not_of('0') + 1);
+  if (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
+// "m of the target, back in 0 to 1.5"; "" when the plan names none.
+std::string symptom_of(const json::object& card) {
+  const auto& symptom = object_at(card, "symptom");
+  const auto metric = text_at(symptom, "metric");
+  if (metric.empty()) return "";
+  return metric + " of the target, back in " + number_text(number_at(symptom, "low").value_or(0)) +
+         " to " + number_text(number_at(symptom, "high").value_or(0));
+}
+
+// What the requester ticked: each makes a check of the list a warning.
+std::string accepted_of(const json::object& card) {
+  std::string out;
+  const auto say = [&](const char* tick, const char* words) {
+    if (flag_at(card, tick)) out += (out.empty() ? "" : ", ") + std::string(words);
+  };
+  say("accept_downtime", "downtime");
+  say("accept_blast_radius", "blast radius");
+  say("all_at_once", "all hosts at once, which nothing stops");
+  return out;
+}
+
 void print_wish(Page& page, const json::object& card) {
   const auto reason = text_at(card, "reason");
   page.field("asked by", text_at(card, "requester") + ", " +
@@ -101,6 +129,8 @@ void print_wish(Page& page, const json::object& card) {
                              (reason.empty() ? "" : ": " + reason));
   page.field("incident", text_at(card, "incident"));
   page.field("parameters", members_of(object_at(card, "parameters")));
+  page.field("helped when", symptom_of(card));
+  page.field("accepts", accepted_of(card), Tone::kWarning);
   page.field("plan", text_at(card, "id") + ", tier " + std::to_string(integer_at(card, "tier")));
 }
 
@@ -193,7 +223,7 @@ void print_impact(Page& page, const json::object& card) {
   }
 }
 
-void print_checks(Page& page, const Terminal& terminal, const json::object& card) {
+void print_checks(Page& page, const Terminal& terminal, const json::object& card, Checks wanted) {
   std::map<std::string, std::vector<const json::object*>> by_verdict;
   for (const auto& value : array_at(card, "checks"))
     by_verdict[raw_text_at(object_of(value), "verdict")].push_back(&object_of(value));
@@ -204,14 +234,16 @@ void print_checks(Page& page, const Terminal& terminal, const json::object& card
   page.section("SAFETY", count("fail") + " stop, " + count("warn") + " to look at, " +
                              count("pass") + " pass, " + count("not_applicable") + " do not apply");
   const bool is_over = flag_at(card, "is_over");
-  for (const char* verdict : {"fail", "warn"}) {
-    if (is_over && verdict != std::string_view("fail")) break;
+  const bool all = wanted == Checks::kAll;
+  for (const char* verdict : {"fail", "warn", "pass", "not_applicable"}) {
+    if (!all && (verdict == std::string_view("pass") || verdict[0] == 'n')) break;
+    if (!all && is_over && verdict != std::string_view("fail")) break;
     for (const auto* check : by_verdict[verdict]) {
       page.finding(mark_of(terminal, verdict), text_at(*check, "name"), text_at(*check, "value"),
                    text_at(*check, "sentence"));
     }
   }
-  if (is_over) return;
+  if (is_over || all) return;
   const auto good = mark_of(terminal, "pass");
   std::vector<Cell> cells;
   for (const auto* check : by_verdict["pass"]) {
@@ -229,6 +261,11 @@ std::string keys_of(const json::object& approver) {
   }
   if (keys.size() > kMostKeys) out += " and " + std::to_string(keys.size() - kMostKeys) + " more";
   return out;
+}
+
+// Of what was signed.
+std::string end_of(std::int64_t expires_ms, std::int64_t now_ms) {
+  return expires_ms <= now_ms ? "ended" : "ends " + until(expires_ms, now_ms);
 }
 
 void print_approval(Page& page, const json::object& card) {
@@ -251,7 +288,8 @@ void print_approval(Page& page, const json::object& card) {
     const auto& one = object_of(value);
     const auto reason = text_at(one, "reason");
     given += (given.empty() ? "" : "; ") + text_at(one, "decision") + " by " +
-             text_at(one, "person") + " (key " + text_at(one, "key_id") + ")" +
+             text_at(one, "person") + " (key " + text_at(one, "key_id") + ", " +
+             end_of(integer_at(one, "expires_ms"), integer_at(card, "now_ms")) + ")" +
              (reason.empty() ? "" : ": " + reason);
   }
   page.field("given", given);
@@ -263,6 +301,28 @@ void print_approval(Page& page, const json::object& card) {
   }
 }
 
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@=+,";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string::npos) return text;
+  std::string out = "'";
+  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return out + "'";
+}
+
+// `observeai plan create ...` of the plan that takes it back on one host, with the ticks of this one.
+std::string way_back_of(const json::object& card, const json::object& way) {
+  std::string out = "observeai plan create " + shell_word(text_at(way, "action")) + " --host " +
+                    shell_word(text_at(way, "agent_id"));
+  for (const auto& one : object_at(way, "parameters")) {
+    out += " --set " + shell_word(printable(one.key()) + "=" +
+                                  (one.value().is_string() ? printable(one.value().as_string())
+                                                           : std::string("?")));
+  }
+  if (flag_at(card, "accept_downtime")) out += " --accept-downtime";
+  return out + " --reason " + shell_word("takes back " + text_at(card, "id"));
+}
+
 // Each on a line of its own: to be copied.
 std::vector<std::string> next_steps(const json::object& card) {
   const auto state = text_at(card, "state");
@@ -270,19 +330,28 @@ std::vector<std::string> next_steps(const json::object& card) {
   if (state == "simulated")
     return {"Next:  observeai approve " + id, "   or  observeai reject " + id + " --reason WHY"};
   if (state == "proposed") return {"Next:  observeai plan simulate " + id};
-  if (flag_at(card, "is_over")) return {"What hosts answered:  observeai results " + id};
+  if (flag_at(card, "is_over")) {
+    std::vector<std::string> out{"What hosts answered:  observeai results " + id};
+    const auto& ways = array_at(card, "ways_back");
+    if (!ways.empty()) out.emplace_back("To take it back:");
+    for (std::size_t i = 0; i < ways.size() && i < kMostShown; ++i)
+      out.push_back("  " + way_back_of(card, object_of(ways[i])));
+    if (ways.size() > kMostShown)
+      out.push_back("  and " + std::to_string(ways.size() - kMostShown) + " more (--json)");
+    return out;
+  }
   return {"It goes on by itself:  observeai plan show " + id};
 }
 
 }  // namespace
 
-void print_card(Context& context, const json::object& card) {
+void print_card(Context& context, const json::object& card, Checks checks) {
   Page page(context.out, context.terminal);
   print_head(page, card);
   print_wish(page, card);
   print_targets(page, context.terminal, card);
   if (!flag_at(card, "is_over")) print_impact(page, card);
-  print_checks(page, context.terminal, card);
+  print_checks(page, context.terminal, card, checks);
   print_approval(page, card);
   context.out << "\n";
   for (const auto& step : next_steps(card))

@@ -1,5 +1,6 @@
 #include "controlplane/cli/plan_commands.h"
 
+#include <algorithm>
 #include <thread>
 
 #include <boost/json.hpp>
@@ -68,7 +69,8 @@ Result<json::object> body_of(const PlanOptions& options) {
   json::object parameters;
   for (const auto& one : options.settings) {
     TRY(const auto setting, setting_of(one));
-    parameters[setting.first] = setting.second;
+    if (!parameters.emplace(setting.first, setting.second).second)
+      return Error(Errc::kInvalid, "--set names " + printable(setting.first) + " twice");
   }
   body["parameters"] = std::move(parameters);
   if (!options.timeout.empty()) {
@@ -129,6 +131,17 @@ void print_result(Context& context, const json::object& result, const std::strin
     context.out << "      | " << printable(part) << "\n";
 }
 
+Result<void> find_action(const json::object& answer, const std::string& name) {
+  std::vector<std::string> known;
+  for (const auto& value : array_at(answer, "actions"))
+    known.push_back(raw_text_at(object_of(value), "name"));
+  if (std::find(known.begin(), known.end(), name) != known.end()) return {};
+  const auto near = text::nearest(name, known);
+  return Error(Errc::kNotFound, "there is no action " + printable(name) +
+                                    (near ? "; did you mean " + *near + "?"
+                                          : "; `observeai plan actions` lists them"));
+}
+
 }  // namespace
 
 Result<void> create_plan(Context& context, const PlanOptions& options) {
@@ -161,9 +174,11 @@ Result<void> list_plans(Context& context) {
   });
 }
 
-Result<void> show_plan(Context& context, const std::string& id) {
+Result<void> show_plan(Context& context, const std::string& id, bool all_checks) {
   TRY(const auto answer, context.api.get(path_of(id)));
-  return present_card(context, answer);
+  return present(context, answer, [&](const json::object& card) {
+    print_card(context, card, all_checks ? Checks::kAll : Checks::kShort);
+  });
 }
 
 Result<void> cancel_plan(Context& context, const std::string& id) {
@@ -186,6 +201,9 @@ Result<void> reject_plan(Context& context, const std::string& id, const std::str
 
 Result<void> show_actions(Context& context, const std::string& name) {
   TRY(const auto answer, context.api.get("/v1/actions"));
+  if (!name.empty()) {
+    TRY_VOID(find_action(object_of(answer), name));
+  }
   return present(context, answer, [&](const json::object& body) {
     Table table({"ACTION", ">TIER", "UNDO", "WHAT"});
     for (const auto& value : array_at(body, "actions")) {
@@ -194,7 +212,7 @@ Result<void> show_actions(Context& context, const std::string& name) {
       table.add({text_at(action, "name"), std::to_string(integer_at(action, "tier")),
                  flag_at(action, "undo") ? "yes" : "no", text_at(action, "summary")});
     }
-    context.out << (table.empty() ? "No such action.\n" : table.render(context.terminal));
+    context.out << table.render(context.terminal);
     for (const auto& value : array_at(body, "actions")) {
       const auto& action = object_of(value);
       if (name.empty() || text_at(action, "name") != name) continue;
@@ -273,9 +291,11 @@ Result<void> show_maintenance(Context& context) {
 
 Result<void> set_maintenance(Context& context, bool active, const std::string& reason,
                              const std::string& duration) {
-  json::object body{{"active", active}, {"reason", reason}};
+  json::object body{{"active", active}};
+  if (!reason.empty()) body["reason"] = reason;
   if (!duration.empty()) {
     TRY(const auto ms, text::parse_duration_ms(duration));
+    if (ms <= 0) return Error(Errc::kInvalid, "--for: a freeze lasts longer than no time");
     const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
         std::chrono::system_clock::now().time_since_epoch());
     body["until_ms"] = now.count() + ms;

@@ -33,7 +33,7 @@ struct PlanOptions {
 };
 Result<void> create_plan(Context& context, const PlanOptions& options);
 Result<void> list_plans(Context& context);
-Result<void> show_plan(Context& context, const std::string& id);
+Result<void> show_plan(Context& context, const std::string& id, bool all_checks = false);
 Result<void> simulate_plan(Context& context, const std::string& id);
 Result<void> cancel_plan(Context& context, const std::string& id);
 Result<void> show_actions(Context& context, const std::string& name);  // "": all
@@ -81,6 +81,8 @@ Result<std::string> make_approval(const CheckedBatch& batch, const signing::Sign
                                   const std::string& reason, std::int64_t now_ms,
                                   std::int64_t expires_ms);
 
-void print_card(Context& context, const boost::json::object& card);
+// Of the safety list: what holds back and what is to be looked at, or every check with its sentence.
+enum class Checks : std::uint8_t { kShort, kAll };
+void print_card(Context& context, const boost::json::object& card, Checks checks = Checks::kShort);
 
 }  // namespace observeai::controlplane::cli

@@ -10,6 +10,7 @@
 #include "controlplane/plan/alternatives.h"
 #include "controlplane/plan/checks.h"
 #include "controlplane/plan/waves.h"
+#include "controlplane/plan/way_back.h"
 #include "protocol/actions/catalogue.h"
 #include "protocol/base/text.h"
 #include "protocol/signing/persons.h"
@@ -41,8 +42,11 @@ std::string rollback_sentence(const model::PlanRecord& plan) {
     return plan.tier > 1 ? "none: this cannot be undone" : "none: it needs none";
   }
   const auto undo = plan::undo_of(plan.action);
-  return plan.roll_back ? "automatic, when the host's own check fails: " + undo
-                        : "by hand, in another plan; with --roll-back the host " + undo;
+  return plan.roll_back ? "when the host's own check right after it fails, the host " + undo +
+                              "; what is found later is told, with the plan that takes it back"
+                        : "by hand, in another plan, which is proposed when it does not help; with "
+                          "--roll-back the host " +
+                              undo + " when its own check right after it fails";
 }
 
 // Whose keys the root in force has, without the requester.
@@ -136,6 +140,9 @@ Result<model::PlanView> Desk::view(const model::PlanRecord& plan) {
       TRY(one.result, valid_result(world_, asked->id));
     }
     if (one.dry_run) out.downtime_ms = std::max(out.downtime_ms, one.dry_run->downtime_ms);
+    if (approval::is_over(plan.state)) {
+      if (auto back = plan::way_back(plan, one)) out.ways_back.push_back(std::move(*back));
+    }
     out.targets.push_back(std::move(one));
   }
   TRY(out.approvals, world_.plans.approvals(plan.id));

@@ -6,6 +6,7 @@
 
 #include "controlplane/approval/state_machine.h"
 #include "controlplane/dispatch/results.h"
+#include "controlplane/dispatch/taking_back.h"
 #include "controlplane/dispatch/target_names.h"
 #include "protocol/actions/catalogue.h"
 #include "protocol/base/text.h"
@@ -183,18 +184,24 @@ bool is_failure(T state) {
 }
 
 // `attempts` newest first, none of this plan.
-void add_past(plan::HostFacts& host, const model::PlanRecord& plan,
-              const std::vector<model::Attempt>& attempts, std::int64_t now_ms) {
+Result<void> add_past(World& world, plan::HostFacts& host, const model::PlanRecord& plan,
+                      const std::vector<model::Attempt>& attempts, std::int64_t now_ms) {
   bool counting = true;
   for (const auto& one : attempts) {
     if (one.agent != host.agent || one.target != host.target) continue;
     if (!approval::is_over(one.state)) host.is_busy = true;
     if (one.action != plan.action || one.state == T::kRefused) continue;
-    if (!host.last_attempt_ago_ms) host.last_attempt_ago_ms = now_ms - one.since_ms;
     ++host.attempts_24h;
+    // Only the newest can be taken back: what is there now is its doing.
+    if (host.attempts_24h == 1) {
+      TRY(const bool is_way_back, takes_back(world, plan, one));
+      if (is_way_back) continue;
+    }
+    if (!host.last_attempt_ago_ms) host.last_attempt_ago_ms = now_ms - one.since_ms;
     counting = counting && is_failure(one.state);
     if (counting) ++host.failures_in_a_row;
   }
+  return {};
 }
 
 Result<std::vector<std::string>> same_plans(World& world, const model::PlanRecord& plan,
@@ -261,7 +268,7 @@ Result<plan::PlanFacts> gather_facts(World& world, const model::PlanRecord& plan
     if (inventory) add_inventory(host, *inventory);
     TRY(host.restarts_30min,
         restarts_of(world, target.agent, restarted_target(inventory, host.target), facts.now_ms));
-    add_past(host, plan, attempts, facts.now_ms);
+    TRY_VOID(add_past(world, host, plan, attempts, facts.now_ms));
     facts.hosts.push_back(std::move(host));
   }
   return facts;

@@ -17,6 +17,15 @@ std::string of_all(std::size_t count, const PlanEdit& edit) {
   return std::to_string(count) + " of " + std::to_string(edit.targets().size());
 }
 
+// Of the first host that failed: what the host said, or what verification found. "" = none did.
+std::string first_failure(const PlanEdit& edit) {
+  for (const auto& one : edit.targets()) {
+    if ((one.state == T::kFailed || one.state == T::kRefused) && !one.detail.empty())
+      return one.agent.value() + ": " + one.detail;
+  }
+  return "";
+}
+
 std::string why_stopped(plan::WaveVerdict verdict, const plan::WaveCounts& counts) {
   if (verdict == plan::WaveVerdict::kAbort) {
     return "stopped: " + std::to_string(counts.plan.failed) + " of " +
@@ -102,6 +111,7 @@ void PlanRunner::finish(PlanEdit& edit, const std::string& why) {
     if (count > 0) detail += (detail.empty() ? "" : "; ") + of_all(count, edit) + " " + word;
   };
   say(failed, "failed");
+  if (const auto finding = first_failure(edit); !finding.empty()) detail += " (" + finding + ")";
   say(undone, "put back");
   say(unclear, "inconclusive");
   say(done, "succeeded");

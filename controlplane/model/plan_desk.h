@@ -33,6 +33,14 @@ struct Alternative {
   std::string why_not;
 };
 
+// A plan that would take back what was done to one host: the opposite action, or the value from before.
+struct WayBack {
+  AgentId agent;
+  std::string action;
+  std::map<std::string, std::string> parameters;  // As people write them
+  bool operator==(const WayBack&) const = default;
+};
+
 // Somebody whose word would count: of the root in force, not the requester.
 struct Approver {
   std::string person;
@@ -60,6 +68,7 @@ struct PlanView {
   std::vector<Alternative> alternatives;
   std::string rollback;  // A sentence
   ActionHistory history;
+  std::vector<WayBack> ways_back;  // Of hosts where it was done and is not well, once it is over
   std::uint32_t waves = 0;
   std::uint32_t downtime_ms = 0;  // Expected, of one host
   AuditPoint audit;               // The newest entry about it; seq 0: none

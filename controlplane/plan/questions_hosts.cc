@@ -203,8 +203,9 @@ CheckFinding undo(const PlanFacts& facts) {
     }
   }
   return finding(kName, Verdict::kPass, facts.plan.roll_back ? "by itself" : "by hand",
-                 facts.plan.roll_back ? "the host puts it back when it does not help"
-                                      : "possible; --roll-back lets the host do it by itself");
+                 facts.plan.roll_back
+                     ? "the host puts it back when its own check right after it fails"
+                     : "possible; --roll-back lets the host do it when its own check fails");
 }
 
 CheckFinding disk_safety(const PlanFacts& facts) {
@@ -213,8 +214,8 @@ CheckFinding disk_safety(const PlanFacts& facts) {
     return finding(kName, Verdict::kNotApplicable, "", "no files are removed");
   for (const auto& host : facts.hosts) {
     if (const auto open = number(host, facts::kOpenFiles); open && *open > 0) {
-      return finding(kName, Verdict::kFail, host.facts.at(facts::kOpenFiles) + " open",
-                     "files that would go are in use on " + name_of(host));
+      return finding(kName, Verdict::kWarn, host.facts.at(facts::kOpenFiles) + " open",
+                     "old enough and held by a process on " + name_of(host) + ": these stay");
     }
   }
   return finding(kName, Verdict::kPass, "none in use",

@@ -45,6 +45,7 @@ class FakePlanDesk final : public model::PlanDesk {
     view.approvers_needed = 1;
     view.may_approve = {{"ann", {"0011223344556677"}}};
     view.alternatives = {{"collect.diagnostics", "only reads"}};
+    view.ways_back = {{target.record.agent, "docker.start", {{"container", "web"}}}};
     view.why_approval = {"catalogue/tier-1"};
     view.audit.seq = 1;
     command_view.command.plan = plan.id;

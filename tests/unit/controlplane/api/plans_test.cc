@@ -72,6 +72,11 @@ TEST_CASE("a freeze is set with a reason, and cleared") {
       f.send("POST", "/v1/maintenance", "operator", R"({"active":false,"reason":"done"})").status ==
       200);
   CHECK_FALSE(f.get("/v1/maintenance").at("active").as_bool());
+  CHECK(f.send("POST", "/v1/maintenance", "operator", R"({"reason":"again"})").status == 200);
+  CHECK(f.send("POST", "/v1/maintenance", "operator", R"({"active":false})").status == 200);
+  CHECK_FALSE(f.get("/v1/maintenance").at("active").as_bool());
+  // By a console whose clock is behind it would be over before it begins.
+  f.refused(400, "POST", "/v1/maintenance", "operator", R"({"reason":"late","until_ms":1})");
 }
 
 }  // namespace

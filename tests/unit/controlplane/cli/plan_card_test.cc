@@ -1,4 +1,5 @@
 // The approval card as it stands on a terminal.
+#include <cstdlib>
 #include <sstream>
 
 #include <doctest/doctest.h>
@@ -6,6 +7,7 @@
 
 #include "controlplane/cli/page.h"
 #include "controlplane/cli/plan_commands.h"
+#include "protocol/base/files.h"
 #include "protocol/base/text.h"
 #include "tests/unit/controlplane/cli/scripted_client.h"
 
@@ -39,7 +41,8 @@ constexpr const char* kCard = R"card({
     "diff": [{"what": "container web", "before": "up", "after": "up, restarted"}],
     "facts": {"replicas": "3"}, "verification": [], "result": null}]})card";
 
-std::string shown(const json::value& card, std::size_t columns, bool unicode = true) {
+std::string shown(const json::value& card, std::size_t columns, bool unicode = true,
+                  Checks checks = Checks::kShort) {
   ApiClient api(std::make_unique<ScriptedClient>(), "oak1_id_secret");
   Terminal terminal;
   terminal.columns = columns;
@@ -47,7 +50,7 @@ std::string shown(const json::value& card, std::size_t columns, bool unicode = t
   std::ostringstream out;
   std::ostringstream err;
   Context context{api, terminal, false, out, err};
-  print_card(context, card.as_object());
+  print_card(context, card.as_object(), checks);
   return out.str();
 }
 
@@ -95,6 +98,25 @@ TEST_CASE("every field of the card is on it, and no line is wider than the termi
   }
 }
 
+// OBSERVEAI_UPDATE_GOLDEN=1 writes what is there now: look at the difference before it is committed.
+TEST_CASE("the card as it stands on 80 and on 120 columns") {
+  auto value = json::parse(kCard);
+  auto& card = value.as_object();
+  card["accept_downtime"] = true;
+  card["symptom"] = json::parse(R"({"metric": "web_errors", "low": 0, "high": 1.5})");
+  const char* update = std::getenv("OBSERVEAI_UPDATE_GOLDEN");
+  for (const char* columns : {"80", "120"}) {
+    CAPTURE(columns);
+    std::string path = OBSERVEAI_GOLDEN;
+    path.append("/cli/plan_card_").append(columns).append(".txt");
+    const auto text = shown(value, std::stoul(columns));
+    if (update != nullptr && *update == '1') REQUIRE(files::write_atomic(path, text, 0644));
+    const auto golden = files::read(path);
+    REQUIRE(golden);
+    CHECK(text == *golden);
+  }
+}
+
 TEST_CASE("what stops comes first, then what is to be looked at") {
   const auto text = shown(json::parse(kCard), 80);
   CHECK(text.find("cool_down") < text.find("dependencies"));
@@ -126,6 +148,44 @@ TEST_CASE("when it is over: what was done, how it was proven, and what became of
   CHECK(has(text, "signals are as intended"));
   CHECK_FALSE(has(text, "IMPACT"));
   CHECK(has(text, "observeai results p-0123456789abcdef"));
+}
+
+TEST_CASE("what was done and is not well has its way back below, ready to be run") {
+  auto value = json::parse(kCard);
+  auto& card = value.as_object();
+  card["state"] = "failed";
+  card["is_over"] = true;
+  card["accept_downtime"] = true;
+  card["ways_back"] = json::parse(R"([{"agent_id": "web-1-aa", "action": "docker.update_memory",
+      "parameters": {"container": "web", "memory_bytes": "33554432"}},
+      {"agent_id": "web-2-bb", "action": "docker.stop", "parameters": {"container": "it's; reboot"}}])");
+  const auto text = shown(value, 80);
+  CHECK(has(text,
+            "\n  observeai plan create docker.update_memory --host web-1-aa --set container=web "
+            "--set memory_bytes=33554432 --accept-downtime --reason 'takes back "
+            "p-0123456789abcdef'\n"));
+  CHECK(has(text, "--set 'container=it'\\''s; reboot'"));
+}
+
+TEST_CASE("what was ticked, when it has helped, and how long an approval lasts are on the card") {
+  auto value = json::parse(kCard);
+  auto& card = value.as_object();
+  CHECK_FALSE(has(shown(value, 120), "accepts"));
+  card["accept_downtime"] = card["accept_blast_radius"] = card["all_at_once"] = true;
+  card["symptom"] = json::parse(R"({"metric": "web_errors", "low": 0, "high": 1.5})");
+  card["approvals"] = json::parse(R"([{"person": "ann", "key_id": "0011223344556677",
+      "decision": "approve", "reason": "", "expires_ms": 1600000}])");
+  const auto text = shown(value, 120);
+  CHECK(has(text, "downtime, blast radius, all hosts at once, which nothing stops"));
+  CHECK(has(text, "web_errors of the target, back in 0 to 1.5"));
+  CHECK(has(text, "approve by ann (key 0011223344556677, ends in 10m)"));
+}
+
+TEST_CASE("with --checks every one of the list says what it means") {
+  const auto text = shown(json::parse(kCard), 120, true, Checks::kAll);
+  for (const char* part : {"one workload on one host", "for Kubernetes only", "was done to"})
+    CHECK(has(text, part));
+  CHECK_FALSE(has(shown(json::parse(kCard), 120), "for Kubernetes only"));
 }
 
 TEST_CASE("nobody who could approve is said") {

@@ -2,10 +2,12 @@
 #include <sstream>
 
 #include <doctest/doctest.h>
+#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
 #include "controlplane/cli/json_view.h"
 #include "controlplane/cli/plan_commands.h"
+#include "controlplane/cli/plan_console.h"
 #include "protocol/actions/catalogue.h"
 #include "protocol/base/files.h"
 #include "protocol/base/text.h"
@@ -160,7 +162,8 @@ TEST_CASE("an approval lasts for an hour unless its person says more, whatever t
   CHECK_FALSE(f.has_posted());
 }
 
-TEST_CASE("a server that shows one thing and has another signed gets no signature") {
+TEST_CASE("a server that shows one thing and has another signed gets no signature" *
+          doctest::test_suite("attacks")) {
   const auto is_refused = [](auto change) {
     Fixture f;
     auto card = card_of({intent_for("web-1")});
@@ -188,7 +191,8 @@ TEST_CASE("a server that shows one thing and has another signed gets no signatur
   CHECK(is_refused([](auto& card, auto&) { card["state"] = "executing"; }));
 }
 
-TEST_CASE("an intent that the catalogue does not allow is not signed, whatever its root") {
+TEST_CASE("an intent that the catalogue does not allow is not signed, whatever its root" *
+          doctest::test_suite("attacks")) {
   Fixture f;
   auto intent = intent_for("web-1");
   intent.parameters["container"] = std::string("--privileged");
@@ -202,7 +206,7 @@ TEST_CASE("an intent that the catalogue does not allow is not signed, whatever i
   CHECK_FALSE(f.has_posted());
 }
 
-TEST_CASE("only a whole yes is a yes") {
+TEST_CASE("only a whole yes is a yes" * doctest::test_suite("attacks")) {
   for (const char* answer : {"", "y\n", "no\n", "YES\n", "yes please\n"}) {
     Fixture f;
     CAPTURE(answer);
@@ -211,7 +215,7 @@ TEST_CASE("only a whole yes is a yes") {
   }
 }
 
-TEST_CASE("a sealed key is opened with its passphrase only") {
+TEST_CASE("a sealed key is opened with its passphrase only" * doctest::test_suite("attacks")) {
   Fixture f;
   REQUIRE(signing::save_signing_key(f.options.key_file, f.key, "correct horse"));
   REQUIRE(files::write_atomic(f.options.passphrase.file, "wrong\n", 0600));
@@ -221,7 +225,7 @@ TEST_CASE("a sealed key is opened with its passphrase only") {
   CHECK(f.approve(card_of({intent_for("web-1")})));
 }
 
-TEST_CASE("foreign text on a card is printable on the terminal") {
+TEST_CASE("foreign text on a card is printable on the terminal" * doctest::test_suite("attacks")) {
   Fixture f;
   REQUIRE(f.approve(card_of({intent_for("web-1")})));
   CHECK(f.out.str().find('\x1b') == std::string::npos);
@@ -252,6 +256,92 @@ TEST_CASE("a plan is asked for with texts, and what the hosts said is shown") {
   CHECK(f.out.str().find("observeai approve p-1") != std::string::npos);
   options.settings = {"container"};
   CHECK_FALSE(create_plan(f.context, options));
+}
+
+TEST_CASE("a parameter that is named twice is refused: which of the two was meant?") {
+  Fixture f;
+  PlanOptions options;
+  options.action = "docker.restart";
+  options.hosts = {"web1"};
+  options.settings = {"container=web", "container=db"};
+  const auto done = create_plan(f.context, options);
+  REQUIRE_FALSE(done);
+  CHECK(done.error().code() == Errc::kInvalid);
+  CHECK_FALSE(f.has_posted());
+}
+
+// What a command line does: parsed, and carried out against the scripted server. nullopt: wrong usage.
+std::optional<Result<void>> type(Fixture& f, std::vector<std::string> words) {
+  CLI::App app("", "observeai");
+  bool json_wanted = false;
+  PlanConsole::Action chosen;
+  PlanConsole console(app, json_wanted,
+                      [&](PlanConsole::Action action) { chosen = std::move(action); });
+  std::reverse(words.begin(), words.end());
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError&) {
+    return std::nullopt;
+  }
+  return chosen(f.context);
+}
+
+TEST_CASE(
+    "a freeze is set, looked at and ended by what is typed, and nothing else is taken for it") {
+  const auto posted = [](const Fixture& f) {
+    for (const auto& body : f.http->posted) return json::parse(body).as_object();
+    return json::object();
+  };
+  {
+    Fixture f;
+    const auto done = type(f, {"maintenance", "--reason", "release", "--for", "2h"});
+    REQUIRE((done && *done));
+    CHECK(posted(f).at("active").as_bool());
+    CHECK(posted(f).at("reason").as_string() == "release");
+    CHECK(posted(f).at("until_ms").as_int64() > kNow);
+  }
+  for (const bool with_reason : {false, true}) {
+    CAPTURE(with_reason);
+    Fixture f;
+    std::vector<std::string> words{"maintenance", "--clear"};
+    if (with_reason) words.insert(words.end(), {"--reason", "it is out"});
+    const auto done = type(f, words);
+    REQUIRE((done && *done));
+    REQUIRE(posted(f).contains("active"));
+    CHECK_FALSE(posted(f).at("active").as_bool());
+    CHECK(posted(f).contains("reason") == with_reason);
+  }
+  {
+    Fixture f;
+    const auto done = type(f, {"maintenance"});
+    REQUIRE((done && *done));
+    CHECK(f.http->posted.empty());
+  }
+  const std::vector<std::vector<std::string>> wrong{
+      {"maintenance", "--for", "2h"},
+      {"maintenance", "--reason", ""},
+      {"maintenance", "--clear", "--for", "2h"},
+      {"maintenance", "--reason", "release", "--for", "0s"},
+      {"maintenance", "--reason", "release", "--for", "soon"}};
+  for (const auto& words : wrong) {
+    CAPTURE(words.back());
+    Fixture f;
+    const auto done = type(f, words);
+    CHECK((!done || !*done));
+    CHECK(f.http->posted.empty());
+  }
+}
+
+TEST_CASE("an action that does not exist is an error, not an empty page") {
+  Fixture f;
+  f.http->bodies["/v1/actions"] = R"({"actions": [{"name": "docker.restart", "parameters": []}]})";
+  const auto wrong = type(f, {"plan", "actions", "docker.restrat"});
+  REQUIRE(wrong);
+  REQUIRE_FALSE(*wrong);
+  CHECK(wrong->error().code() == Errc::kNotFound);
+  CHECK(wrong->error().message().find("did you mean docker.restart") != std::string::npos);
+  const auto right = type(f, {"plan", "actions", "docker.restart"});
+  CHECK((right && *right));
 }
 
 }  // namespace

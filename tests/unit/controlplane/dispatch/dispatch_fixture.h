@@ -126,6 +126,7 @@ struct FakeHost {
   std::uint32_t downtime_ms = 0;
   std::string approvals_needed;          // As its policy says, for its dry run
   std::string target = "container/web";  // As it calls what it is asked about
+  std::vector<wire::Change> diff = {{"container/web: started", "12:00", "now"}};
   bool is_deaf = false;
   std::uint64_t batch = 0;
   std::vector<wire::Command> executed;          // What it really did
@@ -287,7 +288,7 @@ struct DispatchFixture {
     if (command.mode == wire::CommandMode::kDryRun) {
       result.outcome = wire::ResultOutcome::kDryRun;
       result.state_before.fill(7);
-      result.diff = {{"container/web: started", "12:00", "now"}};
+      result.diff = host.diff;
       result.downtime_ms = host.downtime_ms;
       result.facts = {{"replicas", "2"}};
       if (!host.approvals_needed.empty())

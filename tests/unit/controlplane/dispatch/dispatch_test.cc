@@ -351,3 +351,60 @@ TEST_CASE("a container that dies after the restart fails the plan, whatever the 
   f.pass(minutes(5));
   CHECK(f.state(id) == PlanState::kFailed);
 }
+
+TEST_CASE("what is done and found wrong later is told with the finding and with its way back") {
+  DispatchFixture f;
+  auto wanted = f.restart_web();
+  wanted.action = "docker.stop";
+  wanted.roll_back = true;
+  wanted.accept_downtime = true;
+  const auto id = f.create(wanted);
+  f.settle();
+  CHECK(f.show(id).ways_back.empty());
+  CHECK(f.show(id).rollback.find("what is found later is told") != std::string::npos);
+  f.approve(id);
+  f.settle();  // The host says it is done; its container runs on
+  f.watch();
+  f.pass(minutes(5));
+  REQUIRE(f.state(id) == PlanState::kFailed);
+  const auto view = f.show(id);
+  CHECK(view.plan.detail == "1 of 1 failed (web-1: state (running): it should be stopped)");
+  REQUIRE_FALSE(view.targets.at(0).record.verification.empty());
+  CHECK(view.ways_back ==
+        std::vector<model::WayBack>{{f.hosts[0].id, "docker.start", {{"container", "web"}}}});
+  CHECK(f.executions() == 1);  // Nothing is undone by itself
+}
+
+TEST_CASE("the cool-down holds the same again, and not what takes it back") {
+  DispatchFixture f;
+  f.hosts[0].diff = {{"memory limit of web", "33554432 bytes", "67108864 bytes"}};
+  const auto limit = [&](const char* bytes) {
+    auto wanted = f.restart_web();
+    wanted.action = "docker.update_memory";
+    wanted.parameters["memory_bytes"] = bytes;
+    return wanted;
+  };
+  const auto id = f.create(limit("67108864"));
+  f.settle();
+  f.approve(id);
+  f.settle();
+  f.pass(minutes(6));  // The inventory never shows the limit
+  REQUIRE(f.state(id) == PlanState::kFailed);
+  const auto ways = f.show(id).ways_back;
+  REQUIRE(ways.size() == 1);
+
+  const auto outcome = [&](const model::NewPlan& wanted) {
+    f.clock.advance(seconds(1));
+    const auto made = f.create(wanted);
+    f.settle();
+    const auto plan = f.show(made).plan;
+    if (plan.state == PlanState::kSimulated) must(f.desk->cancel(tenant(), made, "carol"));
+    return plan.state == PlanState::kFailed ? plan.detail : std::string();
+  };
+  for (const char* bytes : {"67108864", "134217728"})
+    CHECK(outcome(limit(bytes)).find("cool_down") != std::string::npos);
+  auto back = f.restart_web();
+  back.action = ways[0].action;
+  back.parameters = ways[0].parameters;
+  CHECK(outcome(back).empty());
+}

@@ -279,7 +279,7 @@ TEST_CASE("volumes, images and open files are asked for where they matter") {
             "docker.rollback_image") == Verdict::kFail);
   CHECK(changed(
             "disk_safety", [](auto& f) { f.hosts[0].facts[facts::kOpenFiles] = "2"; },
-            "disk.vacuum_files") == Verdict::kFail);
+            "disk.vacuum_files") == Verdict::kWarn);  // Left alone by the host: no reason to stop
   CHECK(changed("disk_safety", [](auto&) {}) == Verdict::kNotApplicable);
 }
 
