@@ -85,6 +85,14 @@ function(observeai_unit_test name)
   add_dependencies(unit_tests ${name})
 endfunction()
 
+# observeai_attack_suite(attacks_audit unit_controlplane_audit): the cases of its suite "attacks", once more with
+# the attacks and one line for each.
+function(observeai_attack_suite name program)
+  target_sources(${program} PRIVATE ${CMAKE_SOURCE_DIR}/tests/support/one_line_each.cc)
+  add_test(NAME ${name} COMMAND ${program} --test-suite=attacks)
+  set_tests_properties(${name} PROPERTIES LABELS attacks TIMEOUT 120)
+endfunction()
+
 # observeai_fuzz_target(fuzz_batch SOURCES fuzz_batch.cc DEPENDS protocol_wire): with clang a libFuzzer
 # program; otherwise the corpus is replayed as an ordinary test.
 function(observeai_fuzz_target name)

@@ -1,6 +1,7 @@
 #include "controlplane/audit/audit_chain.h"
 
 #include "controlplane/audit/heads.h"
+#include "controlplane/audit/kinds.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
 
@@ -99,6 +100,7 @@ Result<model::SignedAuditHead> AuditChain::signed_head(const model::AuditPoint& 
     const auto& why = envelope.error();
     if (why.code() == Errc::kDenied && why.message().starts_with(kSignerSaysRewritten))
       alert(kRewritten, "the signer refuses the end of the audit log: " + why.message());
+    if (why.code() == Errc::kDenied) note_refusal(why);
     return why;
   }
   TRY(const auto head, read_head(*envelope));
@@ -130,7 +132,17 @@ void AuditChain::note_failure(const Error& why) {
   ignore(alerts_.raise(row), "the next failure tries again");
 }
 
+// Each entry is asked to be signed in turn: the same refusal again must not become one more.
+void AuditChain::note_refusal(const Error& why) {
+  const auto word = why.message().substr(0, why.message().find(':'));
+  if (word == refused_as_) return;
+  const auto written = log_.append(entry_of(kinds::kSignerRefuse, clock_.unix_ms(), "system",
+                                            "audit head", {{"detail", why.message()}}));
+  if (written) refused_as_ = word;
+}
+
 void AuditChain::note_success() {
+  refused_as_.clear();
   failing_since_.reset();
   retry_ = {};
   if (may_be_alerted_ && alerts_.clear(kUnsigned, AgentId(), "")) may_be_alerted_ = false;

@@ -19,6 +19,8 @@ namespace observeai::controlplane::audit {
 //   audit.unsigned   entries wait for a signature longer than kUnsignedPatience by the next signature
 //   audit.rewritten  the log does not hold what was signed, or the signer says so    by a person
 //   audit.truncated  the log ends before what was signed                             by a person
+//
+// A signer that refuses is an entry of the log itself (signer.refuse), one a reason until it signs again.
 class AuditChain {
  public:
   static constexpr std::chrono::seconds kSignEvery{60};
@@ -46,6 +48,7 @@ class AuditChain {
   Result<void> check_against_log(const model::AuditPoint& end) REQUIRES(mutex_);
   Result<model::SignedAuditHead> signed_head(const model::AuditPoint& end) REQUIRES(mutex_);
   void note_failure(const Error& why) REQUIRES(mutex_);
+  void note_refusal(const Error& why) REQUIRES(mutex_);
   void note_success() REQUIRES(mutex_);
   void alert(const char* kind, const std::string& message) REQUIRES(mutex_);
 
@@ -62,6 +65,8 @@ class AuditChain {
   std::optional<SteadyTime> failing_since_ GUARDED_BY(mutex_);
   SteadyTime retry_ GUARDED_BY(mutex_){};  // Not asked before
   Error last_error_ GUARDED_BY(mutex_){Errc::kUnavailable, "the signer was not asked yet"};
+  std::string refused_as_
+      GUARDED_BY(mutex_);  // The signer's word, as the log has it; "" = it signs
   bool may_be_alerted_ GUARDED_BY(mutex_) = true;  // By this program or the one before
   std::string told_ GUARDED_BY(mutex_);            // The last of what is wrong with the log
 };

@@ -41,6 +41,9 @@ void print_root(std::ostream& out, const Terminal& terminal, const signing::Root
   out << "  root keys   " << root.root_threshold << " of " << root.root_keys.size()
       << " sign the next version\n";
   for (const auto& key : root.root_keys) out << "              " << id_of(key) << "\n";
+  if (const auto warning = single_key_warning(root.root_threshold, root.root_keys.size());
+      !warning.empty())
+    out << "              " << paint(terminal, Tone::kWarning, warning) << "\n";
   for (const auto& signer : root.signers) {
     std::vector<std::string> tenants;
     for (const auto& tenant : signer.delegation.tenants) tenants.push_back(tenant.value());
@@ -70,6 +73,13 @@ json::array keys_json(const std::vector<signing::VerifyKey>& keys) {
 }
 
 }  // namespace
+
+std::string single_key_warning(std::uint64_t threshold, std::size_t keys) {
+  if (threshold != 1) return "";
+  return "1 of " + std::to_string(keys) +
+         ": whoever gets one key may name approvers and signers. Fine to try things, not for "
+         "production (observeai root rotate)";
+}
 
 std::string time_left(std::int64_t end_ms, std::int64_t now_ms) {
   const std::string when = " (" + text::format_time_ms(end_ms) + ")";

@@ -5,6 +5,7 @@
 #include "controlplane/cli/commands.h"
 #include "controlplane/cli/format.h"
 #include "controlplane/cli/json_view.h"
+#include "controlplane/cli/root_view.h"
 #include "protocol/base/text.h"
 
 namespace observeai::controlplane::cli {
@@ -170,6 +171,15 @@ Result<void> show_status(Context& context) {
                  : paint(context.terminal, Tone::kBad,
                          std::to_string(open) + " open: " + summed(object_at(alerts, "by_kind"))) +
                        "   (observeai alerts)");
+
+  // What an installation of several tenants, or an older server, does not tell is left out.
+  if (const auto root = context.api.get("/v1/root")) {
+    const auto& newest = object_at(object_of(*root), "newest");
+    const auto warning =
+        single_key_warning(static_cast<std::uint64_t>(integer_at(newest, "threshold")),
+                           array_at(newest, "root_keys").size());
+    if (!warning.empty()) line("root of trust", paint(context.terminal, Tone::kWarning, warning));
+  }
 
   TRY(const auto host_answer, context.api.get("/v1/hosts", {{"limit", kStatusRows}}));
   const auto& list = array_at(object_of(host_answer), "hosts");

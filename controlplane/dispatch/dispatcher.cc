@@ -61,7 +61,7 @@ wire::Meta Dispatcher::meta_for(const AgentId& agent, const wire::ExecutorReport
   if (executor.time_challenge != wire::Bytes16{}) {
     auto time = world_.signer.sign_time({agent, executor.time_challenge, world_.clock.unix_ms()});
     // Root metadata and head are worth sending without it.
-    if (!time) log::warning("time for " + agent.value() + ": " + time.error().message());
+    note_time(agent, time);
     if (time) meta.time = std::move(*time);
   }
   const auto head = world_.heads.newest();
@@ -70,6 +70,23 @@ wire::Meta Dispatcher::meta_for(const AgentId& agent, const wire::ExecutorReport
       head.head.seq == executor.audit_seq && head.head.hash == executor.audit_hash;
   if (head.head.seq != 0 && !is_known) meta.audit_head = head.envelope;
   return meta;
+}
+
+// One entry for each reason of a host, until it gets the time again: challenges are repeated.
+void Dispatcher::note_time(const AgentId& agent, const Result<std::string>& time) {
+  if (time) {
+    refused_times_.erase(agent);
+    return;
+  }
+  const auto& why = time.error();
+  log::warning("time for " + agent.value() + ": " + why.message());
+  const auto word = why.message().substr(0, why.message().find(':'));
+  auto& told = refused_times_[agent];
+  if (why.code() != Errc::kDenied || told == word) return;
+  const auto written = world_.audit.append(
+      audit::entry_of(audit::kinds::kSignerRefuse, world_.clock.unix_ms(), kSystem, agent.value(),
+                      {{"detail", "time: " + why.message()}}));
+  if (written) told = word;
 }
 
 void Dispatcher::refuse(const model::ResultRecord& result, const Error& why) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <set>
 #include <thread>
 
@@ -32,6 +33,7 @@ class Dispatcher {
 
   void answer(const AgentId& agent);
   wire::Meta meta_for(const AgentId& agent, const wire::ExecutorReport& executor);
+  void note_time(const AgentId& agent, const Result<std::string>& time);
   bool take_results();
   void refuse(const model::ResultRecord& result, const Error& why);
   void tell_stray(const model::ResultRecord& result, const model::CommandRecord& command,
@@ -42,6 +44,7 @@ class Dispatcher {
   World world_;
   PlanRunner runner_;
   HostPolicies policies_;
+  std::map<AgentId, std::string> refused_times_;  // The signer's word, as the audit log has it
   Mutex mutex_;
   std::set<AgentId> hellos_ GUARDED_BY(mutex_);
 };

@@ -130,7 +130,8 @@ TEST_CASE("a signer that signs something else is not believed") {
   CHECK_FALSE(f.heads.newest().value());
 }
 
-TEST_CASE("attack: the log cut below its newest head, or rewritten, is an alert within a minute") {
+TEST_CASE("attack: the log cut below its newest head, or rewritten, is an alert within a minute" *
+          doctest::test_suite("attacks")) {
   Fixture f;
   for (int i = 0; i < 5; ++i) f.append();
   f.pass(60s);
@@ -164,6 +165,32 @@ TEST_CASE("attack: the log cut below its newest head, or rewritten, is an alert 
   const auto count = f.alerts.open().value().at(0).count;
   f.pass(600s);
   CHECK(f.alerts.open().value().at(0).count == count);  // Told once
+}
+
+TEST_CASE("a signer that refuses heads is in the log itself, once until it signs again") {
+  Fixture f;
+  const auto refusals = [&] {
+    const auto entries = f.log.list(0, 100).value();
+    return std::count_if(entries.begin(), entries.end(),
+                         [](const auto& one) { return one.action == "signer.refuse"; });
+  };
+  f.failure = Error(Errc::kUnavailable, "no signer");
+  f.append();
+  f.pass(60s);
+  CHECK(refusals() == 0);
+  for (const int number : {9, 10, 11}) {
+    f.failure = Error(Errc::kDenied, "audit_jump: number " + std::to_string(number));
+    f.append();
+    f.pass(60s);
+    CHECK(refusals() == 1);
+  }
+  f.failure.reset();
+  f.pass(60s);
+  CHECK(refusals() == 1);
+  f.failure = Error(Errc::kDenied, "audit_jump: number 99");
+  f.append();
+  f.pass(60s);
+  CHECK(refusals() == 2);
 }
 
 TEST_CASE("a host that knows a head is compared with the log") {

@@ -30,7 +30,8 @@ TEST_CASE("a whole log verifies, from its beginning and from any entry that is k
   }
 }
 
-TEST_CASE("attack: no byte of an entry changes unnoticed, and the entry is named") {
+TEST_CASE("attack: no byte of an entry changes unnoticed, and the entry is named" *
+          doctest::test_suite("attacks")) {
   for (std::size_t victim = 0; victim < 5; ++victim) {
     for (std::string model::AuditEntry::*field :
          {&model::AuditEntry::actor, &model::AuditEntry::action, &model::AuditEntry::object,
@@ -47,14 +48,16 @@ TEST_CASE("attack: no byte of an entry changes unnoticed, and the entry is named
   }
 }
 
-TEST_CASE("attack: what moves from one text of an entry to the next is noticed") {
+TEST_CASE("attack: what moves from one text of an entry to the next is noticed" *
+          doctest::test_suite("attacks")) {
   auto log = chained(3);
   log[1].object = "t2{";
   log[1].detail.erase(0, 1);
   CHECK(verdict(log).starts_with("entry 2 ("));
 }
 
-TEST_CASE("attack: entries removed, put in, repeated or exchanged are named") {
+TEST_CASE("attack: entries removed, put in, repeated or exchanged are named" *
+          doctest::test_suite("attacks")) {
   SUBCASE("removed") {
     auto log = chained(9);
     log.erase(log.begin() + 3);
@@ -104,7 +107,8 @@ TEST_CASE("attack: entries removed, put in, repeated or exchanged are named") {
   }
 }
 
-TEST_CASE("attack: a chain computed anew verifies alone: that is what signed heads are for") {
+TEST_CASE("attack: a chain computed anew verifies alone: that is what signed heads are for" *
+          doctest::test_suite("attacks")) {
   auto log = chained(9);
   const auto before = log.back().hash;
   log[4].object = "innocent";

@@ -111,7 +111,8 @@ TEST_CASE("pages behind each other are one export, a page that is missing is not
   CHECK(from_there->entries == 6);
 }
 
-TEST_CASE("attack: any byte of any line changed never verifies as another log") {
+TEST_CASE("attack: any byte of any line changed never verifies as another log" *
+          doctest::test_suite("attacks")) {
   const Export file;
   const auto honest = verify(file.lines, file.root_sha256()).value();
   std::size_t refused = 0;
@@ -133,7 +134,7 @@ TEST_CASE("attack: any byte of any line changed never verifies as another log") 
   CHECK(refused > 3'000);
 }
 
-TEST_CASE("attack: lines removed, repeated or exchanged") {
+TEST_CASE("attack: lines removed, repeated or exchanged" * doctest::test_suite("attacks")) {
   for (std::size_t victim = 2; victim + 1 < Export().lines.size(); ++victim) {
     Export file;
     const bool is_head = file.lines[victim].starts_with(R"({"head")");
@@ -145,7 +146,8 @@ TEST_CASE("attack: lines removed, repeated or exchanged") {
   }
 }
 
-TEST_CASE("attack: the last entries removed: heads that stayed tell, or those kept elsewhere") {
+TEST_CASE("attack: the last entries removed: heads that stayed tell, or those kept elsewhere" *
+          doctest::test_suite("attacks")) {
   Export file;
   const auto newest = file.keys.head(file.log[7]);
   file.lines.erase(file.lines.begin() + 9, file.lines.end());  // After entry 6
@@ -155,7 +157,8 @@ TEST_CASE("attack: the last entries removed: heads that stayed tell, or those ke
   CHECK(says(why(file.lines), "entry 7 and all up to entry 8 are missing"));
 }
 
-TEST_CASE("attack: the chain computed anew after a change is refused by the first head behind it") {
+TEST_CASE("attack: the chain computed anew after a change is refused by the first head behind it" *
+          doctest::test_suite("attacks")) {
   Export file;
   const auto kept = file.keys.head(file.log[5]).head;
   const Export honest = file;
@@ -172,7 +175,7 @@ TEST_CASE("attack: the chain computed anew after a change is refused by the firs
   CHECK(says(why(file.lines, {kept}), "the log was rewritten"));
 }
 
-TEST_CASE("attack: a head that another key signed is forged") {
+TEST_CASE("attack: a head that another key signed is forged" * doctest::test_suite("attacks")) {
   Export file;
   const auto other = signing::SigningKeyPair::generate();
   file.log[4].object = "innocent";
@@ -188,7 +191,8 @@ TEST_CASE("attack: a head that another key signed is forged") {
              "is not the one you trust"));
 }
 
-TEST_CASE("attack: the signed bytes of another type, or a head that shows other numbers") {
+TEST_CASE("attack: the signed bytes of another type, or a head that shows other numbers" *
+          doctest::test_suite("attacks")) {
   Export file;
   auto head = file.keys.head(file.log[2]);
   signing::SignedEnvelope envelope{wire::kTimeType, wire::encode_audit_head(head.head).value(), {}};

@@ -178,10 +178,23 @@ TEST_CASE("status asks for a page of each list, once, and says that there is mor
   f.http->bodies["/v1/hosts?limit=20"] = R"({"hosts":[{"hostname":"h"}],"next":"x"})";
   f.http->bodies["/v1/containers?limit=20"] = R"({"containers":[{"name":"c"}],"next":"y"})";
   REQUIRE(show_status(f.context));
-  CHECK(f.http->paths ==
-        std::vector<std::string>{"/v1/status", "/v1/hosts?limit=20", "/v1/containers?limit=20"});
+  CHECK(f.http->paths == std::vector<std::string>{"/v1/status", "/v1/root", "/v1/hosts?limit=20",
+                                                  "/v1/containers?limit=20"});
   CHECK(f.out.str().find("(and more: observeai hosts)") != std::string::npos);
   CHECK(f.out.str().find("(and more: observeai containers)") != std::string::npos);
+}
+
+TEST_CASE("status tells of a root of trust that one key can change") {
+  const auto shown = [](const char* root) {
+    Fixture f;
+    f.http->bodies["/v1/status"] = R"({"now_ms":1000})";
+    f.http->bodies["/v1/root"] = root;
+    REQUIRE(show_status(f.context));
+    return f.out.str().find("root of trust") != std::string::npos;
+  };
+  CHECK(shown(R"({"newest":{"threshold":1,"root_keys":[{"id":"a"}]}})"));
+  CHECK_FALSE(shown(R"({"newest":{"threshold":2,"root_keys":[{"id":"a"},{"id":"b"}]}})"));
+  CHECK_FALSE(shown("{}"));
 }
 
 TEST_CASE("a list is read to its end, page by page") {

@@ -42,6 +42,27 @@ TEST_CASE("a signer that refuses is in the audit log, with host and reason") {
   CHECK(says(refused[0], "web-1: out of delegation"));
 }
 
+TEST_CASE("a signer that states no time for a host is in the audit log, once until it does again") {
+  DispatchFixture f;
+  wire::Bytes16 challenge{};
+  const auto ask = [&] {
+    ++challenge[0];
+    f.hello(f.hosts[0], challenge);
+    f.settle();
+    return entries(f, "signer.refuse").size();
+  };
+  f.signer.states_no_time = true;
+  CHECK(ask() == 1);
+  CHECK(ask() == 1);
+  const auto refused = entries(f, "signer.refuse");
+  CHECK(refused[0].object == "web-1");
+  CHECK(says(refused[0], "time: clock: it jumped"));
+  f.signer.states_no_time = false;
+  CHECK(ask() == 1);
+  f.signer.states_no_time = true;
+  CHECK(ask() == 2);
+}
+
 TEST_CASE("a signer that is away is no refusal") {
   DispatchFixture f;
   f.signer.is_away = true;

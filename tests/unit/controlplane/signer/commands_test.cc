@@ -60,7 +60,7 @@ TEST_CASE("a dry run needs nobody's approval") {
   CHECK(signer.outcome(wide.dry_run(1)) == "");
 }
 
-TEST_CASE("bytes that are no command are refused, each alone") {
+TEST_CASE("bytes that are no command are refused, each alone" * doctest::test_suite("attacks")) {
   Signer signer;
   Batch batch;
   const auto good = wire::encode_command(batch.dry_run()).value();
@@ -72,7 +72,7 @@ TEST_CASE("bytes that are no command are refused, each alone") {
   CHECK(signer.outcome(std::string(wire::kMaxCommandBytes, 'x')) == "oversized");
 }
 
-TEST_CASE("nothing is signed out of the delegation") {
+TEST_CASE("nothing is signed out of the delegation" * doctest::test_suite("attacks")) {
   Signer signer;
   Batch batch;
   batch.tenant = "other";
@@ -88,7 +88,8 @@ TEST_CASE("nothing is signed out of the delegation") {
   CHECK(signer.outcome(later.dry_run()) == "out_of_delegation");
 }
 
-TEST_CASE("a key that the newest root does not name signs nothing") {
+TEST_CASE("a key that the newest root does not name signs nothing" *
+          doctest::test_suite("attacks")) {
   Signer signer;
   auto next = signer.acme.root(2);
   next.signers.clear();
@@ -98,7 +99,8 @@ TEST_CASE("a key that the newest root does not name signs nothing") {
   CHECK(signer.outcome(batch.dry_run()) == "out_of_delegation");
 }
 
-TEST_CASE("the command names the root in force, which has not expired") {
+TEST_CASE("the command names the root in force, which has not expired" *
+          doctest::test_suite("attacks")) {
   Signer signer;
   Batch batch;
   batch.root_version = 2;
@@ -111,7 +113,7 @@ TEST_CASE("the command names the root in force, which has not expired") {
   CHECK(signer.outcome(batch.dry_run()) == "root_outdated");
 }
 
-TEST_CASE("times: issued now, alive, not for long") {
+TEST_CASE("times: issued now, alive, not for long" * doctest::test_suite("attacks")) {
   Signer signer;
   CHECK(refused(signer, [](auto& c) { c.issued_ms = kNowMs - 60'001; }) == "clock");
   CHECK(refused(signer, [](auto& c) {
@@ -132,7 +134,8 @@ TEST_CASE("times: issued now, alive, not for long") {
         }) == "");
 }
 
-TEST_CASE("an action is the catalogue's: version, manifest, tier, parameters") {
+TEST_CASE("an action is the catalogue's: version, manifest, tier, parameters" *
+          doctest::test_suite("attacks")) {
   Signer signer;
   CHECK(refused_intent(signer, [](auto& i) { i.action_version = 2; }) == "wrong_manifest");
   CHECK(refused_intent(signer, [](auto& i) { i.manifest[0] ^= 1; }) == "wrong_manifest");
@@ -146,7 +149,7 @@ TEST_CASE("an action is the catalogue's: version, manifest, tier, parameters") {
   CHECK(refused_intent(signer, [](auto& i) { i.action = "host.reboot"; }) == "root_outdated");
 }
 
-TEST_CASE("only what lies in the approved tree is signed") {
+TEST_CASE("only what lies in the approved tree is signed" * doctest::test_suite("attacks")) {
   Signer signer;
   CHECK(refused(signer, [](auto& c) { c.path[0][0] ^= 1; }) == "not_in_batch");
   CHECK(refused(signer, [](auto& c) { c.batch_index = 1; }) == "not_in_batch");
@@ -158,7 +161,8 @@ TEST_CASE("only what lies in the approved tree is signed") {
         }) == "not_in_batch");
 }
 
-TEST_CASE("approvals hold for exactly this batch, now, by an approver") {
+TEST_CASE("approvals hold for exactly this batch, now, by an approver" *
+          doctest::test_suite("attacks")) {
   Signer signer;
   Organisation mallory;
   const auto with = [&](std::function<void(wire::Approval&)> change,
@@ -197,7 +201,8 @@ TEST_CASE("approvals hold for exactly this batch, now, by an approver") {
   CHECK(with([](auto&) {}, ada) == "");
 }
 
-TEST_CASE("large and small letters make no other person of the requester") {
+TEST_CASE("large and small letters make no other person of the requester" *
+          doctest::test_suite("attacks")) {
   Signer signer;
   Batch batch;
   batch.requester = "ALAN";
@@ -205,7 +210,7 @@ TEST_CASE("large and small letters make no other person of the requester") {
         "requester_approves");
 }
 
-TEST_CASE("tier 2 wants two persons; two keys of one are one") {
+TEST_CASE("tier 2 wants two persons; two keys of one are one" * doctest::test_suite("attacks")) {
   Signer signer;
   Batch batch;
   batch.action = "docker.prune";
@@ -221,7 +226,8 @@ TEST_CASE("tier 2 wants two persons; two keys of one are one") {
   CHECK(ask({acme.ada, acme.grace}) == "");
 }
 
-TEST_CASE("an approver who was taken out of the root counts no more, also when known") {
+TEST_CASE("an approver who was taken out of the root counts no more, also when known" *
+          doctest::test_suite("attacks")) {
   Signer signer;
   CHECK(refused(signer, [](auto&) {}) == "");
   auto next = signer.acme.root(2);
@@ -234,7 +240,7 @@ TEST_CASE("an approver who was taken out of the root counts no more, also when k
             signer, [](auto&) {}, batch) == "approval_invalid");
 }
 
-TEST_CASE("a known approval expires all the same") {
+TEST_CASE("a known approval expires all the same" * doctest::test_suite("attacks")) {
   Signer signer;
   Batch batch;
   auto approval = batch.approval();

@@ -30,7 +30,8 @@ wire::Command dry_run(std::uint64_t seq, std::size_t host = 0) {
 
 }  // namespace
 
-TEST_CASE("a sequence is signed once for each agent, also after a restart and inside one batch") {
+TEST_CASE("a sequence is signed once for each agent, also after a restart and inside one batch" *
+          doctest::test_suite("attacks")) {
   Signer signer;
   CHECK(signer.outcome(dry_run(5)) == "");
   CHECK(signer.outcome(dry_run(5)) == "sequence");
@@ -55,7 +56,8 @@ TEST_CASE("a refused command takes no sequence") {
   CHECK(signer.outcome(dry_run(1)) == "");
 }
 
-TEST_CASE("one approval is signed for as many tries as one execution has, also after a restart") {
+TEST_CASE("one approval is signed for as many tries as one execution has, also after a restart" *
+          doctest::test_suite("attacks")) {
   Signer signer;
   Batch batch;
   const auto envelope = Batch::sign(batch.approval(), signer.acme.ada);
@@ -96,7 +98,8 @@ TEST_CASE("what was signed is forgotten only when no approval of it can be left"
   CHECK(signer.state->leaf_count(leaf).value() == 0);
 }
 
-TEST_CASE("nothing is signed for an agent that was shut out, also after a restart") {
+TEST_CASE("nothing is signed for an agent that was shut out, also after a restart" *
+          doctest::test_suite("attacks")) {
   Signer signer;
   const auto agent = AgentId::parse("host-0").value();
   REQUIRE(signer.service->revoke_agent(agent));
@@ -129,7 +132,8 @@ TEST_CASE("a time statement tells the signer's own time, at a bounded rate") {
   CHECK(signer.service->sign_time(asked));
 }
 
-TEST_CASE("no time is stated after the wall clock jumped, until it is back or has stayed so") {
+TEST_CASE("no time is stated after the wall clock jumped, until it is back or has stayed so" *
+          doctest::test_suite("attacks")) {
   using std::chrono::seconds;
   const auto agent = AgentId::parse("host-0").value();
   for (const int jump : {7'200, -7'200, 61, -61}) {
@@ -158,7 +162,8 @@ TEST_CASE("no time is stated after the wall clock jumped, until it is back or ha
   }
 }
 
-TEST_CASE("an audit head never goes back, and no number has two hashes") {
+TEST_CASE("an audit head never goes back, and no number has two hashes" *
+          doctest::test_suite("attacks")) {
   Signer signer;
   const auto first = signer.service->sign_audit_head(head(10, 1));
   const auto envelope = wire::decode_envelope(first.value()).value();
@@ -204,7 +209,7 @@ TEST_CASE("rates: the limit passes, one more does not, and the refusal names lim
   CHECK(signer.service->status().refused.at("rate") == 4);
 }
 
-TEST_CASE("a restart does not give the rates back") {
+TEST_CASE("a restart does not give the rates back" * doctest::test_suite("attacks")) {
   Signer signer;
   signer.limits.commands_of_agent = {3, 5};
   signer.limits.commands_of_tenant = {6, 100};
@@ -227,7 +232,8 @@ TEST_CASE("a restart does not give the rates back") {
   CHECK(signer.state->rates(signer.clock.unix_ms() + 7'200'000).value().empty());
 }
 
-TEST_CASE("agents that are made up do not fill the signer's memory") {
+TEST_CASE("agents that are made up do not fill the signer's memory" *
+          doctest::test_suite("attacks")) {
   Signer signer;
   signer.limits.max_agents = 2;
   signer.limits.times_of_all = {4, 100};
@@ -248,7 +254,8 @@ TEST_CASE("agents that are made up do not fill the signer's memory") {
   CHECK(signer.service->revoke_agent(agent(1)));
 }
 
-TEST_CASE("an audit head far above the last would be the last one ever") {
+TEST_CASE("an audit head far above the last would be the last one ever" *
+          doctest::test_suite("attacks")) {
   Signer signer;
   REQUIRE(signer.service->sign_audit_head(head(5'000'000, 1)));  // The first, of a log that is old
   CHECK(word(signer.service->sign_audit_head(head(5'000'001 + signer::kMaxHeadStep, 2)).error()) ==
@@ -257,7 +264,8 @@ TEST_CASE("an audit head far above the last would be the last one ever") {
   CHECK(signer.service->sign_audit_head(head(5'000'000 + signer::kMaxHeadStep, 2)));
 }
 
-TEST_CASE("without a root nothing is signed; the first one must name this signer") {
+TEST_CASE("without a root nothing is signed; the first one must name this signer" *
+          doctest::test_suite("attacks")) {
   Signer signer(false);
   CHECK(word(signer.service->sign_commands(encoded({dry_run(1)})).error()) == "no_root");
   CHECK(word(signer.service->sign_time({AgentId::parse("a").value(), {}, 0}).error()) == "no_root");
@@ -278,7 +286,7 @@ TEST_CASE("without a root nothing is signed; the first one must name this signer
   CHECK(signer.service->status().root_version == 2);
 }
 
-TEST_CASE("a pinned root is the only one to begin with") {
+TEST_CASE("a pinned root is the only one to begin with" * doctest::test_suite("attacks")) {
   Signer signer(false);
   const auto v1 = signer.acme.signed_root(signer.acme.root());
   signer.pin = std::string(64, 'a');

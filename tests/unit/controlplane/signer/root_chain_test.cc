@@ -43,7 +43,8 @@ TEST_CASE("a chain begins with version 1, grows one by one, and is the same afte
   CHECK(RootChain::begin(folder, v1).error().code() == Errc::kInvalid);
 }
 
-TEST_CASE("what the thresholds of both versions did not sign is not taken") {
+TEST_CASE("what the thresholds of both versions did not sign is not taken" *
+          doctest::test_suite("attacks")) {
   TempDir dir;
   Organisation acme;
   Organisation mallory;
