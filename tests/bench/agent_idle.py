@@ -1,5 +1,8 @@
 """What the agent costs on an idle host: memory, CPU, bytes on the wire. Real containers of a private dockerd.
 
+With it run the executor and the gateway to Docker, both started as scripts/up starts them: the gateway is always there,
+the executor stays only because no systemd listens for it. Without its process its memory is 0.
+
 100 containers of four processes each, with their shims and what runs on the host anyway, are more than 500
 processes; --processes starts as many on the host as are missing.
 """
@@ -9,6 +12,7 @@ import subprocess
 import time
 
 from cluster import Cluster, Docker, wait_until
+from executor import Executor
 
 PER_CONTAINER = "sleep 3600 & sleep 3600 & sleep 3600 & wait"  # With its shell four processes
 
@@ -30,6 +34,14 @@ def memory_mib(pid):
         elif words[0] in ("Private_Clean:", "Private_Dirty:"):
             private += int(words[1])
     return round(rss / 1024, 1), round(private / 1024, 1)
+
+
+def memory_of(program, name):
+    """What is reported of a program beside the agent: 0 only when there is no such process, and that is said."""
+    if not program.alive():
+        return {f"{name}_process": "none", f"{name}_rss_mib": 0, f"{name}_private_mib": 0}
+    rss, private = memory_mib(program.pid)
+    return {f"{name}_process": "resident", f"{name}_rss_mib": rss, f"{name}_private_mib": private}
 
 
 def cpu_seconds(pid):
@@ -73,13 +85,20 @@ def run(bin_dir, options, note):
     cluster, sleepers, perf = None, [], None
     try:
         sleepers = make_host(docker, options, note)
-        cluster = Cluster(bin_dir, docker.socket).up()
+        cluster = Cluster(bin_dir, docker.socket)
+        executor = Executor(cluster)
+        gateway = executor.start_gateway()
+        cluster.docker_socket = executor.gateway_socket
+        cluster.agent_config("agent")
+        cluster.up()
+        executor_program = executor.start()
         wait_until("all containers", lambda: len(cluster.api("GET", "/v1/containers")["containers"]) == options.containers)
         pid = cluster.programs["agent"].pid
         note(f"all seen; waiting {options.settle:.0f} s, then measuring for {options.duration:.0f} s")
         time.sleep(options.settle)
         if options.perf:
             perf = subprocess.Popen(["perf", "record", "-q", "-F", "2000", "--call-graph", "dwarf,16384", "-o", options.perf, "-p", str(pid), "--", "sleep", str(options.duration)])
+        gateway_cpu = cpu_seconds(gateway.pid)
         cpu, begin, sent = cpu_seconds(pid), time.monotonic(), last(cluster, "observeai_agent_uplink_bytes_sent_total")
         time.sleep(options.duration)
         wall = time.monotonic() - begin
@@ -89,8 +108,10 @@ def run(bin_dir, options, note):
             "processes": user_processes(),
             "agent_rss_mib": rss,
             "agent_private_mib": private,
-            "executor_rss_mib": 0,
+            **memory_of(executor_program, "executor"),
+            **memory_of(gateway, "gateway"),
             "cpu_percent": round((cpu_seconds(pid) - cpu) / wall * 100, 2),
+            "gateway_cpu_percent": round((cpu_seconds(gateway.pid) - gateway_cpu) / wall * 100, 2),
             "wire_bytes_per_s": round((last(cluster, "observeai_agent_uplink_bytes_sent_total") - sent) / wall),
         }
     finally:

@@ -32,6 +32,14 @@ class Executor:
             "observeai-executor", "status", "--config", self.config, ok=False).returncode == 0)
         return program
 
+    def start_gateway(self):
+        """Between Docker and an agent whose configuration names `gateway_socket`."""
+        program = Program([self.cluster.bin / "observeai-executor", "gateway", "--config", self.config],
+                          self.cluster.home / f"{self.agent}.gateway.log")
+        self.cluster.programs[f"{self.agent}.gateway"] = program
+        wait_until("the gateway listens", self.gateway_socket.exists)
+        return program
+
     def allow(self, text: str):
         """What the host's owner allows from now on."""
         (self.policies / "test.toml").write_text(text)

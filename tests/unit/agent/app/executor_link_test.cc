@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "agent/executor/executor_config.h"
 #include "tests/support/fake_executor.h"
 #include "tests/unit/agent/app/loop_world.h"
 
@@ -123,4 +124,8 @@ TEST_CASE("a command for an executor that is not there is not kept: it is sent a
   f.link.take_command("command");
   f.settle();
   CHECK(f.executor->answered == std::vector{Kind::kCommand});
+}
+
+TEST_CASE("the questions of an idle host keep the executor for a twentieth of the time at most") {
+  CHECK(20 * executor::ExecutorConfig{}.idle_exit <= ExecutorLink::kAskEvery);
 }
