@@ -48,6 +48,7 @@ Result<void> Books::open(bool may_change, const Recover& recover) {
     session_ = std::move(session);
   }
   if (ledger_) return {};
+  if (between_) between_();
   const auto opened = open_ledger(recover);
   ledger_error_ = opened ? "" : opened.error().message();
   if (!opened) log::error("ledger: " + ledger_error_ + "; commands are refused");

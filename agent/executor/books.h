@@ -26,8 +26,10 @@ struct Places {
 
 class Books {
  public:
-  // `time` outlives it.
-  Books(Places places, const HostTime& time) : places_(std::move(places)), time_(time) {}
+  // `time` outlives it. `between` is called, if given, when trust and session are open and the ledger is not:
+  // what the one needed can be given back before the other comes on top of it.
+  Books(Places places, const HostTime& time, std::function<void()> between = nullptr)
+      : places_(std::move(places)), time_(time), between_(std::move(between)) {}
 
   // Puts right what one command has left: Action::recover().
   using Recover = std::function<Result<std::string>(const Ledger::Recovery&)>;
@@ -54,6 +56,7 @@ class Books {
 
   Places places_;
   const HostTime& time_;
+  const std::function<void()> between_;
   std::string trust_mark_;  // Which trust.json was read
   std::optional<Trust> trust_;
   std::optional<Session> session_;

@@ -40,7 +40,7 @@ Executor::Executor(Places places, const Clock& clock, const HostTime& time, Host
       host_(host),
       actions_(std::move(actions)),
       between_(std::move(between)),
-      books_(std::move(places), time) {}
+      books_(std::move(places), time, between_) {}
 
 void Executor::open() {
   MutexLock lock(mutex_);

@@ -25,8 +25,8 @@ inline constexpr std::chrono::seconds kRecoveryTime{30};
 class Executor {
  public:
   // `actions` were made with `host`, whose lists are set from the policy before each job. `between` is
-  // called before and after take_time() and each phase of a job (checked, looked at, done, told), on
-  // the caller's thread: what one of them needed may be given back; or empty.
+  // called before the ledger is opened, before and after take_time() and each phase of a job (checked,
+  // looked at, done, told), on the caller's thread: what one of them needed may be given back; or empty.
   Executor(Places places, const Clock& clock, const HostTime& time, Host& host, Actions actions,
            std::function<void()> between = {});
 

@@ -213,7 +213,7 @@ TEST_CASE_FIXTURE(Acting,
 
 TEST_CASE_FIXTURE(Acting, "memory may be given back between the phases, and nowhere else") {
   using Counts = std::vector<std::size_t>;
-  CHECK(gave_back == Counts{0, 0});  // For the time that the host was told
+  CHECK(gave_back == Counts{0, 0, 0});  // For the ledger, and for the time that the host was told
   gave_back.clear();
   result(addressed(rig.dry_run(intent())));
   CHECK(gave_back == Counts{0, 1});
