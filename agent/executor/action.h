@@ -9,7 +9,8 @@
 //            way back failed (Run::recover_later)
 //
 // Blocking; one call at a time for each object, on the executor's worker thread. Every call ends by
-// Run::deadline, children included. Parameters passed actions::check_parameters().
+// Run::deadline, children included. Parameters passed actions::check_parameters(), and have their defaults
+// (actions::with_defaults).
 //
 // Errors of assess, with what the refusal's reason becomes: kNotFound no_target, kDenied policy (the site's
 // lists do not allow it), kInvalid bad_parameter, others precondition. An error of execute or verify makes

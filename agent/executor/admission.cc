@@ -130,8 +130,8 @@ Check check_policy(Received& received, const AdmissionContext& context) {
   const auto& policy = *received.policy;
   if (received.command.policy != wire::Digest{} && received.command.policy != policy.hash)
     return Refusal{refusals::kPolicy, "this host's policy changed since the plan was simulated"};
-  const auto verdict = judge(policy, *received.manifest, received.target,
-                             received.intent.parameters, received.command.mode, received.now_ms);
+  const auto verdict = judge(policy, *received.manifest, received.target, received.parameters,
+                             received.command.mode, received.now_ms);
   if (verdict.refused != nullptr) return Refusal{verdict.refused, verdict.message};
   received.cooldown = verdict.cooldown;
   received.max_per_hour = verdict.max_per_hour;
@@ -177,7 +177,8 @@ Check check_action(Received& received, const AdmissionContext& context) {
   if (intent.roll_back && !manifest->undo)
     return Refusal{refusals::kBadParameter, intent.action + " cannot be undone by itself"};
   received.manifest = manifest;
-  received.target = received.asked_for = actions::target_of(*manifest, intent.parameters);
+  received.parameters = actions::with_defaults(*manifest, intent.parameters);
+  received.target = received.asked_for = actions::target_of(*manifest, received.parameters);
   if (intent.tier != manifest->tier)
     return Refusal{refusals::kWrongTier, intent.action + " is of tier " +
                                              std::to_string(manifest->tier) +

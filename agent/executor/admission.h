@@ -40,6 +40,7 @@ struct Received {
   std::int64_t now_ms = 0;  // Trusted, fixed when the checks began
   bool in_ledger = false;
   const actions::Manifest* manifest = nullptr;
+  wire::Parameters parameters;  // Once they passed: the intent's, with_defaults()
   std::string target;     // "" until the parameters passed; check_target() may change it
   std::string asked_for;  // The same as the command calls it
   std::shared_ptr<const Policy> policy;
@@ -92,7 +93,7 @@ Check check_envelope(std::string_view envelope, const signing::RootMetadata& roo
 // Delegation, addressee, root, time. `now_ms` is nullopt when the time is not known.
 Check check_addressee(const Received& received, const std::vector<signing::SignerKey>& signers,
                       const AdmissionContext& context, std::optional<std::int64_t> now_ms);
-// Action, version, manifest, parameters, tier. Sets manifest and target.
+// Action, version, manifest, parameters, tier. Sets manifest, parameters and target.
 Check check_action(Received& received, const AdmissionContext& context);
 // Place in the batch, and the approvals of `needed` persons. Pure.
 Check check_approvals(const Received& received, const signing::RootMetadata& root,

@@ -141,7 +141,7 @@ Frame Executor::do_job(Received& received) {
   Run looking(clock_, clock_.steady_now() + std::chrono::milliseconds(received.intent.timeout_ms),
               received.intent.output_limit);
   if (!received.is_dry_run()) looking.look_for(received.intent.state);
-  const auto seen = action.assess(received.intent.parameters, looking);
+  const auto seen = action.assess(received.parameters, looking);
   if (!seen) {
     set_refused(result, refusal_of(seen.error()));
     return finish(received, std::move(result));
@@ -213,12 +213,12 @@ bool Executor::act(const Received& received, Action& action, const Assessment& s
   log::info("begins: " + describe(received) + ", asked for by " + log::printable(intent.requester));
   const auto began = clock_.steady_now();
   Run run(clock_, began + std::chrono::milliseconds(intent.timeout_ms), intent.output_limit, id);
-  const auto acted = action.execute(intent.parameters, seen, run);
+  const auto acted = action.execute(received.parameters, seen, run);
   const auto took =
       std::chrono::duration_cast<std::chrono::milliseconds>(clock_.steady_now() - began);
   if (seen.downtime_ms > 0) result.downtime_ms = static_cast<std::uint32_t>(took.count());
   if (acted) {
-    auto changed = action.verify(intent.parameters, seen, run);
+    auto changed = action.verify(received.parameters, seen, run);
     if (changed) {
       result.outcome = wire::ResultOutcome::kSucceeded;
       if (*changed != seen.diff) result.message = "what changed is not all that was foreseen";
@@ -244,7 +244,7 @@ bool Executor::undo(const Received& received, Action& action, const Assessment& 
   const auto& intent = received.intent;
   Run run(clock_, clock_.steady_now() + std::chrono::milliseconds(intent.timeout_ms),
           intent.output_limit, text::to_hex(received.command.id));
-  const auto undone = action.undo(intent.parameters, seen, run);
+  const auto undone = action.undo(received.parameters, seen, run);
   run.finish_step();
   for (const auto& step : run.steps()) {
     if (result.steps.size() == wire::kMaxSteps) break;
@@ -264,7 +264,7 @@ bool Executor::undo(const Received& received, Action& action, const Assessment& 
 // For the next plan; a target that is gone, as it should be, has no state.
 void Executor::assess_after(const Received& received, Action& action, wire::CommandResult& result) {
   Run run(clock_, clock_.steady_now() + std::chrono::milliseconds(wire::kLookAfterMs), 0);
-  const auto after = action.assess(received.intent.parameters, run);
+  const auto after = action.assess(received.parameters, run);
   if (after) result.state_after = wire::digest_of(after->state);
 }
 

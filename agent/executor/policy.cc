@@ -43,7 +43,7 @@ std::string out_of_range(const Range& range, const std::string& name,
 std::string out_of_ranges(const AllowRule& rule, const wire::Parameters& parameters) {
   for (const auto& [name, range] : rule.parameters) {
     const auto value = parameters.find(name);
-    if (value == parameters.end()) continue;
+    if (value == parameters.end()) return name + " must be said, for the policy limits it";
     if (auto why = out_of_range(range, name, value->second); !why.empty()) return why;
   }
   return "";

@@ -74,7 +74,8 @@ std::string kill_switch_path(const std::string& policy_directory);
 // `*` stands for any characters but '/', `**` for any. Takes |pattern| x |text| steps. Pure.
 bool glob_matches(std::string_view pattern, std::string_view text);
 
-// What the policy says of one action. Pure.
+// What the policy says of one action with these parameters, actions::with_defaults(). What a rule limits
+// must be among them. Pure.
 struct Verdict {
   const char* refused = nullptr;  // wire::refusals: policy or window; null: allowed
   std::string message;

@@ -53,10 +53,13 @@ Result<void> check_intent(const wire::Intent& intent, const json::object& target
   return actions::check_parameters(*manifest, intent.parameters);
 }
 
-std::string parameters_of(const wire::Intent& intent) {
+// What the host will go by: also what was not said.
+std::string parameters_of(const wire::Intent& intent, const actions::Manifest& manifest) {
   std::string out;
-  for (const auto& [name, value] : intent.parameters)
+  for (const auto& [name, value] : actions::with_defaults(manifest, intent.parameters)) {
     out += "  " + printable(name) + "=" + printable(actions::format_value(value));
+    if (!intent.parameters.contains(name)) out += " (default)";
+  }
   return out;
 }
 
@@ -134,7 +137,7 @@ std::string describe_intents(const Context& context, const CheckedBatch& batch,
     const auto& target = object_of(array_at(card, "targets").at(place++));
     out +=
         "  on " + intent.agent.value() + " (" + text_at(target, "hostname") + ")" +
-        parameters_of(intent) +
+        parameters_of(intent, *manifest) +
         (intent.roll_back ? "  [undone by the host when its own check right after it fails]" : "") +
         "\n";
     for (const auto& change : diff_of(target)) {

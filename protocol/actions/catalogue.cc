@@ -14,7 +14,8 @@ constexpr ParameterSpec kStopTimeout{"stop_timeout_s",
                                      0,
                                      300,
                                      "s",
-                                     "wait so long before the container is killed (10)"};
+                                     "wait so long before the container is killed (10)",
+                                     "10"};
 constexpr ParameterSpec kUnit{
     "unit", Kind::kText, Form::kName, true,
     3,      255,         "",          "name of the unit with its suffix, nginx.service"};
@@ -35,13 +36,15 @@ constexpr ParameterSpec kRollbackImage[] = {
      "image to go back to: sha256:<id> or name:tag, present on the host"},
 };
 constexpr ParameterSpec kPrune[] = {
-    {"build_cache", Kind::kFlag, Form::kNone, false, 0, 0, "", "the build cache too (false)"},
-    {"older_than_h", Kind::kInteger, Form::kNone, false, 0, 8760, "h", "only what is older (24)"},
+    {"build_cache", Kind::kFlag, Form::kNone, false, 0, 0, "", "the build cache too (false)",
+     "false"},
+    {"older_than_h", Kind::kInteger, Form::kNone, false, 0, 8760, "h", "only what is older (24)",
+     "24"},
 };
 constexpr ParameterSpec kOneUnit[] = {kUnit};
 constexpr ParameterSpec kTerminate[] = {
     {"kill_after_s", Kind::kInteger, Form::kNone, false, 0, 120, "s",
-     "KILL when TERM did not help in this time (10); 0 = never"},
+     "KILL when TERM did not help in this time (10); 0 = never", "10"},
     {"pid", Kind::kInteger, Form::kNone, true, 2, 4'194'304, "", "process id on the host"},
     {"start_ticks", Kind::kInteger, Form::kNone, true, 0, INT64_MAX, "",
      "field 22 of /proc/PID/stat: which process of this id"},
@@ -55,13 +58,14 @@ constexpr ParameterSpec kVacuumFiles[] = {
     {"older_than_h", Kind::kInteger, Form::kNone, true, 1, 87'600, "h",
      "only files older than this"},
     {"rotated_only", Kind::kFlag, Form::kNone, false, 0, 0, "",
-     "only rotated logs: name.1, name.2.gz, name-20261101 (true)"},
+     "only rotated logs: name.1, name.2.gz, name-20261101 (true)", "true"},
 };
 constexpr ParameterSpec kClearCache[] = {
     {"cache", Kind::kText, Form::kName, true, 1, 64, "", "one that the policy lists"},
-    {"database", Kind::kInteger, Form::kNone, false, 0, 63, "", "number of the Redis database (0)"},
+    {"database", Kind::kInteger, Form::kNone, false, 0, 63, "", "number of the Redis database (0)",
+     "0"},
     {"max_keys", Kind::kInteger, Form::kNone, false, 1, 10'000'000, "",
-     "refuse when more would go (100000)"},
+     "refuse when more would go (100000)", "100000"},
     {"prefix", Kind::kText, Form::kPrefix, true, 1, 256, "", "keys that begin with this"},
 };
 constexpr ParameterSpec kRunbookParameters[] = {
@@ -71,24 +75,24 @@ constexpr ParameterSpec kRunbookParameters[] = {
 constexpr Manifest kCatalogue[] = {
     {"collect.diagnostics", 2, 0, false, "host", "reads processes, memory, disks and one container",
      kDiagnostics},
-    {"docker.restart", 1, 1, false, "container/{container}", "restarts a container",
+    {"docker.restart", 2, 1, false, "container/{container}", "restarts a container",
      kRestartContainer},
     {"docker.start", 1, 1, true, "container/{container}", "starts a container that is stopped",
      kOneContainer},
-    {"docker.stop", 1, 1, true, "container/{container}", "stops a container", kRestartContainer},
+    {"docker.stop", 2, 1, true, "container/{container}", "stops a container", kRestartContainer},
     {"docker.update_memory", 1, 1, true, "container/{container}",
      "changes a container's memory limit while it runs", kUpdateMemory},
     {"docker.rollback_image", 1, 2, true, "container/{container}",
      "recreates a container with an earlier image and the same configuration", kRollbackImage},
-    {"docker.prune", 1, 2, false, "docker", "removes dangling images and the build cache", kPrune},
+    {"docker.prune", 2, 2, false, "docker", "removes dangling images and the build cache", kPrune},
     {"systemd.restart", 1, 1, false, "unit/{unit}", "restarts a unit", kOneUnit},
     {"systemd.reset_failed", 1, 1, false, "unit/{unit}", "forgets a unit's failure", kOneUnit},
-    {"process.terminate", 1, 2, false, "process/{pid}", "ends one process", kTerminate},
+    {"process.terminate", 2, 2, false, "process/{pid}", "ends one process", kTerminate},
     {"disk.vacuum_journal", 1, 2, false, "journal", "removes old archived journal files",
      kVacuumJournal},
-    {"disk.vacuum_files", 1, 2, false, "directory/{directory}",
+    {"disk.vacuum_files", 2, 2, false, "directory/{directory}",
      "removes old files from a directory that the policy lists", kVacuumFiles},
-    {"cache.clear", 1, 2, false, "cache/{cache}", "removes a Redis cache's keys by prefix",
+    {"cache.clear", 2, 2, false, "cache/{cache}", "removes a Redis cache's keys by prefix",
      kClearCache},
     {"runbook", 1, 2, false, "runbook/{runbook}", "runs an executable that the policy lists",
      kRunbookParameters},

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/actions/catalogue.h"
+#include "protocol/base/check.h"
 #include "protocol/base/text.h"
 #include "protocol/wire/command_codec.h"
 
@@ -201,6 +202,7 @@ std::string canonical_text(const Manifest& manifest) {
     line("max", std::to_string(spec.max));
     line("unit", spec.unit);
     line("help", spec.help);
+    if (!spec.fallback.empty()) line("fallback", spec.fallback);
   }
   return out;
 }
@@ -224,6 +226,16 @@ Result<void> check_parameters(const Manifest& manifest, const wire::Parameters& 
     TRY_VOID(check_undeclared(name, value));
   }
   return {};
+}
+
+wire::Parameters with_defaults(const Manifest& manifest, wire::Parameters parameters) {
+  for (const auto& spec : manifest.parameters) {
+    if (spec.fallback.empty() || parameters.contains(std::string(spec.name))) continue;
+    auto value = parse_value(spec, spec.fallback);
+    CHECK(value.has_value());
+    parameters.emplace(spec.name, std::move(*value));
+  }
+  return parameters;
 }
 
 std::string target_of(const Manifest& manifest, const wire::Parameters& parameters) {

@@ -35,6 +35,8 @@ struct ParameterSpec {
   std::int64_t max = 0;
   std::string_view unit;  // "s", "bytes", ""
   std::string_view help;
+  // What it is when it is not said, as parse_value() reads it; "": nothing.
+  std::string_view fallback = "";
 };
 
 struct Manifest {
@@ -55,6 +57,10 @@ wire::Digest manifest_hash(const Manifest& manifest);
 // kInvalid with the parameter's name and what it should be. For runbooks, whose parameters are those of the
 // host's own policy, only `runbook` itself and the form of the others are looked at (names [a-z0-9_]{1,64}).
 Result<void> check_parameters(const Manifest& manifest, const wire::Parameters& parameters);
+
+// The parameters that an action is done with: those that were said, and the fallbacks of the others. Who judges
+// and who acts both look at these. check_parameters() passed before, and passes again.
+wire::Parameters with_defaults(const Manifest& manifest, wire::Parameters parameters);
 
 // `target` with the parameters filled in; check_parameters() passed before.
 std::string target_of(const Manifest& manifest, const wire::Parameters& parameters);

@@ -169,3 +169,88 @@ TEST_CASE_FIXTURE(AttackRig, "an action that is in nobody's catalogue") {
   intent.diff.fill(1);
   refused(approved(intent), "unknown_action");
 }
+
+namespace {
+
+// A rule of the owner about `parameter`, and commands that leave it out or give it.
+struct Limited {
+  const char* action;
+  const char* target;
+  const char* parameter;
+  const char* range;
+  wire::Parameters parameters;
+  std::int64_t allowed;
+};
+
+std::string rule_of(const Limited& one) {
+  return std::string("[[allow]]\naction = \"") + one.action + "\"\ntargets = [\"" + one.target +
+         "\"]\n[allow.parameters." + one.parameter + "]\n" + one.range + "\n";
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(AttackRig,
+                  "a parameter that the policy limits is left out, for its default to pass") {
+  const std::string none = "no-such-thing";
+  const Limited rows[] = {
+      {"docker.prune", "docker", "older_than_h", "min = 168", {}, 168},
+      {"docker.stop", "container/**", "stop_timeout_s", "min = 60", {{"container", none}}, 60},
+      {"docker.restart", "container/**", "stop_timeout_s", "min = 60", {{"container", none}}, 60},
+      {"process.terminate",
+       "process/**",
+       "kill_after_s",
+       "max = 0",
+       {{"pid", std::int64_t{4'194'304}}, {"start_ticks", std::int64_t{1}}},
+       0},
+      {"cache.clear",
+       "cache/**",
+       "database",
+       "min = 3\nmax = 3",
+       {{"cache", none}, {"prefix", std::string("a:")}},
+       3},
+      {"cache.clear",
+       "cache/**",
+       "max_keys",
+       "max = 1000",
+       {{"cache", none}, {"prefix", std::string("a:")}},
+       1000},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.action);
+    CAPTURE(row.parameter);
+    write_policy(site_policy("", rule_of(row)));
+    auto intent = keys.intent(row.action, row.parameters);
+    intent.state.fill(1);
+    intent.diff.fill(1);
+    refused(approved(intent), "policy");
+    refused(addressed(keys.dry_run(keys.intent(row.action, row.parameters))), "policy");
+    // Said, and within the range: whatever else is missing here, it is not the rule.
+    intent.parameters[row.parameter] = row.allowed;
+    const auto result = deliver(sign(approved(intent)));
+    CHECK_MESSAGE(result.message.find(row.parameter) == std::string::npos, result.message);
+  }
+}
+
+TEST_CASE_FIXTURE(AttackRig,
+                  "an optional parameter of a runbook that the policy limits is left out") {
+  write_program("choose", "echo began >> '" + path("marker") + "'\n");
+  const std::string rule =
+      "[[allow]]\naction = \"runbook\"\ntargets = [\"runbook/*\"]\n"
+      "[allow.parameters.what]\nchoices = [\"two\"]\n";
+  auto policy = site_policy("", rule);
+  const std::string choices = "choices = [\"one\", \"two\"]\n";
+  policy.insert(policy.find(choices) + choices.size(), "required = false\n");
+  write_policy(policy);
+  auto intent = keys.intent("runbook", {{"runbook", std::string("choose")}});
+  refused(addressed(keys.dry_run(intent)), "policy");
+  const auto blindly = [](wire::Intent unseen) {
+    unseen.state.fill(1);
+    unseen.diff.fill(1);
+    return unseen;
+  };
+  refused(approved(blindly(intent)), "policy");
+  intent.parameters["what"] = std::string("one");
+  refused(approved(blindly(intent)), "policy");
+  intent.parameters["what"] = std::string("two");
+  executed(approved(looked_at(intent)));
+}

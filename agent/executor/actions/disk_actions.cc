@@ -100,7 +100,7 @@ class VacuumFiles final : public Vacuum {
     const auto hours = parameter<std::int64_t>(parameters, "older_than_h", 0);
     if (hours < 1) return Error(Errc::kInvalid, "older_than_h must be 1 or more");
     FilesWanted wanted;
-    wanted.rotated_only = parameter(parameters, "rotated_only", true);
+    wanted.rotated_only = parameter<bool>(parameters, "rotated_only");
     const std::int64_t now_ns = to_unix_ns(host_.clock->wall_now());
     wanted.before_ns = (now_ns / kHourNs - hours) * kHourNs;
     TRY(plan.folder, open_without_links(plan.path, O_RDONLY | O_DIRECTORY));

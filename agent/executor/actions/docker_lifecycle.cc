@@ -3,6 +3,7 @@
 
 #include "agent/executor/actions/docker_actions.h"
 #include "agent/executor/actions/docker_target.h"
+#include "agent/executor/actions/values.h"
 
 namespace observeai::agent::executor {
 
@@ -57,7 +58,7 @@ class Restart final : public LifecycleAction {
   Result<Assessment> assess(const wire::Parameters& parameters, Run& run) override {
     DockerApi api(host_.docker_socket, run);
     TRY(const Container container, find(api, parameters, Phase::kUp));
-    const std::int64_t stop_s = integer_parameter(parameters, "stop_timeout_s", kStopTimeoutS);
+    const std::int64_t stop_s = parameter<std::int64_t>(parameters, "stop_timeout_s");
     return assessment(api, container, kRestarted,
                       static_cast<std::uint32_t>(stop_s) * 1000U + kStartMs);
   }
@@ -68,7 +69,7 @@ class Restart final : public LifecycleAction {
     TRY(const Container container, assessed_container(api, seen));
     started_before_ = container.started_at;
     run.step("restart", container.id);
-    const std::int64_t stop_s = integer_parameter(parameters, "stop_timeout_s", kStopTimeoutS);
+    const std::int64_t stop_s = parameter<std::int64_t>(parameters, "stop_timeout_s");
     TRY_VOID(api.post("/containers/" + container.id + "/restart?t=" + std::to_string(stop_s), "",
                       std::chrono::seconds(stop_s + 60)));
     run.finish_step();
@@ -147,8 +148,8 @@ class Stop final : public LifecycleAction {
     DockerApi api(host_.docker_socket, run);
     TRY(const Container container, assessed_container(api, seen));
     run.step("stop", container.id);
-    TRY_VOID(stop_container(api, container.id,
-                            integer_parameter(parameters, "stop_timeout_s", kStopTimeoutS)));
+    TRY_VOID(
+        stop_container(api, container.id, parameter<std::int64_t>(parameters, "stop_timeout_s")));
     run.finish_step();
     return {};
   }

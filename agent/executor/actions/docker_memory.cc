@@ -4,6 +4,7 @@
 
 #include "agent/executor/actions/docker_actions.h"
 #include "agent/executor/actions/docker_target.h"
+#include "agent/executor/actions/values.h"
 #include "agent/executor/facts.h"
 #include "protocol/base/files.h"
 #include "protocol/base/text.h"
@@ -66,7 +67,7 @@ class UpdateMemory final : public Action {
     DockerApi api(host_.docker_socket, run);
     TRY(const Container container, resolve_target(api, text_parameter(parameters, "container")));
     const Limits before = limits_of(container);
-    const Limits after = limits_for(integer_parameter(parameters, "memory_bytes", 0), before);
+    const Limits after = limits_for(parameter<std::int64_t>(parameters, "memory_bytes"), before);
     TRY(const std::int64_t free_bytes, memory_free_bytes(host_.proc_root));
     TRY_VOID(check(api, container, after.memory, free_bytes));
     Assessment out;
@@ -85,9 +86,9 @@ class UpdateMemory final : public Action {
     TRY(const Container container, assessed_container(api, seen));
     started_before_ = container.started_at;
     run.step("change the limit", container.id);
-    TRY_VOID(
-        update(api, container.id,
-               limits_for(integer_parameter(parameters, "memory_bytes", 0), limits_of(container))));
+    TRY_VOID(update(
+        api, container.id,
+        limits_for(parameter<std::int64_t>(parameters, "memory_bytes"), limits_of(container))));
     run.finish_step();
     return {};
   }
@@ -102,7 +103,7 @@ class UpdateMemory final : public Action {
     if (now.started_at != started_before_) {
       return Error(Errc::kUnavailable, now.name + " did not live through the change");
     }
-    if (now.memory_bytes != integer_parameter(parameters, "memory_bytes", 0)) {
+    if (now.memory_bytes != parameter<std::int64_t>(parameters, "memory_bytes")) {
       return Error(Errc::kUnavailable, "the engine says another limit than was asked for: " +
                                            std::to_string(now.memory_bytes));
     }

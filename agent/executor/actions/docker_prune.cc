@@ -4,6 +4,7 @@
 
 #include "agent/executor/actions/docker_actions.h"
 #include "agent/executor/actions/docker_target.h"
+#include "agent/executor/actions/values.h"
 #include "agent/executor/docker_prune_plan.h"
 #include "protocol/signing/sealing.h"
 
@@ -13,7 +14,6 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::int64_t kOlderThanH = 24;
 // Together below wire::kMaxChanges; what is left goes with the next command.
 constexpr std::size_t kMaxImages = 200;
 constexpr std::size_t kMaxRecords = 50;
@@ -79,7 +79,7 @@ class Prune final : public Action {
     TRY(const auto images, images_now(api));
     std::set<std::string> left;
     for (const auto& one : images) left.insert(one.id);
-    if (flag_parameter(parameters, "build_cache", false)) {
+    if (parameter<bool>(parameters, "build_cache")) {
       TRY(const auto records, records_now(api));
       for (const auto& one : records) left.insert(one.id);
     }
@@ -109,7 +109,7 @@ class Prune final : public Action {
   }
 
   Result<Rubbish> look(DockerApi& api, const wire::Parameters& parameters) const {
-    const std::int64_t hours = integer_parameter(parameters, "older_than_h", kOlderThanH);
+    const std::int64_t hours = parameter<std::int64_t>(parameters, "older_than_h");
     const std::int64_t before_s = host_.clock->unix_ms() / 1'000 - hours * 3'600;
     TRY(const std::string answer, api.get("/containers/json?all=1"));
     TRY(const auto containers, parse_containers(answer));
@@ -118,7 +118,7 @@ class Prune final : public Action {
     Rubbish out;
     TRY(const auto images, images_now(api));
     out.images = removable(images, in_use, before_s, kMaxImages);
-    if (flag_parameter(parameters, "build_cache", false)) {
+    if (parameter<bool>(parameters, "build_cache")) {
       TRY(const auto records, records_now(api));
       out.records = removable(records, {}, before_s, kMaxRecords);
     }

@@ -196,18 +196,4 @@ std::string text_parameter(const wire::Parameters& parameters, const std::string
   return text == nullptr ? std::string() : *text;
 }
 
-std::int64_t integer_parameter(const wire::Parameters& parameters, const std::string& name,
-                               std::int64_t otherwise) {
-  const auto found = parameters.find(name);
-  const auto* number =
-      found == parameters.end() ? nullptr : std::get_if<std::int64_t>(&found->second);
-  return number == nullptr ? otherwise : *number;
-}
-
-bool flag_parameter(const wire::Parameters& parameters, const std::string& name, bool otherwise) {
-  const auto found = parameters.find(name);
-  const auto* flag = found == parameters.end() ? nullptr : std::get_if<bool>(&found->second);
-  return flag == nullptr ? otherwise : *flag;
-}
-
 }  // namespace observeai::agent::executor

@@ -59,9 +59,6 @@ Result<void> stop_container(DockerApi& api, const std::string& id, std::int64_t 
 
 inline constexpr std::int64_t kStopTimeoutS = 10;
 std::string text_parameter(const wire::Parameters& parameters, const std::string& name);
-std::int64_t integer_parameter(const wire::Parameters& parameters, const std::string& name,
-                               std::int64_t otherwise);
-bool flag_parameter(const wire::Parameters& parameters, const std::string& name, bool otherwise);
 
 // Sleeps, but not beyond the run's deadline.
 void pause_for(std::chrono::milliseconds time, const Run& run);

@@ -21,7 +21,6 @@ using std::chrono::milliseconds;
 constexpr std::string_view kOurs = "observeai";  // Programs and units begin with it
 constexpr std::size_t kMaxCgroupBytes = 16U << 10;
 constexpr std::size_t kMaxAncestors = 64;
-constexpr std::int64_t kDefaultKillAfterS = 10;
 
 std::string shown(const ProcessStat& process) {
   return "process " + std::to_string(process.pid) + " (" +
@@ -81,7 +80,7 @@ class ProcessTerminate final : public Action {
     ended_ = target.facts.stat;
     run.step("signal", "TERM");
     TRY_VOID(signal(target, SIGTERM));
-    const auto kill_after = parameter(parameters, "kill_after_s", kDefaultKillAfterS);
+    const auto kill_after = parameter<std::int64_t>(parameters, "kill_after_s");
     const auto patience =
         kill_after == 0 ? run.left() : std::min<milliseconds>(run.left(), seconds_of(kill_after));
     if (gone_within(target, patience)) return {};

@@ -11,7 +11,6 @@
 namespace observeai::agent::executor {
 namespace {
 
-constexpr std::int64_t kDefaultMaxKeys = 100'000;
 constexpr std::size_t kMaxPasswordBytes = 4096;
 constexpr const char* kScanCount = "1000";  // Keys that the server looks at for one answer
 
@@ -155,9 +154,9 @@ class ClearCache final : public Action {
     Cache cache;
     cache.name = parameter<std::string>(parameters, "cache", "");
     cache.prefix = parameter<std::string>(parameters, "prefix", "");
-    cache.database = parameter<std::int64_t>(parameters, "database", 0);
+    cache.database = parameter<std::int64_t>(parameters, "database");
     cache.max_keys = static_cast<std::uint64_t>(
-        std::max<std::int64_t>(parameter(parameters, "max_keys", kDefaultMaxKeys), 0));
+        std::max<std::int64_t>(parameter<std::int64_t>(parameters, "max_keys"), 0));
     const auto found = host_.lists.caches.find(cache.name);
     if (found == host_.lists.caches.end())
       return Error(Errc::kDenied, "the policy lists no cache \"" + cache.name + "\"");

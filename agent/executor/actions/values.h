@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "protocol/base/check.h"
 #include "protocol/base/text.h"
 #include "protocol/wire/command.h"
 
@@ -16,6 +17,15 @@ T parameter(const wire::Parameters& parameters, const std::string& name, T fallb
   if (found == parameters.end()) return fallback;
   const T* value = std::get_if<T>(&found->second);
   return value == nullptr ? fallback : *value;
+}
+
+// A parameter that has a default in the catalogue: it is there.
+template <class T>
+T parameter(const wire::Parameters& parameters, const std::string& name) {
+  const auto found = parameters.find(name);
+  const T* value = found == parameters.end() ? nullptr : std::get_if<T>(&found->second);
+  CHECK(value != nullptr);
+  return *value;
 }
 
 // As Assessment::state wants it. A value cannot make a line of its own.

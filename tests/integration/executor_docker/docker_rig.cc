@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "protocol/actions/catalogue.h"
 #include "protocol/base/files.h"
 
 namespace observeai::test {
@@ -15,6 +16,11 @@ using agent::executor::Run;
 namespace {
 
 constexpr std::size_t kOutputLimit = 64U << 10;
+
+// As the executor hands them to the action.
+wire::Parameters whole(const std::string& action, const wire::Parameters& said) {
+  return actions::with_defaults(*actions::find(action), said);
+}
 
 bool run(const std::string& command) {
   return std::system(command.c_str()) == 0;
@@ -131,13 +137,14 @@ std::string DockerRig::Outcome::why() const {
 Result<Assessment> DockerRig::assess(const std::string& action,
                                      const wire::Parameters& parameters) {
   Run run(clock_, clock_.steady_now() + std::chrono::seconds(20), kOutputLimit);
-  return actions_.at(action)->assess(parameters, run);
+  return actions_.at(action)->assess(whole(action, parameters), run);
 }
 
 DockerRig::Outcome DockerRig::perform_approved(const std::string& action,
-                                               const wire::Parameters& parameters,
+                                               const wire::Parameters& said,
                                                const Assessment& approved, bool roll_back,
                                                std::chrono::milliseconds limit) {
+  const auto parameters = whole(action, said);
   Outcome out;
   Run run = begin(limit);
   Action& doing = *actions_.at(action);
@@ -166,7 +173,7 @@ DockerRig::Outcome DockerRig::perform(const std::string& action, const wire::Par
 Result<void> DockerRig::undo(const std::string& action, const wire::Parameters& parameters,
                              const Assessment& seen) {
   Run run(clock_, clock_.steady_now() + std::chrono::seconds(40), kOutputLimit, command_);
-  return actions_.at(action)->undo(parameters, seen, run);
+  return actions_.at(action)->undo(whole(action, parameters), seen, run);
 }
 
 Result<std::string> DockerRig::recover(const std::string& action, const Assessment& seen) {

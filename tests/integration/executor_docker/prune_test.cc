@@ -8,7 +8,7 @@ using namespace observeai::test;
 
 namespace {
 
-const wire::Parameters kAll = {{"older_than_h", std::int64_t{0}}};
+const wire::Parameters kAll = {{"build_cache", false}, {"older_than_h", std::int64_t{0}}};
 
 struct Fixture : DockerRig {
   // An image of its own layers, and then without its name: "dangling".

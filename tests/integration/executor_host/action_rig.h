@@ -31,7 +31,11 @@ class ActionRig {
     auto checked = actions::check_parameters(*manifest, parameters);
     REQUIRE_MESSAGE(checked.has_value(), checked.error().message());
     auto one = run();
-    return action(name).assess(parameters, one);
+    return action(name).assess(whole(name, parameters), one);
+  }
+  // As the executor hands them to the action.
+  static wire::Parameters whole(const std::string& name, const wire::Parameters& parameters) {
+    return actions::with_defaults(*actions::find(name), parameters);
   }
   Errc refused(const std::string& name, const wire::Parameters& parameters) {
     auto seen = assess(name, parameters);
@@ -45,8 +49,9 @@ class ActionRig {
     std::string output;
   };
   // What every action promises: it changes what it said, and nothing of its assessment changes by itself.
-  Outcome carry_out(const std::string& name, const wire::Parameters& parameters) {
-    auto dry = assess(name, parameters);
+  Outcome carry_out(const std::string& name, const wire::Parameters& said) {
+    const auto parameters = whole(name, said);
+    auto dry = assess(name, said);
     REQUIRE_MESSAGE(dry.has_value(), dry.error().message());
     auto one = run();
     auto again = action(name).assess(parameters, one);

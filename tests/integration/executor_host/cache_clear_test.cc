@@ -26,6 +26,10 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr const char* kName = "cache.clear";
+wire::Parameters whole(const wire::Parameters& said) {
+  return test::ActionRig::whole(kName, said);
+}
+
 constexpr const char* kServer = "/usr/bin/redis-server";
 
 class RedisServer {
@@ -176,10 +180,10 @@ TEST_CASE("what looks like a pattern in a prefix is none; keys are bytes of any 
   Cache cache(server.address(), {odd});
   auto run = cache.rig.run();
   // The catalogue lets no such prefix pass; the action itself is not fooled either.
-  auto seen = cache.rig.action(kName).assess(Cache::parameters(odd), run);
+  auto seen = cache.rig.action(kName).assess(whole(Cache::parameters(odd)), run);
   REQUIRE(seen.has_value());
   CHECK(seen->facts == wire::Labels{{"keys", "2"}});
-  REQUIRE(cache.rig.action(kName).execute(Cache::parameters(odd), *seen, run).has_value());
+  REQUIRE(cache.rig.action(kName).execute(whole(Cache::parameters(odd)), *seen, run).has_value());
   CHECK(server.keys() == 2);
   CHECK(glob_of_prefix("a*") == "a\\**");
 }
@@ -209,7 +213,8 @@ TEST_CASE("more keys than max_keys: refused, also when they come between look an
   REQUIRE(seen.has_value());
   server.fill("page:more:", 5000);
   auto run = cache.rig.run();
-  CHECK(cache.rig.action(kName).execute(parameters, *seen, run).error().code() == Errc::kLimit);
+  CHECK(cache.rig.action(kName).execute(whole(parameters), *seen, run).error().code() ==
+        Errc::kLimit);
   CHECK(server.keys() >= 5000);
 }
 
@@ -239,10 +244,10 @@ TEST_CASE("keys that are written while others go are told as left") {
   auto seen = cache.rig.assess(kName, Cache::parameters());
   REQUIRE(seen.has_value());
   auto run = cache.rig.run();
-  REQUIRE(cache.rig.action(kName).execute(Cache::parameters(), *seen, run).has_value());
+  REQUIRE(cache.rig.action(kName).execute(whole(Cache::parameters()), *seen, run).has_value());
   server.fill("page:new:", 4);
   CHECK(
-      cache.rig.action(kName).verify(Cache::parameters(), *seen, run)->at(0) ==
+      cache.rig.action(kName).verify(whole(Cache::parameters()), *seen, run)->at(0) ==
       wire::Change{"keys page:* in database 0 of pages", "at most 100000", "4, written meanwhile"});
 }
 

@@ -246,7 +246,7 @@ TEST_CASE_FIXTURE(OneHost, "kill switch and policy") {
 
 TEST_CASE_FIXTURE(OneHost, "an action that is not what was approved") {
   const auto good = intent;
-  intent.action_version = 2;
+  intent.action_version = 77;
   CHECK(reason(command()) == "wrong_manifest");
   intent = good;
   intent.manifest[0] ^= 1;

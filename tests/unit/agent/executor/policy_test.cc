@@ -37,8 +37,8 @@ std::string verdict_of(const Policy& policy, const std::string& action,
                        std::int64_t now_ms = 0) {
   const auto* manifest = actions::find(action);
   REQUIRE(manifest != nullptr);
-  const auto verdict =
-      judge(policy, *manifest, actions::target_of(*manifest, parameters), parameters, mode, now_ms);
+  const auto verdict = judge(policy, *manifest, actions::target_of(*manifest, parameters),
+                             actions::with_defaults(*manifest, parameters), mode, now_ms);
   return verdict.refused == nullptr ? "" : verdict.refused;
 }
 
@@ -142,8 +142,15 @@ TEST_CASE("a command passes by one rule that fits it whole") {
   // A dry run of what will never be allowed says so before anybody is asked.
   CHECK(verdict_of(policy, "docker.start", container("web-1"), kDryRun) == "policy");
   const auto* restart = actions::find("docker.restart");
-  CHECK(judge(policy, *restart, "container/cache", {}, wire::CommandMode::kExecute, 0).cooldown ==
-        std::chrono::seconds(10));
+  const wire::Parameters whole{{"stop_timeout_s", std::int64_t{10}}};
+  CHECK(
+      judge(policy, *restart, "container/cache", whole, wire::CommandMode::kExecute, 0).cooldown ==
+      std::chrono::seconds(10));
+  // What a rule limits is judged, not left to whoever acts.
+  const auto unsaid =
+      judge(policy, *restart, "container/cache", {}, wire::CommandMode::kExecute, 0);
+  CHECK(unsaid.refused == std::string("policy"));
+  CHECK(unsaid.message.find("stop_timeout_s must be said") != std::string::npos);
 }
 
 TEST_CASE("outside of its window a command is refused with another reason") {

@@ -230,7 +230,7 @@ TEST_CASE("foreign text on a card is printable on the terminal" * doctest::test_
   REQUIRE(f.approve(card_of({intent_for("web-1")})));
   CHECK(f.out.str().find('\x1b') == std::string::npos);
   CHECK(f.out.str().find("\\x1b[31m") != std::string::npos);
-  CHECK(f.out.str().find("container=web") != std::string::npos);
+  CHECK(f.out.str().find("container=web  stop_timeout_s=10 (default)\n") != std::string::npos);
   CHECK(f.out.str().find("requested by carol: if that is you") != std::string::npos);
   CHECK(f.out.str().find("12:00 -> now") != std::string::npos);
 }

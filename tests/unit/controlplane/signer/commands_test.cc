@@ -137,7 +137,7 @@ TEST_CASE("times: issued now, alive, not for long" * doctest::test_suite("attack
 TEST_CASE("an action is the catalogue's: version, manifest, tier, parameters" *
           doctest::test_suite("attacks")) {
   Signer signer;
-  CHECK(refused_intent(signer, [](auto& i) { i.action_version = 2; }) == "wrong_manifest");
+  CHECK(refused_intent(signer, [](auto& i) { i.action_version = 77; }) == "wrong_manifest");
   CHECK(refused_intent(signer, [](auto& i) { i.manifest[0] ^= 1; }) == "wrong_manifest");
   CHECK(refused_intent(signer, [](auto& i) { i.tier = 0; }) == "wrong_tier");
   CHECK(refused_intent(signer, [](auto& i) { i.parameters.clear(); }) == "bad_parameter");

@@ -87,6 +87,13 @@ TEST_CASE("the catalogue keeps its own rules") {
       CHECK(spec.min <= spec.max);
       if (spec.kind == Kind::kText) CHECK(spec.max <= std::int64_t{wire::kMaxParameterBytes});
       if (spec.required) required[std::string(spec.name)] = std::string("<set>");
+      if (spec.fallback.empty()) continue;
+      CHECK_FALSE(spec.required);
+      const auto fallback = parse_value(spec, spec.fallback);
+      REQUIRE(fallback);
+      CHECK(format_value(*fallback) == spec.fallback);
+      // Who reads the help reads it too.
+      CHECK(spec.help.find("(" + std::string(spec.fallback) + ")") != std::string_view::npos);
     }
     // What a target is named after is always there.
     const auto target = target_of(manifest, required);

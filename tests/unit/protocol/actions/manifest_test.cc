@@ -48,6 +48,23 @@ TEST_CASE("parameters are those of the schema, and say what is wrong by name") {
   CHECK(hostile.error().message().find('\x1b') == Text::npos);
 }
 
+TEST_CASE("what is not said has its default, what is said stays") {
+  const auto& clear = *find("cache.clear");
+  const Parameters said{{"cache", Text("site")}, {"prefix", Text("a:")}};
+  const auto whole = with_defaults(clear, said);
+  CHECK(whole == Parameters{{"cache", Text("site")},
+                            {"database", std::int64_t{0}},
+                            {"max_keys", std::int64_t{100'000}},
+                            {"prefix", Text("a:")}});
+  CHECK(check_parameters(clear, whole));
+  CHECK(with_defaults(clear, whole) == whole);
+  auto other = said;
+  other["database"] = std::int64_t{3};
+  CHECK(with_defaults(clear, other).at("database") == wire::ParameterValue(std::int64_t{3}));
+  CHECK(with_defaults(*find("docker.prune"), {}).at("build_cache") == wire::ParameterValue(false));
+  CHECK(with_defaults(*find("collect.diagnostics"), {}).empty());
+}
+
 TEST_CASE("a value of another kind never passes, whatever it looks like") {
   CHECK_FALSE(accepts("docker.restart", {{"container", std::int64_t{5}}}));
   CHECK_FALSE(accepts("docker.restart", {{"container", true}}));
@@ -171,7 +188,7 @@ TEST_CASE("each fact of a manifest is in its hash") {
   others[3].undo = true;
   others[4].target = "u";
   others[5].summary = "r";
-  std::vector<ParameterSpec> specs(8, spec[0]);
+  std::vector<ParameterSpec> specs(9, spec[0]);
   specs[0].name = "y";
   specs[1].kind = Kind::kFlag;
   specs[2].form = Form::kPath;
@@ -180,6 +197,7 @@ TEST_CASE("each fact of a manifest is in its hash") {
   specs[5].max = 8;
   specs[6].unit = "v";
   specs[7].help = "g";
+  specs[8].fallback = "f";
   for (const auto& changed : specs) {
     others.push_back(base);
     others.back().parameters = {&changed, 1};
