@@ -145,13 +145,17 @@ Check check_lock(const Received& received, const AdmissionContext& context) {
 }
 
 // From the kill switch on: the command is in the ledger.
-Check check_rest(Received& received, const AdmissionContext& context) {
+Check check_allowed(Received& received, const AdmissionContext& context) {
   if (auto refused = check_switches(received, context)) return refused;
   if (auto refused = check_action(received, context)) return refused;
   const std::uint32_t needed = received.policy->approvals[received.manifest->tier];
   if (auto refused = check_approvals(received, context.trust.root(), needed)) return refused;
   if (auto refused = check_unused(received, context)) return refused;
-  if (auto refused = check_policy(received, context)) return refused;
+  return check_policy(received, context);
+}
+
+Check check_rest(Received& received, const AdmissionContext& context) {
+  if (auto refused = check_allowed(received, context)) return refused;
   if (auto refused = check_lock(received, context)) return refused;
   if (received.is_dry_run()) return std::nullopt;
   return check_cooldown(received, context);
@@ -186,6 +190,27 @@ Check check_action(Received& received, const AdmissionContext& context) {
   return std::nullopt;
 }
 
+namespace {
+
+Check check_all_again(Received& received, const std::string& target,
+                      const AdmissionContext& context) {
+  const auto now_ms = context.session.trusted_ms();
+  received.now_ms = now_ms.value_or(received.now_ms);
+  std::vector<signing::SignerKey> signers;
+  const auto& root = context.trust.root();
+  if (auto refused = check_envelope(received.envelope, root, received, signers)) return refused;
+  if (auto refused = check_addressee(received, signers, context, now_ms)) return refused;
+  if (auto refused = check_allowed(received, context)) return refused;
+  if (target != received.target) {
+    received.target = target;
+    if (auto refused = check_policy(received, context)) return refused;
+  }
+  if (received.is_dry_run()) return std::nullopt;
+  return check_cooldown(received, context);
+}
+
+}  // namespace
+
 Admission admit(std::string_view envelope, const AdmissionContext& context) {
   Admission out;
   Received& received = out.received;
@@ -205,6 +230,7 @@ Admission admit(std::string_view envelope, const AdmissionContext& context) {
     out.refusal = std::move(*refused);
     return out;
   }
+  received.envelope = envelope;
   auto entered = enter_ledger(received, context);
   out.admittance = entered.admittance;
   out.refusal = std::move(entered.refusal);
@@ -225,22 +251,14 @@ Check check_target(Received& received, const std::string& target, const Admissio
   return check_lock(received, context);
 }
 
-Check check_again(const Received& received, const AdmissionContext& context) {
+Check check_again(Received& received, const AdmissionContext& context) {
   if (const auto looked = context.session.refresh(); !looked)
     return Refusal{refusals::kTimeUnknown, looked.error().message()};
-  const auto now_ms = context.session.trusted_ms();
-  if (received.session != context.session.nonce())
-    return Refusal{refusals::kWrongSession, "the clock jumped while the command waited"};
-  if (!now_ms || *now_ms >= received.command.expires_ms)
-    return Refusal{refusals::kExpired, "the command expired while it waited for its turn"};
-  if (received.is_dry_run()) return std::nullopt;
-  if (is_disabled(context.policy_directory))
-    return Refusal{refusals::kDisabled, "commands were switched off while this one waited: " +
-                                            kill_switch_path(context.policy_directory)};
   if (context.ledger == nullptr) return ledger_refusal(context.ledger_error);
-  if (auto refused = check_unused(received, context)) return refused;
-  if (auto refused = check_rate(received, context)) return refused;
-  return check_cooldown(received, context);
+  const std::string target = received.target;
+  auto refused = check_all_again(received, target, context);
+  received.target = target;
+  return refused;
 }
 
 }  // namespace observeai::agent::executor

@@ -32,6 +32,7 @@ using Check = std::optional<Refusal>;  // nullopt: passed
 // What is known of a command, more with each check that it passes.
 struct Received {
   wire::Digest sha256{};  // Of the envelope
+  std::string envelope;   // Once admitted, for check_again()
   std::int64_t received_ms = 0;
   wire::Bytes16 session{};  // The executor's own
   bool readable = false;    // Its signature holds and it has its form: the next two are there
@@ -41,8 +42,8 @@ struct Received {
   bool in_ledger = false;
   const actions::Manifest* manifest = nullptr;
   wire::Parameters parameters;  // Once they passed: the intent's, with_defaults()
-  std::string target;     // "" until the parameters passed; check_target() may change it
-  std::string asked_for;  // The same as the command calls it
+  std::string target;           // "" until the parameters passed; check_target() may change it
+  std::string asked_for;        // The same as the command calls it
   std::shared_ptr<const Policy> policy;
   std::chrono::milliseconds cooldown{};
   std::optional<std::uint32_t> max_per_hour;
@@ -81,8 +82,10 @@ Admission admit(std::string_view envelope, const AdmissionContext& context);
 // command called it otherwise. Sets target. "" is the command's own name.
 Check check_target(Received& received, const std::string& target, const AdmissionContext& context);
 
-// What may have changed while an admitted command waited for its turn: time, kill switch, rate, cool-down.
-Check check_again(const Received& received, const AdmissionContext& context);
+// Everything that may have changed while an admitted command waited for its turn, by what is in force now: all
+// of admit() but the ledger and the lock, which it has; for the host's own name of the target too. Sets what
+// the checks set, policy and time among them; target stays.
+Check check_again(Received& received, const AdmissionContext& context);
 
 // Parts of admit(), for their own tests; in this order.
 

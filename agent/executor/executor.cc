@@ -129,14 +129,26 @@ Frame Executor::run(std::unique_ptr<Job> job) {
   return told;
 }
 
+Check Executor::judge_again(Received& received, wire::CommandResult& result) {
+  auto refused = check_again(received, context());
+  result.policy = received.policy->hash;
+  host_.lists = received.policy->lists;
+  return refused;
+}
+
 Frame Executor::do_job(Received& received) {
+  recover_left(text::split(received.intent.action, '.').front());
   wire::CommandResult result;
+  std::optional<Refusal> refused;
   {
     MutexLock lock(mutex_);
     result = begin_result(received, books_.trust());
+    refused = judge_again(received, result);
   }
-  recover_left(text::split(received.intent.action, '.').front());
-  host_.lists = received.policy->lists;
+  if (refused) {
+    set_refused(result, *refused);
+    return finish(received, std::move(result));
+  }
   Action& action = *actions_.at(received.intent.action);
   Run looking(clock_, clock_.steady_now() + std::chrono::milliseconds(received.intent.timeout_ms),
               received.intent.output_limit);
@@ -146,12 +158,12 @@ Frame Executor::do_job(Received& received) {
     set_refused(result, refusal_of(seen.error()));
     return finish(received, std::move(result));
   }
-  if (auto refused = settle_target(received, seen->target)) {
-    result.target = received.target;
+  refused = settle_target(received, seen->target);
+  result.target = received.target;
+  if (refused) {
     set_refused(result, *refused);
     return finish(received, std::move(result));
   }
-  result.target = received.target;
   set_assessed(result, *seen);
   if (received.is_dry_run()) {
     looking.finish_step();
@@ -160,7 +172,8 @@ Frame Executor::do_job(Received& received) {
     result.downtime_ms = seen->downtime_ms;
     return finish(received, std::move(result));
   }
-  if (auto refused = begin(received, result, *seen)) {
+  refused = begin(received, result, *seen);
+  if (refused) {
     set_refused(result, *refused);
     return finish(received, std::move(result));
   }
@@ -182,8 +195,7 @@ Check Executor::settle_target(Received& received, const std::string& found) {
 }
 
 // The last checks, and STARTED on disk.
-Check Executor::begin(const Received& received, wire::CommandResult& result,
-                      const Assessment& seen) {
+Check Executor::begin(Received& received, wire::CommandResult& result, const Assessment& seen) {
   if (result.state_before != received.intent.state)
     return Refusal{refusals::kStale,
                    received.target + " is not as it was when this was approved: plan it again"};
@@ -191,7 +203,7 @@ Check Executor::begin(const Received& received, wire::CommandResult& result,
     return Refusal{refusals::kDiffChanged,
                    "something else would change now than what was approved: plan it again"};
   MutexLock lock(mutex_);
-  if (auto refused = check_again(received, context())) return refused;
+  if (auto refused = judge_again(received, result)) return refused;
   result.started_ms = time_.wall_ms();
   auto draft = result;
   draft.outcome = wire::ResultOutcome::kInterrupted;

@@ -59,11 +59,13 @@ class Executor {
   // What commands have left, unless nothing may be done on this host. Fails: it stays left.
   Result<std::string> recover(const Ledger::Recovery& left);
   void recover_left(std::string_view family);
+  // check_again(), and what it found out for the result and for the action.
+  Check judge_again(Received& received, wire::CommandResult& result) REQUIRES(mutex_);
   Check settle_target(Received& received, const std::string& found);
   Frame accept_time(std::string_view envelope);
   Frame do_job(Received& received);
   void end_phase() const;
-  Check begin(const Received& received, wire::CommandResult& result, const Assessment& seen);
+  Check begin(Received& received, wire::CommandResult& result, const Assessment& seen);
   Frame finish(const Received& received, wire::CommandResult result, bool recover_later = false);
   // Both: whether something is left for recover().
   bool act(const Received& received, Action& action, const Assessment& seen,

@@ -327,7 +327,7 @@ TEST_CASE_FIXTURE(OneHost,
   CHECK(reason(first) == "busy");
   busy = false;
   CHECK(reason(anew()) == "");
-  const auto waiting = admit_bytes(rig.sign_command(anew()));
+  auto waiting = admit_bytes(rig.sign_command(anew()));
   REQUIRE(waiting.admittance == Admittance::kAdmitted);
   const auto started = anew();
   REQUIRE(reason(started) == "");
@@ -340,13 +340,29 @@ TEST_CASE_FIXTURE(OneHost,
 }
 
 TEST_CASE_FIXTURE(OneHost, "what changes while a command waits for its turn is seen") {
-  const auto admission = admit_bytes(rig.sign_command(command()));
+  auto admission = admit_bytes(rig.sign_command(command()));
   REQUIRE(admission.admittance == Admittance::kAdmitted);
   const auto again = [&] {
     const auto refused = check_again(admission.received, context());
     return std::string(refused ? refused->reason : "");
   };
   CHECK(again() == "");
+  set_policy("enabled = true\n");
+  CHECK(again() == "policy");
+  set_policy(std::string("max_tier = \"all\"\n"));
+  CHECK(again() == "policy_unreadable");
+  set_policy(kPolicy);
+  CHECK(again() == "");
+  // The host's own name of the target is judged too, and it stays what the lock is on.
+  admission.received.target = "container/db";
+  CHECK(again() == "policy");
+  CHECK(admission.received.target == "container/db");
+  admission.received.target = "container/web-1";
+  CHECK(again() == "");
+  CHECK(admission.received.target == "container/web-1");
+  ledger_works = false;
+  CHECK(again() == "ledger");
+  ledger_works = true;
   const std::string off = dir / "DISABLE_COMMANDS";
   REQUIRE(files::write_atomic(off, "", 0644));
   CHECK(again() == "disabled");

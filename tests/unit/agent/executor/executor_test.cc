@@ -38,7 +38,8 @@ struct Script {
   std::vector<wire::Change> changed = diff;
   std::string output;
   std::vector<std::string> calls;
-  std::vector<std::string> lists;                     // That the host allowed at assess()
+  std::vector<std::string> lists;   // That the host allowed at assess() or execute()
+  std::function<void()> meanwhile;  // Happens during assess()
   std::vector<std::optional<wire::Digest>> approved;  // What assess() was to look for
   ManualClock* slow = nullptr;                        // Everything takes all the time that it has
 
@@ -55,6 +56,7 @@ class ScriptedAction final : public Action {
     script_.take_time(run);
     script_.approved.push_back(run.approved());
     script_.lists = host_.lists.vacuum_directories;
+    if (script_.meanwhile) script_.meanwhile();
     if (script_.assess) return *script_.assess;
     Assessment seen;
     seen.state = script_.state;
@@ -67,6 +69,7 @@ class ScriptedAction final : public Action {
   Result<void> execute(const wire::Parameters&, const Assessment&, Run& run) override {
     script_.calls.emplace_back("execute");
     script_.take_time(run);
+    script_.lists = host_.lists.vacuum_directories;
     run.step("stop", "web");
     run.output(script_.output);
     if (script_.recover_later) run.recover_later();
@@ -339,6 +342,53 @@ TEST_CASE_FIXTURE(Acting, "a lock by name holds against the id, and is opened by
   auto& job = std::get<std::unique_ptr<Executor::Job>>(waits);
   CHECK(open_result(executor->run(std::move(job))).outcome == wire::ResultOutcome::kSucceeded);
   CHECK(result(command()).outcome == wire::ResultOutcome::kSucceeded);
+}
+
+TEST_CASE_FIXTURE(Acting,
+                  "the policy is the one in force when a command begins, not when it came") {
+  auto waits = executor->admit(rig.sign_command(command()));
+  REQUIRE(std::holds_alternative<std::unique_ptr<Executor::Job>>(waits));
+  set_policy("", "container/db");
+  auto& job = std::get<std::unique_ptr<Executor::Job>>(waits);
+  const auto told = open_result(executor->run(std::move(job)));
+  CHECK(told.reason == "policy");
+  CHECK(told.policy == load_policy(dir / "policy.d", ::geteuid())->hash);
+  CHECK(script.calls.empty());
+  // A dry run that waited says what would happen now.
+  set_policy("", "**");
+  auto looks = executor->admit(rig.sign_command(addressed(rig.dry_run(intent()))));
+  set_policy("", "container/db");
+  CHECK(open_result(executor->run(std::move(std::get<std::unique_ptr<Executor::Job>>(looks))))
+            .reason == "policy");
+  CHECK(script.calls.empty());
+}
+
+TEST_CASE_FIXTURE(Acting, "what is taken away while the target is looked at does not happen") {
+  script.target = "container/web";
+  called = std::string(64, 'a');
+  script.meanwhile = [&] { set_policy("", "container/a*"); };
+  set_policy("", "**");
+  const auto told = result(command());
+  CHECK(told.reason == "policy");
+  CHECK(told.target == "container/web");
+  CHECK(script.calls == Calls{"assess"});
+  // Both names' locks are open again.
+  script.meanwhile = nullptr;
+  set_policy("", "**");
+  CHECK(result(command()).outcome == wire::ResultOutcome::kSucceeded);
+  called = "web";
+  CHECK(result(command()).outcome == wire::ResultOutcome::kSucceeded);
+  // What the policy lists is what the action may use.
+  script.meanwhile = [&] {
+    const std::string rest = "[vacuum]\ndirectories = [\"/srv/app\"]\n";
+    REQUIRE(files::write_atomic(dir / "policy.d/b.toml", rest, 0644));
+  };
+  auto one = command();
+  one.policy = load_policy(dir / "policy.d", ::geteuid())->hash;
+  CHECK(result(one).reason == "policy");
+  std::filesystem::remove(dir / "policy.d/b.toml");
+  CHECK(result(command()).outcome == wire::ResultOutcome::kSucceeded);
+  CHECK(script.lists == std::vector<std::string>{"/srv/app"});
 }
 
 TEST_CASE_FIXTURE(Acting, "a rule for names is none for the ids that look like them") {
