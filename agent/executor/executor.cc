@@ -169,6 +169,7 @@ Frame Executor::do_job(Received& received) {
     looking.finish_step();
     set_run(result, looking);
     result.outcome = wire::ResultOutcome::kDryRun;
+    add_approvals_needed(result, received.policy->approvals[received.manifest->tier]);
     result.downtime_ms = seen->downtime_ms;
     return finish(received, std::move(result));
   }

@@ -4,6 +4,8 @@
 
 namespace observeai::agent::executor::facts {
 
+// Of a dry run: persons whose approval this host's policy wants for the action.
+inline constexpr const char* kApprovalsNeeded = "approvals_needed";
 inline constexpr const char* kHasVolumes = "has_volumes";  // Of a container: holds state
 inline constexpr const char* kImageLocal = "image_local";  // The image to go to is here
 inline constexpr const char* kKeys = "keys";  // That a cache has now, of those that would go

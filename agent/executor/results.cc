@@ -1,5 +1,8 @@
 #include "agent/executor/results.h"
 
+#include <algorithm>
+
+#include "agent/executor/facts.h"
 #include "protocol/base/check.h"
 #include "protocol/base/text.h"
 #include "protocol/signing/envelope.h"
@@ -71,6 +74,13 @@ void set_assessed(wire::CommandResult& result, const Assessment& seen) {
   result.diff = seen.diff;
   result.state_before = wire::digest_of(seen.state);
   result.facts = seen.facts;
+}
+
+void add_approvals_needed(wire::CommandResult& result, std::uint32_t persons) {
+  const auto behind = std::find_if(result.facts.begin(), result.facts.end(), [](const auto& fact) {
+    return fact.name >= facts::kApprovalsNeeded;
+  });
+  result.facts.insert(behind, {facts::kApprovalsNeeded, std::to_string(persons)});
 }
 
 void set_run(wire::CommandResult& result, const Run& run) {

@@ -16,6 +16,8 @@ namespace observeai::agent::executor {
 wire::CommandResult begin_result(const Received& received, const Trust& trust);
 void set_refused(wire::CommandResult& result, const Refusal& refusal);
 void set_assessed(wire::CommandResult& result, const Assessment& seen);
+// The fact facts::kApprovalsNeeded.
+void add_approvals_needed(wire::CommandResult& result, std::uint32_t persons);
 // Steps and output.
 void set_run(wire::CommandResult& result, const Run& run);
 

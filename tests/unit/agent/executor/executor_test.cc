@@ -187,10 +187,31 @@ TEST_CASE_FIXTURE(Acting, "a dry run looks and does nothing") {
   CHECK(told.diff == script.diff);
   CHECK(told.state_before == wire::digest_of(script.state));
   CHECK(told.downtime_ms == 500);
-  CHECK(told.facts == wire::Labels{{"replicas", "2"}});
+  CHECK(told.facts == wire::Labels{{"approvals_needed", "1"}, {"replicas", "2"}});
   CHECK(told.started_ms == 0);
   CHECK(script.calls == Calls{"assess"});
   CHECK(script.lists == std::vector<std::string>{"/var/log/app"});
+}
+
+TEST_CASE_FIXTURE(Acting,
+                  "a host that wants three persons says so in the dry run, and gets three") {
+  set_policy("cooldown = \"0s\"\n[approvals]\ntier1 = 3\n", "**");
+  const auto told = result(addressed(rig.dry_run(intent())));
+  CHECK(told.facts == wire::Labels{{"approvals_needed", "3"}, {"replicas", "2"}});
+  auto asked = intent();
+  asked.requester = "dave";
+  asked.state = told.state_before;
+  asked.diff = wire::diff_digest(told.diff);
+  std::vector<signing::SigningKeyPair> persons = {rig.alice, rig.bob};
+  auto two = rig.execute(asked);
+  rig.approve(two, persons);
+  CHECK(result(addressed(two)).reason == "approval_missing");
+  persons.push_back(rig.carol);
+  auto three = rig.execute(asked);
+  rig.approve(three, persons);
+  const auto done = result(addressed(three));
+  CHECK(done.outcome == wire::ResultOutcome::kSucceeded);
+  CHECK(done.facts == wire::Labels{{"replicas", "2"}});
 }
 
 TEST_CASE_FIXTURE(Acting, "what was approved is done, verified and told") {
