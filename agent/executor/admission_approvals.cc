@@ -6,6 +6,7 @@
 #include "protocol/base/text.h"
 #include "protocol/signing/envelope.h"
 #include "protocol/signing/merkle.h"
+#include "protocol/signing/persons.h"
 #include "protocol/wire/command_codec.h"
 #include "protocol/wire/envelope_codec.h"
 #include "protocol/wire/refusals.h"
@@ -45,7 +46,7 @@ Check check_approval(const wire::Approval& approval, const Received& received) {
   return std::nullopt;
 }
 
-// Adds the persons who signed `envelope`.
+// Adds the persons who signed `envelope`, by fold_person(): two spellings of a name are one person.
 Check add_persons(const std::string& envelope, const Received& received,
                   const signing::RootMetadata& root, std::set<std::string>& persons) {
   const auto opened = wire::decode_envelope(envelope);
@@ -60,7 +61,7 @@ Check add_persons(const std::string& envelope, const Received& received,
   if (auto refused = check_approval(*approval, received)) return refused;
   for (const auto& approver : root.approvers) {
     if (std::find(signed_by->begin(), signed_by->end(), approver.key) != signed_by->end())
-      persons.insert(approver.person);
+      persons.insert(signing::fold_person(approver.person));
   }
   return std::nullopt;
 }
@@ -80,7 +81,7 @@ Check check_approvals(const Received& received, const signing::RootMetadata& roo
   for (const auto& envelope : command.approvals) {
     if (auto refused = add_persons(envelope, received, root, persons)) return refused;
   }
-  if (persons.contains(received.intent.requester))
+  if (persons.contains(signing::fold_person(received.intent.requester)))
     return Refusal{refusals::kRequesterApproves,
                    received.intent.requester + " asked for it and cannot approve it"};
   if (persons.size() < needed)

@@ -5,6 +5,7 @@
 
 using namespace observeai;
 using observeai::test::AttackRig;
+using observeai::test::FrameKind;
 
 namespace {
 
@@ -45,6 +46,23 @@ TEST_CASE_FIXTURE(AttackRig, "the same approval many times") {
 TEST_CASE_FIXTURE(AttackRig, "who asked for it approves it") {
   refused(with_approvals(*this, {keys.alice, keys.carol}), "requester_approves");
   refused(with_approvals(*this, {keys.alice, keys.bob, keys.carol}), "requester_approves");
+}
+
+TEST_CASE_FIXTURE(AttackRig, "who asked for it approves it by a name in other letters") {
+  auto intent = looked_at(mark_intent());
+  for (const char* requester : {"Alice", "ALICE", "bOB"}) {
+    intent.requester = requester;
+    refused(approved(intent), "requester_approves");
+  }
+}
+
+TEST_CASE_FIXTURE(AttackRig, "the same person with two keys, named in other letters") {
+  auto root = keys.root_metadata(2);
+  root.approvers[1].person = "Alice";
+  REQUIRE(offer_roots({keys.sign_root(root)}).kind == FrameKind::kDone);
+  auto command = keys.execute(looked_at(mark_intent()));
+  keys.approve(command, {keys.alice, keys.alice_phone});
+  refused(addressed(command), "approval_missing");
 }
 
 TEST_CASE_FIXTURE(AttackRig, "approvals signed by the signer") {

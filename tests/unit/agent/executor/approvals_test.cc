@@ -17,13 +17,14 @@ struct Approvals {
     return out;
   }();
   wire::Command command = rig.execute(intent);
+  signing::RootMetadata root = rig.root_metadata();
 
   std::string reason(std::uint32_t needed = 2) {
     Received received;
     received.command = command;
     received.intent = *wire::decode_intent(command.intent);
     received.now_ms = rig.now_ms;
-    const auto refused = check_approvals(received, rig.root_metadata(), needed);
+    const auto refused = check_approvals(received, root, needed);
     return refused ? refused->reason : "";
   }
 };
@@ -49,6 +50,23 @@ TEST_CASE_FIXTURE(Approvals, "nobody, one, and one twice are not two") {
 
 TEST_CASE_FIXTURE(Approvals, "who asked does not approve, and no other approval heals that") {
   rig.approve(command, {rig.alice, rig.bob, rig.carol});
+  CHECK(reason() == "requester_approves");
+}
+
+TEST_CASE_FIXTURE(Approvals, "a name in other letters is the same person") {
+  intent.requester = "Alice";
+  command = rig.execute(intent);
+  rig.approve(command, {rig.alice, rig.bob});
+  CHECK(reason() == "requester_approves");
+  intent.requester = "carol";
+  command = rig.execute(intent);
+  rig.approve(command, {rig.alice, rig.alice_phone});
+  root.approvers[1].person = "ALICE";
+  CHECK(reason() == "approval_missing");
+  CHECK(reason(1) == "");
+  intent.requester = "aLiCe";
+  command = rig.execute(intent);
+  rig.approve(command, {rig.alice_phone, rig.bob});
   CHECK(reason() == "requester_approves");
 }
 
