@@ -87,6 +87,7 @@ std::variant<Frame, std::unique_ptr<Executor::Job>> Executor::admit(std::string_
   if (received.in_ledger && books_.ledger() != nullptr) {
     if (const auto stored = books_.ledger()->finish(received.command.id, bytes); !stored)
       log::error("ledger: " + stored.error().message());
+    ignore(books_.ledger()->prune(received.now_ms), "what is too much goes with the next command");
   }
   return Frame{FrameKind::kResult, std::move(bytes)};
 }

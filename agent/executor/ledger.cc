@@ -82,6 +82,13 @@ Result<std::uint64_t> Ledger::highest_sequence() {
 }
 
 Result<void> Ledger::receive(const Entry& entry) {
+  const auto entered = enter_row(entry);
+  if (entered || entered.error().code() != Errc::kLimit) return entered;
+  TRY_VOID(prune(entry.received_ms));
+  return enter_row(entry);
+}
+
+Result<void> Ledger::enter_row(const Entry& entry) {
   TRY(auto transaction, sql::Transaction::begin(database_));
   TRY(const auto waiting,
       database_.scalar(0, "SELECT count(*) FROM commands WHERE state < 3 OR spooled = 0"));
@@ -121,6 +128,14 @@ Result<bool> Ledger::was_started(const wire::Digest& leaf) {
 }
 
 Result<void> Ledger::finish(const wire::Bytes16& id, std::string_view result, bool recover_later) {
+  const auto stored = set_done(id, result, recover_later);
+  if (stored || stored.error().code() != Errc::kLimit) return stored;
+  TRY_VOID(make_room());
+  return set_done(id, result, recover_later);
+}
+
+Result<void> Ledger::set_done(const wire::Bytes16& id, std::string_view result,
+                              bool recover_later) {
   const auto sha256 = signing::sha256(result);
   TRY(auto transaction, sql::Transaction::begin(database_));
   TRY(const auto changed,
@@ -197,6 +212,10 @@ Result<void> Ledger::prune(std::int64_t now_ms) {
                          now_ms - retention_ms));
   TRY_VOID(database_.run("DELETE FROM executed WHERE started_ms < ?",
                          now_ms - std::chrono::milliseconds(kApprovalMemory).count()));
+  return make_room();
+}
+
+Result<void> Ledger::make_room() {
   TRY(const auto rows,
       database_.scalar(0, "SELECT count(*) FROM commands WHERE state = 3 AND spooled = 1"));
   TRY(const auto pages, database_.page_count());
@@ -207,7 +226,7 @@ Result<void> Ledger::prune(std::int64_t now_ms) {
   if (surplus == 0) return {};
   TRY_VOID(database_.run(
       "DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE state = 3 AND spooled = 1"
-      " ORDER BY seq LIMIT ?)",
+      " ORDER BY started_ms > 0, seq LIMIT ?)",
       surplus));
   return {};
 }

@@ -53,7 +53,7 @@ class Ledger {
     std::int64_t received_ms = 0;
     std::string draft;  // encode_result() of what is known now: what a crash makes of it
   };
-  // RECEIVED, and the sequence. kLimit: kMaxUnspooled, or the quota.
+  // RECEIVED, and the sequence. kLimit: kMaxUnspooled, or the quota, even after prune().
   Result<void> receive(const Entry& entry);
   struct Start {
     wire::Bytes16 id{};
@@ -68,7 +68,7 @@ class Ledger {
   // stays until finish(), or recovered() when the command did not end.
   Result<void> start(const Start& start);
   Result<bool> was_started(const wire::Digest& leaf);
-  // DONE with its signed result. Also from RECEIVED: refused, or a dry run.
+  // DONE with its signed result. Also from RECEIVED: refused, or a dry run. kLimit as receive().
   Result<void> finish(const wire::Bytes16& id, std::string_view result, bool recover_later = false);
 
   // At opening: every command that is not done becomes so, by the result that `sign` makes of its draft.
@@ -95,7 +95,8 @@ class Ledger {
   Result<std::vector<std::string>> unspooled(std::size_t count, std::size_t bytes);
   // `sha256` of a result's envelope; one that is not known is fine.
   Result<void> mark_spooled(const wire::Digest& sha256);
-  // Removes what is done, spooled and older than the retention, and the oldest beyond the bound; leaves
+  // Removes what is done, spooled and older than the retention, and the oldest beyond the bound, those that
+  // never began first: the others are what rate and cool-down go by; leaves
   // after kApprovalMemory, whatever becomes of their commands.
   Result<void> prune(std::int64_t now_ms);
 
@@ -107,6 +108,9 @@ class Ledger {
  private:
   explicit Ledger(sql::Database database) : database_(std::move(database)) {}
   Result<void> enter(const wire::Bytes16& enrollment);
+  Result<void> enter_row(const Entry& entry);
+  Result<void> set_done(const wire::Bytes16& id, std::string_view result, bool recover_later);
+  Result<void> make_room();
 
   sql::Database database_;
 };

@@ -542,6 +542,22 @@ TEST_CASE_FIXTURE(Interrupted, "what cannot be put right is not in the way of th
   CHECK(script.calls.back().substr(0, 16) == "recover hopeless");
 }
 
+TEST_CASE_FIXTURE(Interrupted, "a refusal too makes room in the ledger") {
+  leave_before("gone");  // Received in 1970
+  const auto known = [&] {
+    executor.reset();
+    const auto trust = Trust::open(dir / "trust", ::geteuid());
+    auto ledger = *Ledger::open(dir / "ledger.db", trust->enrollment());
+    return ledger.find({1, 2, 3})->has_value();
+  };
+  REQUIRE(known());
+  start();
+  seq = 77;
+  set_policy("", "container/db");
+  CHECK(result(command()).reason == "policy");
+  CHECK(!known());
+}
+
 TEST_CASE_FIXTURE(Interrupted, "nothing is put right while the host's owner lets nothing be done") {
   SUBCASE("commands are switched off") {
     REQUIRE(files::write_atomic(kill_switch_path(dir / "policy.d"), "", 0644));

@@ -133,6 +133,30 @@ TEST_CASE("a result that cannot be signed leaves the command open") {
   CHECK((*ledger.find(id_of(1)))->state == Ledger::State::kReceived);
 }
 
+TEST_CASE("a ledger that is full makes room for the next command by itself") {
+  TempDir dir;
+  auto ledger = open(dir);
+  // One that began, and then nothing but refusals, each larger than any real one.
+  REQUIRE(ledger.receive(entry(1)));
+  REQUIRE(ledger.start(begun(1, "container/web", "docker.restart", 5000, "d")));
+  REQUIRE(ledger.finish(id_of(1), "result 1"));
+  REQUIRE(ledger.mark_spooled(signing::sha256("result 1")));
+  constexpr std::size_t kBytes = 4U << 20;
+  constexpr std::uint64_t kThatFit = kMaxLedgerPages * 4096 / kBytes;
+  for (std::uint64_t seq = 2; seq <= kThatFit + 8; ++seq) {
+    CAPTURE(seq);
+    auto one = entry(seq);
+    one.draft.assign(kBytes, 'd');
+    REQUIRE(ledger.receive(one));
+    const std::string result = std::string(kBytes, 'r') + std::to_string(seq);
+    REQUIRE(ledger.finish(id_of(seq), result));
+    REQUIRE(ledger.mark_spooled(signing::sha256(result)));
+  }
+  CHECK(!*ledger.find(id_of(2)));
+  CHECK(*ledger.find(id_of(1)));
+  CHECK(*ledger.last_started("container/web") == 5000);
+}
+
 TEST_CASE("results are told until they are spooled") {
   TempDir dir;
   auto ledger = open(dir);
