@@ -38,11 +38,11 @@ wire::Intent blind(wire::Intent intent) {
 // A child that sleeps, and is that program already: before its execve it was another target.
 class Victim {
  public:
-  Victim() {
+  explicit Victim(const std::string& program = "/bin/sleep") {
     char name[] = "sleep";
     char seconds[] = "60";
     char* const arguments[] = {name, seconds, nullptr};
-    REQUIRE(::posix_spawn(&pid_, "/bin/sleep", nullptr, nullptr, arguments, environ) == 0);
+    REQUIRE(::posix_spawn(&pid_, program.c_str(), nullptr, nullptr, arguments, environ) == 0);
   }
   ~Victim() {
     ::kill(pid_, SIGKILL);
@@ -186,6 +186,26 @@ TEST_CASE_FIXTURE(AttackRig, "control: the process that was approved is ended") 
       deliver(sign(approved(looked_at(terminate(*this, victim.pid(), victim.start_ticks())))));
   CHECK_MESSAGE(result.outcome == wire::ResultOutcome::kSucceeded, result.message);
   CHECK(!victim.alive());
+}
+
+TEST_CASE_FIXTURE(AttackRig, "a process that calls itself a part of ObserveAI, to be spared") {
+  allow_terminate(*this);
+  const auto program = path("observeai-agent");
+  fs::copy_file("/bin/sleep", program);
+  {
+    // Of whom the executor's own program is: it might be the agent.
+    const Victim ours(program);
+    refused(approved(blind(terminate(*this, ours.pid(), ours.start_ticks()))), "policy");
+    CHECK(ours.alive());
+  }
+  if (::geteuid() != 0) return;
+  constexpr uid_t kNobody = 65534;
+  REQUIRE(::chown(program.c_str(), kNobody, kNobody) == 0);
+  const Victim sly(program);
+  const auto result =
+      deliver(sign(approved(looked_at(terminate(*this, sly.pid(), sly.start_ticks())))));
+  CHECK_MESSAGE(result.outcome == wire::ResultOutcome::kSucceeded, result.message);
+  CHECK(!sly.alive());
 }
 
 TEST_CASE_FIXTURE(AttackRig, "a process id that belongs to another process by now") {

@@ -166,22 +166,16 @@ bool is_database_folder(const std::vector<std::string>& names) {
 bool is_system_folder(std::string_view path) {
   constexpr std::string_view kExactly[] = {"/",    "/home", "/mnt", "/opt",     "/root",     "/run",
                                            "/srv", "/tmp",  "/var", "/var/lib", "/var/spool"};
-  constexpr std::string_view kBelow[] = {"/bin",
-                                         "/boot",
-                                         "/dev",
-                                         "/etc",
-                                         "/lib",
-                                         "/lib32",
-                                         "/lib64",
-                                         "/proc",
-                                         "/sbin",
-                                         "/sys",
-                                         "/usr",
-                                         "/var/lib/observeai",
-                                         "/var/lib/dpkg",
-                                         "/var/lib/docker",
-                                         "/var/lib/containerd"};
+  constexpr std::string_view kBelow[] = {
+      "/bin",  "/boot", "/dev", "/etc", "/lib",          "/lib32",          "/lib64",
+      "/proc", "/sbin", "/sys", "/usr", "/var/lib/dpkg", "/var/lib/docker", "/var/lib/containerd"};
+  // Of every program of ours: observeai, observeai-executor, observeai-signer.
+  constexpr std::string_view kOurs[] = {"/run/observeai", "/var/lib/observeai",
+                                        "/var/run/observeai"};
   if (std::find(std::begin(kExactly), std::end(kExactly), path) != std::end(kExactly)) return true;
+  if (std::any_of(std::begin(kOurs), std::end(kOurs),
+                  [&](std::string_view beginning) { return path.starts_with(beginning); }))
+    return true;
   return std::any_of(std::begin(kBelow), std::end(kBelow), [&](std::string_view folder) {
     return path == folder || (path.starts_with(folder) && path[folder.size()] == '/');
   });

@@ -22,15 +22,40 @@ constexpr std::string_view kOurs = "observeai";  // Programs and units begin wit
 constexpr std::size_t kMaxCgroupBytes = 16U << 10;
 constexpr std::size_t kMaxAncestors = 64;
 
-std::string shown(const ProcessStat& process) {
-  return "process " + std::to_string(process.pid) + " (" +
-         text::escape_unprintable(process.comm, 64) + ")";
+std::string_view name_of(std::string_view program) {
+  return program.substr(program.rfind('/') + 1);  // npos + 1 is 0
+}
+
+// By its program, not by its comm, which it may change at any moment.
+std::string shown(const ProcessFacts& process) {
+  const auto name = process.program.empty() ? process.stat.comm : name_of(process.program);
+  return "process " + std::to_string(process.stat.pid) + " (" + text::escape_unprintable(name, 64) +
+         ")";
 }
 
 std::string link_target(const std::string& path) {
   char target[PATH_MAX];
   const auto size = ::readlink(path.c_str(), target, sizeof target);
   return size <= 0 ? "" : std::string(target, static_cast<std::size_t>(size));
+}
+
+// A file of such a name that belongs to whom the executor's own program belongs: root, once installed.
+bool is_ours(const std::string& proc_root, std::int64_t pid) {
+  const std::string exe = proc_root + "/" + std::to_string(pid) + "/exe";
+  if (!name_of(link_target(exe)).starts_with(kOurs)) return false;
+  struct stat program {};
+  struct stat own {};
+  return ::stat(exe.c_str(), &program) == 0 && ::stat("/proc/self/exe", &own) == 0 &&
+         program.st_uid == own.st_uid;
+}
+
+// One of the system's own, which no user can make: not below user.slice.
+bool is_our_unit(std::string_view cgroup) {
+  for (const auto line : text::split(cgroup, '\n')) {
+    const auto path = line.substr(std::min(line.find('/'), line.size()));
+    if (path.starts_with("/system.slice/observeai") || path.starts_with("/observeai")) return true;
+  }
+  return false;
 }
 
 Result<ProcessFacts> read_facts(const std::string& proc_root, std::int64_t pid) {
@@ -41,8 +66,8 @@ Result<ProcessFacts> read_facts(const std::string& proc_root, std::int64_t pid) 
   TRY(facts.cgroup, files::read(folder + "/cgroup", kMaxCgroupBytes));
   struct stat info {};
   if (::stat(folder.c_str(), &info) == 0) facts.user = info.st_uid;
-  if (const auto parent = read_process_stat(proc_root, facts.stat.parent))
-    facts.parent = parent->comm;
+  facts.ours = is_ours(proc_root, pid);
+  facts.parent_ours = is_ours(proc_root, facts.stat.parent);
   return facts;
 }
 
@@ -66,18 +91,17 @@ class ProcessTerminate final : public Action {
     const ProcessFacts& facts = target.facts;
     Assessment seen;
     seen.state = state_text({{"cgroup", facts.cgroup},
-                             {"comm", facts.stat.comm},
                              {"pid", std::to_string(facts.stat.pid)},
                              {"program", facts.program},
                              {"start_ticks", std::to_string(facts.stat.start_ticks)},
                              {"user", std::to_string(facts.user)}});
-    seen.diff = {change(facts.stat)};
+    seen.diff = {change(facts)};
     return seen;
   }
 
   Result<void> execute(const wire::Parameters& parameters, const Assessment&, Run& run) override {
     TRY(const Target target, open(parameters));
-    ended_ = target.facts.stat;
+    ended_ = target.facts;
     run.step("signal", "TERM");
     TRY_VOID(signal(target, SIGTERM));
     const auto kill_after = parameter<std::int64_t>(parameters, "kill_after_s");
@@ -94,9 +118,9 @@ class ProcessTerminate final : public Action {
   // A zombie has ended: it is its parent's to take note of.
   Result<std::vector<wire::Change>> verify(const wire::Parameters&, const Assessment&,
                                            Run&) override {
-    const auto now = read_process_stat(host_.proc_root, ended_.pid);
+    const auto now = read_process_stat(host_.proc_root, ended_.stat.pid);
     if (!now && now.error().code() != Errc::kNotFound) return now.error();
-    if (now && now->start_ticks == ended_.start_ticks && !now->ended())
+    if (now && now->start_ticks == ended_.stat.start_ticks && !now->ended())
       return Error(Errc::kTimeout, shown(ended_) + " still runs");
     return std::vector<wire::Change>{change(ended_)};
   }
@@ -108,7 +132,7 @@ class ProcessTerminate final : public Action {
   };
 
   static std::chrono::seconds seconds_of(std::int64_t count) { return std::chrono::seconds{count}; }
-  static wire::Change change(const ProcessStat& process) {
+  static wire::Change change(const ProcessFacts& process) {
     return {shown(process), "runs", "ended"};
   }
 
@@ -131,7 +155,7 @@ class ProcessTerminate final : public Action {
   }
   static Result<void> signal(const Target& target, int number) {
     if (send_signal(target.process, number) || errno == ESRCH) return {};
-    return files::from_errno("cannot signal " + shown(target.facts.stat), errno);
+    return files::from_errno("cannot signal " + shown(target.facts), errno);
   }
   static bool gone_within(const Target& target, milliseconds patience) {
     const auto until = std::chrono::steady_clock::now() + patience;
@@ -146,24 +170,21 @@ class ProcessTerminate final : public Action {
   }
 
   const Host& host_;
-  ProcessStat ended_;  // By the latest execute()
+  ProcessFacts ended_;  // By the latest execute()
 };
 
 }  // namespace
 
 Result<void> check_may_end(const ProcessFacts& process, const std::vector<std::int64_t>& own) {
   const auto refuse = [&](const char* why) {
-    return Error(Errc::kDenied, shown(process.stat) + " is " + why);
+    return Error(Errc::kDenied, shown(process) + " is " + why);
   };
   if (process.stat.pid == 1) return refuse("the first process of the host");
   if (process.stat.kernel_thread()) return refuse("a thread of the kernel");
   if (std::find(own.begin(), own.end(), process.stat.pid) != own.end())
     return refuse("the executor or what started it");
-  const auto name = std::string_view(process.program).substr(process.program.rfind('/') + 1);
-  if (process.stat.comm.starts_with(kOurs) || name.starts_with(kOurs) ||
-      process.cgroup.find("/" + std::string(kOurs)) != std::string::npos)
-    return refuse("a part of ObserveAI");
-  if (process.parent.starts_with(kOurs)) return refuse("started by ObserveAI, which needs it");
+  if (process.ours || is_our_unit(process.cgroup)) return refuse("a part of ObserveAI");
+  if (process.parent_ours) return refuse("started by ObserveAI, which needs it");
   return {};
 }
 

@@ -15,11 +15,13 @@ struct ProcessFacts {
   std::string program;  // Target of /proc/PID/exe; empty for kernel threads
   std::string cgroup;   // /proc/PID/cgroup
   std::int64_t user = -1;
-  std::string parent;  // Name of the process that started it; empty when it has ended
+  bool ours = false;         // Its program is one of ObserveAI's
+  bool parent_ours = false;  // That of the process that started it
 };
 
 // kDenied: pid 1, a kernel thread, `own` (the executor and its ancestors), a program of ObserveAI, what it
-// started (the broker) or anything in one of its units. Pure.
+// started (the broker) or anything in one of the system's units for it. What a process says of itself (its
+// comm) counts for nothing: any user could keep their process from being ended. Pure.
 Result<void> check_may_end(const ProcessFacts& process, const std::vector<std::int64_t>& own);
 
 // `host` outlives the actions.

@@ -78,8 +78,11 @@ TEST_CASE("folders of databases") {
 }
 
 TEST_CASE("the system's folders") {
-  for (const char* path : {"/", "/etc", "/etc/nginx", "/usr/share/x", "/var", "/var/lib", "/proc/1",
-                           "/var/lib/observeai/spool", "/boot", "/root", "/home", "/lib/systemd"})
+  for (const char* path :
+       {"/", "/etc", "/etc/nginx", "/usr/share/x", "/var", "/var/lib", "/proc/1",
+        "/var/lib/observeai/spool", "/var/lib/observeai-executor/trust",
+        "/var/lib/observeai-signer", "/run/observeai", "/run/observeai-executor",
+        "/var/run/observeai-signer/x", "/boot", "/root", "/home", "/lib/systemd"})
     CHECK_MESSAGE(is_system_folder(path), path);
   for (const char* path : {"/var/log", "/var/log/app", "/srv/app/logs", "/home/app/logs",
                            "/var/lib/app/logs", "/etcetera", "/opt/app/log"})

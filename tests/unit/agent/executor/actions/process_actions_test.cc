@@ -57,6 +57,14 @@ TEST_CASE("stat: what the kernel does not write is refused") {
 
 TEST_CASE("who may be ended") {
   CHECK(check_may_end(some(), {900, 411, 1}).has_value());
+  // What a user can say of a process of theirs.
+  auto sly = some();
+  sly.stat.comm = "observeai-agent";
+  sly.program = "/home/mallory/observeai-agent";
+  CHECK(check_may_end(sly, {900}).has_value());
+  sly.cgroup =
+      "0::/user.slice/user-1000.slice/user@1000.service/app.slice/observeai-agent.service\n";
+  CHECK(check_may_end(sly, {900}).has_value());
 }
 
 TEST_CASE("who may not") {
@@ -72,16 +80,14 @@ TEST_CASE("who may not") {
   CHECK(refused(thread));
   CHECK(refused(some(), {900, 1234, 1}));
   auto agent = some();
-  agent.stat.comm = "observeai-agent";
+  agent.ours = true;
   CHECK(refused(agent));
-  auto renamed = some();
-  renamed.program = "/usr/libexec/observeai-executor (deleted)";
-  CHECK(refused(renamed));
   auto broker = some();
   broker.cgroup = "0::/system.slice/observeai-broker.service\n";
   CHECK(refused(broker));
+  broker.cgroup = "12:pids:/docker/ab\n1:name=systemd:/system.slice/observeai-agent.service\n";
+  CHECK(refused(broker));
   auto child = some();
-  child.stat.comm = "mosquitto";
-  child.parent = "observeai-contr";  // As the kernel cuts it
+  child.parent_ours = true;
   CHECK(refused(child));
 }
