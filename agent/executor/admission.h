@@ -82,9 +82,9 @@ Admission admit(std::string_view envelope, const AdmissionContext& context);
 // command called it otherwise. Sets target. "" is the command's own name.
 Check check_target(Received& received, const std::string& target, const AdmissionContext& context);
 
-// Everything that may have changed while an admitted command waited for its turn, by what is in force now: all
-// of admit() but the ledger and the lock, which it has; for the host's own name of the target too. Sets what
-// the checks set, policy and time among them; target stays.
+// Everything that may have changed while an admitted command waited for its turn, by what is in force now:
+// all of admit() but the ledger and the lock, which it has; for the host's own name of the target too. Sets
+// what the checks set, policy and time among them; target stays.
 Check check_again(Received& received, const AdmissionContext& context);
 
 // Parts of admit(), for their own tests; in this order.

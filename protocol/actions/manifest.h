@@ -58,8 +58,8 @@ wire::Digest manifest_hash(const Manifest& manifest);
 // host's own policy, only `runbook` itself and the form of the others are looked at (names [a-z0-9_]{1,64}).
 Result<void> check_parameters(const Manifest& manifest, const wire::Parameters& parameters);
 
-// The parameters that an action is done with: those that were said, and the fallbacks of the others. Who judges
-// and who acts both look at these. check_parameters() passed before, and passes again.
+// The parameters that an action is done with: those that were said, and the fallbacks of the others. Who
+// judges and who acts both look at these. check_parameters() passed before, and passes again.
 wire::Parameters with_defaults(const Manifest& manifest, wire::Parameters parameters);
 
 // `target` with the parameters filled in; check_parameters() passed before.
