@@ -64,6 +64,7 @@ class Run {
   SteadyTime deadline() const { return deadline_; }
   const std::string& command() const { return command_; }
   std::chrono::milliseconds left() const;  // Never negative
+  std::int64_t unix_ms() const { return clock_.unix_ms(); }
   // kTimeout once the deadline has passed.
   Result<void> check() const;
   // Says what begins now; the one before ends.

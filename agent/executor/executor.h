@@ -48,8 +48,10 @@ class Executor {
   std::variant<Frame, std::unique_ptr<Job>> admit(std::string_view envelope);
   // Blocks as long as the action does. Always kResult.
   Frame run(std::unique_ptr<Job> job);
-  // Puts right what commands have left and what could not be put right yet; by who calls run().
-  void recover_again();
+  // Puts right what commands have left and what could not be put right yet; by who calls run(). False: some
+  // of it is left.
+  bool recover_again();
+  bool has_to_recover();
   // Instead of run(), when there is no room to wait: refused as busy.
   Frame turn_away(std::unique_ptr<Job> job);
 

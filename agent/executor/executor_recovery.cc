@@ -1,5 +1,5 @@
 // What commands left that did not end is put right: at the start, before the next command of their kind, and
-// every minute until it is.
+// in between until it is (Worker).
 #include "agent/executor/executor.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
@@ -27,8 +27,14 @@ Result<std::string> Executor::recover(const Ledger::Recovery& left) {
   return recovered;
 }
 
-void Executor::recover_again() {
+bool Executor::recover_again() {
   recover_left("");
+  return !has_to_recover();
+}
+
+bool Executor::has_to_recover() {
+  MutexLock lock(mutex_);
+  return !books_.left("").empty();
 }
 
 void Executor::recover_left(std::string_view family) {

@@ -17,7 +17,10 @@ Result<std::unique_ptr<Worker>> Worker::create(Executor& executor) {
 }
 
 Worker::Worker(Executor& executor, UniqueFd done_fd)
-    : executor_(executor), done_fd_(std::move(done_fd)), thread_([this] { loop(); }) {}
+    : executor_(executor),
+      done_fd_(std::move(done_fd)),
+      to_recover_(executor.has_to_recover()),
+      thread_([this] { loop(); }) {}
 
 Worker::~Worker() {
   {
@@ -40,7 +43,8 @@ bool Worker::add(std::uint64_t connection, std::unique_ptr<Executor::Job>& job) 
 
 bool Worker::idle() const {
   MutexLock lock(mutex_);
-  return !at_work_ && waiting_.empty() && done_.empty();
+  const bool tries_soon = to_recover_ && tries_ < kQuickTries;
+  return !at_work_ && !tries_soon && waiting_.empty() && done_.empty();
 }
 
 std::vector<Worker::Done> Worker::take_done() {
@@ -55,10 +59,31 @@ void Worker::put_done(std::uint64_t connection, Frame frame) {
   MutexLock lock(mutex_);
   done_.push_back({connection, std::move(frame)});
   at_work_ = false;
+  wake_server();
+}
+
+void Worker::wake_server() const {
   const std::uint64_t one = 1;
   // Full means that it is readable already.
   while (::write(done_fd_.get(), &one, sizeof one) < 0 && errno == EINTR) {
   }
+}
+
+std::chrono::minutes Worker::until_next_try() const {
+  return to_recover_ && tries_ < kQuickTries ? kRecoverEvery : kRecoverLaterEvery;
+}
+
+void Worker::recover_again() {
+  {
+    MutexLock lock(mutex_);
+    at_work_ = true;
+  }
+  const bool all = executor_.recover_again();
+  MutexLock lock(mutex_);
+  at_work_ = false;
+  to_recover_ = !all;
+  tries_ = all ? 0 : tries_ + 1;
+  wake_server();
 }
 
 void Worker::loop() {
@@ -66,7 +91,7 @@ void Worker::loop() {
     Waiting next;
     {
       MutexLock lock(mutex_);
-      if (waiting_.empty() && !stop_) changed_.wait_for(mutex_, kRecoverEvery);
+      if (waiting_.empty() && !stop_) changed_.wait_for(mutex_, until_next_try());
       if (stop_) return;
       if (!waiting_.empty()) {
         next = std::move(waiting_.front());
@@ -74,11 +99,18 @@ void Worker::loop() {
         at_work_ = true;
       }
     }
-    if (next.job) {
-      put_done(next.connection, executor_.run(std::move(next.job)));
-    } else {
-      executor_.recover_again();
+    if (!next.job) {
+      recover_again();
+      continue;
     }
+    auto told = executor_.run(std::move(next.job));
+    const bool left = executor_.has_to_recover();
+    {
+      MutexLock lock(mutex_);
+      if (left && !to_recover_) tries_ = 0;
+      to_recover_ = left;
+    }
+    put_done(next.connection, std::move(told));
   }
 }
 

@@ -1,5 +1,5 @@
 // Runs the executor's jobs, one at a time, on a thread of its own; between them it tries again what could not
-// be put right after an interruption.
+// be put right after an interruption: every minute, after kQuickTries every hour.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,9 @@
 
 namespace observeai::agent::executor {
 
-inline constexpr std::chrono::seconds kRecoverEvery{60};
+inline constexpr std::chrono::minutes kRecoverEvery{1};
+inline constexpr std::chrono::minutes kRecoverLaterEvery{60};
+inline constexpr int kQuickTries = 15;
 
 class Worker {
  public:
@@ -32,14 +34,18 @@ class Worker {
 
   // False: too many wait; the job is untouched.
   bool add(std::uint64_t connection, std::unique_ptr<Executor::Job>& job);
+  // Nothing is at work, waits, or is to be put right within a minute.
   bool idle() const;
-  // Readable when take_done() has something.
+  // Readable when take_done() has something, or idle() is another.
   int done_fd() const { return done_fd_.get(); }
   std::vector<Done> take_done();
 
  private:
   Worker(Executor& executor, UniqueFd done_fd);
   void loop();
+  void recover_again() EXCLUDES(mutex_);
+  void wake_server() const;
+  std::chrono::minutes until_next_try() const REQUIRES(mutex_);
   void put_done(std::uint64_t connection, Frame frame);
 
   struct Waiting {
@@ -53,6 +59,8 @@ class Worker {
   std::deque<Waiting> waiting_ GUARDED_BY(mutex_);
   std::vector<Done> done_ GUARDED_BY(mutex_);
   bool at_work_ GUARDED_BY(mutex_) = false;
+  bool to_recover_ GUARDED_BY(mutex_);
+  int tries_ GUARDED_BY(mutex_) = 0;
   bool stop_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

@@ -2,6 +2,7 @@
 
 #include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -39,6 +40,8 @@ constexpr std::uint32_t kRefused[] = {
     SYS_move_mount,
     SYS_open_tree,
     SYS_fsopen,
+    SYS_fspick,
+    SYS_mount_setattr,
     SYS_chroot,
     SYS_unshare,
     SYS_setns,
@@ -46,6 +49,7 @@ constexpr std::uint32_t kRefused[] = {
     SYS_finit_module,
     SYS_delete_module,
     SYS_kexec_load,
+    SYS_kexec_file_load,
     SYS_bpf,
     SYS_perf_event_open,
     SYS_userfaultfd,
@@ -58,7 +62,10 @@ constexpr std::uint32_t kRefused[] = {
     SYS_open_by_handle_at,
 };
 
+constexpr std::uint32_t kNamespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
+                                      CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
 constexpr std::uint32_t kRefuse = SECCOMP_RET_ERRNO | EPERM;
+constexpr std::uint32_t kUnknown = SECCOMP_RET_ERRNO | ENOSYS;
 
 // Every jump of this program passes over one instruction at most.
 std::vector<sock_filter> program() {
@@ -66,6 +73,7 @@ std::vector<sock_filter> program() {
     return sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
   };
   constexpr sock_filter refuse = BPF_STMT(BPF_RET | BPF_K, kRefuse);
+  constexpr sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
   std::vector<sock_filter> out{load(offsetof(seccomp_data, arch)),
                                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kArchitecture, 1, 0), refuse,
                                load(offsetof(seccomp_data, nr))};
@@ -78,7 +86,16 @@ std::vector<sock_filter> program() {
     out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1));
     out.push_back(refuse);
   }
-  out.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  // The flags of clone3() are in memory, where no filter looks: libc makes its threads by clone() then.
+  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1));
+  out.push_back(BPF_STMT(BPF_RET | BPF_K, kUnknown));
+  out.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0));
+  out.push_back(allow);
+  // Little-endian, both architectures: the low half of the first argument.
+  out.push_back(load(offsetof(seccomp_data, args)));
+  out.push_back(BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kNamespaces, 0, 1));
+  out.push_back(refuse);
+  out.push_back(allow);
   return out;
 }
 

@@ -8,8 +8,8 @@
 namespace observeai::agent {
 
 // From now on, in every thread of this process and without a way back: EPERM for execve, ptrace,
-// process_vm_*, pidfd_getfd, mounts, namespaces, modules, bpf, perf, keys, io_uring, open_by_handle_at, and
-// for system calls of another architecture; no new privileges. Reading other processes stays possible
+// process_vm_*, pidfd_getfd, mounts, new namespaces, modules, bpf, perf, keys, io_uring, open_by_handle_at,
+// and for system calls of another architecture; no new privileges. Reading other processes stays possible
 // (/proc). Call it at the start. Errors: kUnavailable where the kernel has no seccomp.
 Result<void> refuse_foreign_syscalls();
 

@@ -333,7 +333,7 @@ std::vector<std::string> next_steps(const json::object& card) {
   if (flag_at(card, "is_over")) {
     std::vector<std::string> out{"What hosts answered:  observeai results " + id};
     const auto& ways = array_at(card, "ways_back");
-    if (!ways.empty()) out.emplace_back("To take it back:");
+    if (!ways.empty()) out.emplace_back("To take it back, once the host's own cool-down is over:");
     for (std::size_t i = 0; i < ways.size() && i < kMostShown; ++i)
       out.push_back("  " + way_back_of(card, object_of(ways[i])));
     if (ways.size() > kMostShown)

@@ -7,6 +7,8 @@ namespace {
 
 using T = model::TargetState;
 
+constexpr const char* kNoLimit = "0 bytes";
+
 // Done as approved, and not well: by the host's own check or by what was seen later. A host that failed on
 // the way has put it right or says that it could not; one that was interrupted does so when it starts again.
 bool is_done_and_not_well(const model::TargetView& target) {
@@ -52,7 +54,8 @@ std::optional<model::WayBack> way_back(const model::PlanRecord& plan,
     model::WayBack out{target.record.agent, one.opposite, {{"container", *name}}};
     if (*one.parameter == '\0') return out;
     const auto value = before(target, one.changed);
-    if (value.empty()) return std::nullopt;
+    // Nothing to go back to; or no limit, which cannot be asked for.
+    if (value.empty() || value == kNoLimit) return std::nullopt;
     out.parameters.emplace(one.parameter, value.substr(0, value.find(' ')));
     return out;
   }

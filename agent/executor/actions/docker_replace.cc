@@ -35,20 +35,31 @@ std::string own_volumes(const Container& container, const Container& other) {
   return out;
 }
 
+// Empty: there is none of this id, or `id` is empty.
+Result<std::optional<Container>> find_container(DockerApi& api, const std::string& id) {
+  if (id.empty()) return std::optional<Container>();
+  auto found = inspect_container(api, id);
+  if (!found && found.error().code() == Errc::kNotFound) return std::optional<Container>();
+  if (!found) return found.error();
+  return std::optional<Container>(std::move(*found));
+}
+
+Result<void> start_if_down(DockerApi& api, const Replaced& old, const Container& now) {
+  if (!old.was_up || now.phase != Phase::kDown) return {};
+  return start_container(api, old.id);
+}
+
 // Which volumes of it stay, for people.
-Result<std::string> remove_made(DockerApi& api, const std::string& id, const Container& old) {
-  const auto made = inspect_container(api, id);
-  if (!made && made.error().code() == Errc::kNotFound) return std::string();
-  if (!made) return made.error();
-  if (never_started(*made)) {
+Result<std::string> remove_made(DockerApi& api, const Container& made, const Container& old) {
+  if (never_started(made)) {
     // v=1: its volumes without a name are empty, but for those that are the old one's too, which stay.
-    TRY_VOID(api.remove("/containers/" + id + "?force=1&v=1"));
+    TRY_VOID(api.remove("/containers/" + made.id + "?force=1&v=1"));
     return std::string();
   }
   // It may have begun to write to the volumes: it gets the time to end.
-  ignore(stop_container(api, id, kEndNewS), "it is removed by force");
-  TRY_VOID(api.remove("/containers/" + id + "?force=1"));
-  const std::string volumes = own_volumes(*made, old);
+  ignore(stop_container(api, made.id, kEndNewS), "it is removed by force");
+  TRY_VOID(api.remove("/containers/" + made.id + "?force=1"));
+  const std::string volumes = own_volumes(made, old);
   return volumes.empty() ? "" : "volumes that only the new one had stay: " + volumes;
 }
 
@@ -61,8 +72,24 @@ Result<bool> is_taken(DockerApi& api, const std::string& name) {
   return container.name == name;
 }
 
-// The run's deadline ends it before; what is left is done by the next recovery.
-constexpr auto kLongestStop = std::chrono::minutes(10);
+// Beyond its own time: the engine kills it and tidies up.
+constexpr std::int64_t kStopSlackMs = 3'000;
+
+// Waits until `now` is down, or a stop that came with the making of `made` is over.
+Result<Container> wait_for_stop(DockerApi& api, Container now, const Container& made,
+                                const Run& run) {
+  const auto began = text::parse_rfc3339_ns(text_at(made.document, "Created"));
+  if (!began) return Error(Errc::kCorrupt, "the engine does not say when it made a container");
+  const std::int64_t over_ms = *began / 1'000'000 + stop_timeout_ms(now) + kStopSlackMs;
+  while (now.phase == Phase::kUp && run.unix_ms() < over_ms) {
+    if (run.left() == std::chrono::milliseconds(0)) {
+      return Error(Errc::kTimeout, now.name + " may still be ending");
+    }
+    pause_for(kLookEvery, run);
+    TRY(now, inspect_container(api, now.id));
+  }
+  return now;
+}
 
 // Longer than any command takes: what ran for so long was ended by somebody who meant it.
 constexpr std::int64_t kInUseNs = 15 * 60 * 1'000'000'000LL;
@@ -99,6 +126,12 @@ std::string name_while_replaced(const std::string& name, const std::string& id) 
 
 std::string name_when_kept(const std::string& name, const std::string& id) {
   return name + ".kept-" + id.substr(0, kShortIdLength);
+}
+
+std::uint32_t stop_timeout_ms(const Container& container) {
+  const std::int64_t seconds = integer_at(object_at(container.document, "Config"), "StopTimeout");
+  return static_cast<std::uint32_t>(seconds > 0 && seconds < 3'600 ? seconds : kStopTimeoutS) *
+         1'000U;
 }
 
 Result<void> rename_container(DockerApi& api, const std::string& id, const std::string& name) {
@@ -157,19 +190,22 @@ Result<std::optional<Container>> find_made(DockerApi& api, const Replaced& old,
 }
 
 Result<std::string> put_back(DockerApi& api, const Replaced& old, const std::string& made,
-                             bool stop_asked) {
+                             bool stop_asked, const Run& run) {
   TRY(Container now, inspect_container(api, old.id));
-  if (old.was_up && stop_asked && now.phase == Phase::kUp) {
-    TRY_VOID(api.post("/containers/" + old.id + "/stop", "", kLongestStop));
+  TRY(const auto beside, find_container(api, made));
+  // One that never ran holds nothing that the old one needs: the old one is up before it is removed.
+  if (beside && never_started(*beside)) {
+    if (old.was_up && stop_asked) {
+      TRY(now, wait_for_stop(api, now, *beside, run));
+    }
+    TRY_VOID(start_if_down(api, old, now));
     TRY(now, inspect_container(api, old.id));
   }
   std::string left;
-  if (!made.empty()) {
-    TRY(left, remove_made(api, made, now));
+  if (beside) {
+    TRY(left, remove_made(api, *beside, now));
   }
-  if (old.was_up && now.phase == Phase::kDown) {
-    TRY_VOID(start_container(api, old.id));
-  }
+  TRY_VOID(start_if_down(api, old, now));
   if (restart_policy_json(now) != old.policy) {
     TRY_VOID(set_restart_policy(api, old.id, old.policy));
   }
@@ -179,8 +215,7 @@ Result<std::string> put_back(DockerApi& api, const Replaced& old, const std::str
   return left;
 }
 
-Result<std::string> recover_replaced(DockerApi& api, const Replaced& old,
-                                     const std::string& command) {
+Result<std::string> recover_replaced(DockerApi& api, const Replaced& old, const Run& run) {
   const std::string is = "container " + old.name + ": ";
   const auto now = inspect_container(api, old.id);
   if (!now && now.error().code() == Errc::kNotFound) {
@@ -192,16 +227,15 @@ Result<std::string> recover_replaced(DockerApi& api, const Replaced& old,
   if (now->name != kept && now->name != name_while_replaced(old.name, old.id)) {
     return is + "somebody called what it was before " + now->name + ", and nothing is put back";
   }
-  TRY(const auto made, find_made(api, old, command));
+  TRY(const auto made, find_made(api, old, run.command()));
   TRY(const bool taken, is_taken(api, old.name));
   if (made ? is_in_use(*made, old) : taken) {
     TRY_VOID(keep_aside(api, *now, old.name));
     return is + (made ? "the new one is in use, unverified" : "another one has the name by now") +
            "; what it was before is kept as " + kept;
   }
-  // The stop comes between its making and its start.
-  const bool stop_asked = made && never_started(*made);
-  TRY(const std::string left, put_back(api, old, made ? made->id : "", stop_asked));
+  // Whether the program came as far as the stop, nobody knows.
+  TRY(const std::string left, put_back(api, old, made ? made->id : "", true, run));
   return is + "what it was before is back" + (left.empty() ? "" : "; " + left);
 }
 

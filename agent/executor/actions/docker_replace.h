@@ -25,6 +25,8 @@ Result<void> rename_container(DockerApi& api, const std::string& id, const std::
 // {"Name":"always","MaximumRetryCount":0}
 std::string restart_policy_json(const Container& container);
 Result<void> set_restart_policy(DockerApi& api, const std::string& id, const std::string& policy);
+// What the engine gives it to end before it kills it.
+std::uint32_t stop_timeout_ms(const Container& container);
 // Before its start: leaves and joins as planned.
 Result<void> join_networks(DockerApi& api, const std::string& id, const Recreation& plan);
 
@@ -46,14 +48,14 @@ Result<std::optional<Container>> find_made(DockerApi& api, const Replaced& old,
 // the new one has go with it when it never ran, else they stay: the sentence for people names them. kNotFound
 // when the old one is gone: then nothing is done.
 //
-// `stop_asked`: the engine may be ending the old one for somebody who waits no longer. It is given its time
-// to end first, else it would go down after it was put back.
+// `stop_asked`: the engine may still be ending the old one for somebody who waits no longer. Until the time
+// for that is over, counted from the making of the new one, it is waited for, else the old one would go down
+// after it was put back. kTimeout: the run's time is over before.
 Result<std::string> put_back(DockerApi& api, const Replaced& old, const std::string& made,
-                             bool stop_asked);
+                             bool stop_asked, const Run& run);
 
 // Action::recover(): puts the old one back unless what took its place runs, was used since, or is nothing
 // that `command` made; then the old one is kept aside for people. A sentence for them.
-Result<std::string> recover_replaced(DockerApi& api, const Replaced& old,
-                                     const std::string& command);
+Result<std::string> recover_replaced(DockerApi& api, const Replaced& old, const Run& run);
 
 }  // namespace observeai::agent::executor

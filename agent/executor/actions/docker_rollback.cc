@@ -79,12 +79,6 @@ Result<void> check_container(const Container& container) {
   return {};
 }
 
-std::uint32_t stop_timeout_ms(const Container& container) {
-  const std::int64_t seconds = integer_at(object_at(container.document, "Config"), "StopTimeout");
-  return static_cast<std::uint32_t>(seconds > 0 && seconds < 3'600 ? seconds : kStopTimeoutS) *
-         1'000U;
-}
-
 // What the container took the place of, and what that did, while they are kept aside: ids with a " " behind
 // each.
 Result<std::string> kept_before(DockerApi& api, const Container& container) {
@@ -208,7 +202,7 @@ class RollbackImage final : public Action {
     DockerApi api(host_.docker_socket, run);
     const Replaced old = replaced_of(state);
     if (!is_container_id(old.id)) return Error(Errc::kCorrupt, "the ledger names no container");
-    return recover_replaced(api, old, run.command());
+    return recover_replaced(api, old, run);
   }
 
  private:
@@ -227,7 +221,7 @@ class RollbackImage final : public Action {
       TRY(const auto made, find_made(api, old, run.command()));
       if (made) made_ = made->id;
     }
-    TRY(const std::string left, put_back(api, old, made_, stop_asked_));
+    TRY(const std::string left, put_back(api, old, made_, stop_asked_, run));
     if (!left.empty()) run.output(left + "\n");
     return {};
   }

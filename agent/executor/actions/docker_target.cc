@@ -15,7 +15,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t kMinShortId = 12;
-constexpr auto kLookEvery = 200ms;
 constexpr auto kStopSlack = 15s;  // Beyond the stop's own time: the engine tidies up
 
 bool is_hex(std::string_view text) {

@@ -58,6 +58,7 @@ Result<void> start_container(DockerApi& api, const std::string& id);
 Result<void> stop_container(DockerApi& api, const std::string& id, std::int64_t stop_timeout_s);
 
 inline constexpr std::int64_t kStopTimeoutS = 10;
+inline constexpr std::chrono::milliseconds kLookEvery{200};  // While something is waited for
 std::string text_parameter(const wire::Parameters& parameters, const std::string& name);
 
 // Sleeps, but not beyond the run's deadline.

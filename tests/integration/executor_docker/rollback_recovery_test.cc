@@ -26,7 +26,9 @@ struct Fixture : DockerRig {
   }
 
   void run_web() {
-    docker("run -d --name web --network none --restart unless-stopped -v /data app:2");
+    docker(
+        "run -d --name web --network none --restart unless-stopped --stop-timeout 1 -v /data "
+        "app:2");
     docker("exec web sh -c 'echo kept >/data/file'");
     old_id_ = inspect("web", "{{.Id}}");
   }
@@ -110,6 +112,24 @@ TEST_CASE_FIXTURE(Fixture, "interrupted anywhere, the workload is up after the n
   }
   // rename, create, stop | start, policy: down only between the stop and the start.
   CHECK(without == std::vector<std::string>{"up", "up", "up", "down", "up", "up"});
+}
+
+TEST_CASE_FIXTURE(Fixture, "cut before its stop, putting right takes nothing down") {
+  run_web();
+  for (int changes = 0;; ++changes) {
+    CAPTURE(changes);
+    const auto seen = assess(kAction, kTo1);
+    REQUIRE(seen);
+    auto run = begin();
+    CHECK_FALSE(cut(2, [&] { return action(kAction).execute(kTo1, *seen, run); }));
+    const std::string since = inspect(old_id_, "{{.State.StartedAt}}");
+    const bool finished = cut(changes, [&] { return recover(kAction, *seen).has_value(); });
+    CHECK(put_right(*seen).find("container web: ") == 0);
+    check_back();
+    CHECK(inspect("web", "{{.State.StartedAt}}") == since);
+    if (finished) break;
+    REQUIRE(changes < 6);
+  }
 }
 
 TEST_CASE_FIXTURE(Fixture, "a way back that is cut anywhere goes on from there") {

@@ -102,6 +102,8 @@ TEST_CASE("nothing is proposed where nothing was done, it is well, or the host p
   }));
   Case silent("docker.update_memory");
   CHECK_FALSE(silent.way());  // The difference is not known
+  silent.target.dry_run->diff = {{"memory limit of web", "0 bytes", "67108864 bytes"}};
+  CHECK_FALSE(silent.way());  // No limit cannot be asked for
 }
 
 }  // namespace
