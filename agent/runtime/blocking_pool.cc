@@ -132,11 +132,14 @@ Result<void> BlockingPool::give_up(const std::shared_ptr<Job>& job,
 }
 
 void BlockingPool::work_until_closed(std::shared_ptr<State> state, std::size_t index) {
+  {
+    MutexLock lock(state->mutex);
+    ++state->idle;
+  }
   for (;;) {
     std::shared_ptr<Job> job;
     {
       MutexLock lock(state->mutex);
-      ++state->idle;
       while (state->queue.empty() && !state->closed) state->ready.wait(state->mutex);
       --state->idle;
       if (state->closed) return;
@@ -165,6 +168,7 @@ void BlockingPool::work_until_closed(std::shared_ptr<State> state, std::size_t i
     }
     if (state->closed) return;
     state->workers[index].busy = false;
+    ++state->idle;  // Before the result is told: who asks next finds this worker free.
     auto wake = [done = job->done] {
       if (const auto notifier = done.lock()) notifier->notify();
     };
