@@ -43,6 +43,7 @@ struct AttackRig::Faults {
   volatile std::int32_t error;
   volatile std::int32_t per_mille;
   volatile std::int32_t failed;
+  volatile std::int64_t passed_ns;
 };
 
 AttackRig::AttackRig() {
@@ -154,6 +155,10 @@ void AttackRig::preload_faults() {
 
 void AttackRig::shift_clock_ms(std::int64_t ms) {
   faults_->clock_shift_ns = ms * 1'000'000;
+}
+
+void AttackRig::pass_time_ms(std::int64_t ms) {
+  faults_->passed_ns = faults_->passed_ns + ms * 1'000'000;
 }
 
 void AttackRig::fail_writes(int error) {

@@ -39,9 +39,10 @@ class AttackRig {
   bool alive() const;
   pid_t pid() const { return pid_; }
   std::vector<std::string> environment;  // Beside PATH, of the next start
-  // Of the next start: the wall clock may be shifted and writes below state may fail.
+  // Of the next start: clocks may be moved and writes below state may fail.
   void preload_faults();
-  void shift_clock_ms(std::int64_t ms);
+  void shift_clock_ms(std::int64_t ms);  // The wall clock alone, as when somebody sets it
+  void pass_time_ms(std::int64_t ms);    // More time has passed, on every clock but the steady one
   void fail_writes(int error);
 
   // The host.

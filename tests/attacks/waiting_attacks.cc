@@ -2,6 +2,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <thread>
 
 #include "agent/executor/client.h"
@@ -13,6 +14,9 @@ using observeai::test::FrameKind;
 using namespace std::chrono_literals;
 
 namespace {
+
+constexpr std::int64_t kMinuteMs = 60'000;
+constexpr auto kPatience = 60s;
 
 // Two runbooks: `mark` is at work until the test lets it end, `choose` waits behind it.
 struct Queue : AttackRig {
@@ -32,18 +36,16 @@ struct Queue : AttackRig {
   wire::CommandResult waited(const wire::Command& command, const std::function<void()>& meanwhile) {
     // Its number is taken; the command before it has the next one.
     auto last = command;
-    const auto first = sign(approved_mark());
+    auto before = mark_intent();
+    before.timeout_ms = 5 * kMinuteMs;  // It waits for this test, however slow that is
+    const auto first = sign(approved(looked_at(before)));
     last.seq = ++seq;
     const auto second = sign(last);
     std::jthread sender([&] { (void)ask_aside(first); });
-    const auto deadline = std::chrono::steady_clock::now() + 20s;
-    while (marks() == 0) {
-      REQUIRE(std::chrono::steady_clock::now() < deadline);
-      std::this_thread::sleep_for(1ms);
-    }
+    wait_until([&] { return marks() == 1; });
     std::string reply;
     std::jthread waiter([&] { reply = ask_aside(second); });
-    std::this_thread::sleep_for(500ms);
+    wait_until([&] { return status().command_seq == last.seq; });
     CHECK(ask(FrameKind::kCommand, second).kind == FrameKind::kError);  // It is there, and waits
     meanwhile();
     std::ofstream(path("go")).close();
@@ -63,10 +65,26 @@ struct Queue : AttackRig {
   }
 
  private:
+  static void wait_until(const std::function<bool()>& is_so) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!is_so()) {
+      REQUIRE(std::chrono::steady_clock::now() < deadline);
+      std::this_thread::sleep_for(1ms);
+    }
+  }
   std::string ask_aside(const std::string& envelope) const {
-    const auto reply =
-        agent::executor::ask(path("sock/executor.sock"), {FrameKind::kCommand, envelope}, 60s);
+    const auto reply = agent::executor::ask(path("sock/executor.sock"),
+                                            {FrameKind::kCommand, envelope}, kPatience);
     return reply ? reply->body : "";
+  }
+};
+
+// Whose clocks are the test's: minutes pass at once, and only when it says so.
+struct TimedQueue : Queue {
+  TimedQueue() {
+    stop();
+    preload_faults();
+    start();
   }
 };
 
@@ -83,6 +101,11 @@ TEST_CASE_FIXTURE(Queue, "the rule that allows it is taken away while a command 
     write_policy(
         site_policy("", "[[allow]]\naction = \"runbook\"\ntargets = [\"runbook/mark\"]\n"));
   });
+}
+
+TEST_CASE_FIXTURE(Queue, "the kill switch while a command waits behind another one") {
+  refused_after(approved(choose()), "disabled",
+                [&] { std::ofstream(path("etc/DISABLE_COMMANDS")).close(); });
 }
 
 TEST_CASE_FIXTURE(Queue, "its runbook is taken off the list while a command waits") {
@@ -125,26 +148,19 @@ TEST_CASE_FIXTURE(Queue, "its approver is revoked while a command waits") {
   });
 }
 
-TEST_CASE_FIXTURE(Queue, "an approval expires while a command waits") {
+TEST_CASE_FIXTURE(TimedQueue, "an approval expires while a command waits") {
   auto command = approved(choose());
   auto approval = keys.approval(command);
-  approval.expires_ms = keys.now_ms + 10'000;
+  approval.expires_ms = keys.now_ms + 5 * kMinuteMs;
   command.approvals[1] = keys.sign_approval(approval, keys.bob);
-  const auto until = std::chrono::steady_clock::now() + 10s;
-  refused_after(command, "approval_invalid", [&] { std::this_thread::sleep_until(until); });
+  refused_after(command, "approval_invalid", [&] { pass_time_ms(5 * kMinuteMs); });
 }
 
-TEST_CASE_FIXTURE(Queue, "the policy's hours end while a command waits") {
-  // Ten seconds before 08:01.
+TEST_CASE_FIXTURE(TimedQueue, "the policy's hours end while a command waits") {
+  // It is 08:00.
   write_policy(site_policy("",
                            "[[allow]]\naction = \"runbook\"\ntargets = [\"runbook/mark\"]\n"
                            "[[allow]]\naction = \"runbook\"\ntargets = [\"runbook/choose\"]\n"
-                           "windows = [\"Fri 08:00-08:01\"]\n"));
-  const auto intent = choose();
-  stop();
-  std::filesystem::remove_all(path("run"));
-  start();
-  REQUIRE(tell_time(keys.now_ms + 50'000).kind == FrameKind::kDone);
-  const auto until = std::chrono::steady_clock::now() + 10s;
-  refused_after(approved(intent), "window", [&] { std::this_thread::sleep_until(until); });
+                           "windows = [\"Fri 08:00-08:05\"]\n"));
+  refused_after(approved(choose()), "window", [&] { pass_time_ms(5 * kMinuteMs); });
 }

@@ -65,7 +65,7 @@ class Faults:
     """What faultlib.c does to a program that was started with `prefix`."""
 
     WRITES, SHORT_WRITES, SYNCS, READS, NAMES = 1, 2, 4, 8, 16
-    _LAYOUT = struct.Struct("<qiiii")
+    _LAYOUT = struct.Struct("<qiiiiq")
 
     def __init__(self, library: pathlib.Path, control: pathlib.Path, under: pathlib.Path):
         control.write_bytes(b"\0" * self._LAYOUT.size)

@@ -2,8 +2,9 @@
 // at any moment (tests/support/fault_rig.py writes it).
 //   OBSERVEAI_FAULTS        the control file: struct control, mapped
 //   OBSERVEAI_FAULTS_UNDER  only files below this folder fail
-// Only the wall clock is off; the steady one goes on, as when somebody sets the time. Waits for a wall clock
-// time are waits for the same span.
+// A clock that is shifted is the wall clock alone; the steady one goes on, as when somebody sets the time. Time
+// that passed is on the wall clock and the boot clock, as after a sleep. Waits for a wall clock time are waits for
+// the same span.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -31,6 +32,7 @@ struct control {
   volatile int32_t error;       // errno of what fails
   volatile int32_t per_mille;   // How many of those calls
   volatile int32_t failed;      // Counted here
+  volatile int64_t passed_ns;   // That nobody waited
 };
 
 static struct control nothing;
@@ -175,18 +177,21 @@ int mkdir(const char* path, mode_t mode) {
 OPEN(open)
 OPEN(open64)
 
-// ---- the wall clock ---------------------------------------------------------------------------
+// ---- the clocks -------------------------------------------------------------------------------
 
 static struct timespec shifted(struct timespec time, int64_t by_ns) {
   const int64_t ns = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec + by_ns;
   return (struct timespec){ns / 1000000000, ns % 1000000000};
 }
 
+static int64_t wall_ns(void) { return control->clock_shift_ns + control->passed_ns; }
+
 int clock_gettime(clockid_t clock, struct timespec* out) {
   REAL(clock_gettime);
   const int result = real(clock, out);
   if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-    *out = shifted(*out, control->clock_shift_ns);
+    *out = shifted(*out, wall_ns());
+  if (result == 0 && clock == CLOCK_BOOTTIME) *out = shifted(*out, control->passed_ns);
   return result;
 }
 
@@ -208,13 +213,13 @@ time_t time(time_t* out) {
 int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mutex, const struct timespec* until) {
   REAL(pthread_cond_timedwait);
   // Steady clocks count from the start of the machine: what lies decades later is wall clock time.
-  const struct timespec moved = until->tv_sec > 500000000 ? shifted(*until, -control->clock_shift_ns) : *until;
+  const struct timespec moved = until->tv_sec > 500000000 ? shifted(*until, -wall_ns()) : *until;
   return real(condition, mutex, &moved);
 }
 
 int pthread_cond_clockwait(pthread_cond_t* condition, pthread_mutex_t* mutex, clockid_t clock,
                            const struct timespec* until) {
   REAL(pthread_cond_clockwait);
-  const struct timespec moved = clock == CLOCK_REALTIME ? shifted(*until, -control->clock_shift_ns) : *until;
+  const struct timespec moved = clock == CLOCK_REALTIME ? shifted(*until, -wall_ns()) : *until;
   return real(condition, mutex, clock, &moved);
 }
