@@ -37,7 +37,8 @@ Error none_changed() {
 
 }  // namespace
 
-Result<Ledger> Ledger::open(const std::string& path, const wire::Bytes16& enrollment) {
+Result<Ledger> Ledger::open(const std::string& path, const wire::Bytes16& enrollment,
+                            LedgerLimits limits) {
   sql::OpenOptions options;
   options.exclusive = true;
   options.synchronous = sql::Synchronous::kFull;
@@ -47,8 +48,8 @@ Result<Ledger> Ledger::open(const std::string& path, const wire::Bytes16& enroll
   TRY(auto database, sql::Database::open(path, options));
   const sql::Migrator migrator({kExecutorMigrations, kExecutorMigrationsCount}, kApplicationId);
   TRY_VOID(migrator.apply(database));
-  TRY_VOID(database.set_max_pages(kMaxLedgerPages));
-  Ledger ledger(std::move(database));
+  TRY_VOID(database.set_max_pages(limits.pages));
+  Ledger ledger(std::move(database), limits);
   TRY_VOID(ledger.enter(enrollment));
   return ledger;
 }
@@ -222,7 +223,7 @@ Result<void> Ledger::make_room() {
   TRY(const auto free_pages, database_.free_page_count());
   std::int64_t surplus = std::max<std::int64_t>(rows - kMaxLedgerRows, 0);
   // Half of the quota is for results that are still to come.
-  if (pages - free_pages > kMaxLedgerPages / 2) surplus = std::max(surplus, rows / 2);
+  if (pages - free_pages > limits_.pages / 2) surplus = std::max(surplus, rows / 2);
   if (surplus == 0) return {};
   TRY_VOID(database_.run(
       "DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE state = 3 AND spooled = 1"

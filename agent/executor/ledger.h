@@ -31,10 +31,16 @@ inline constexpr std::uint64_t kMaxLedgerPages = 32'768;  // 128 MiB
 // then: it lives 24 hours, from at most an hour behind that start (admission_approvals.cc).
 inline constexpr std::chrono::hours kApprovalMemory{48};
 
+// Tests have smaller ones.
+struct LedgerLimits {
+  std::uint64_t pages = kMaxLedgerPages;
+};
+
 class Ledger {
  public:
   // A new enrollment begins its sequence anew.
-  static Result<Ledger> open(const std::string& path, const wire::Bytes16& enrollment);
+  static Result<Ledger> open(const std::string& path, const wire::Bytes16& enrollment,
+                             LedgerLimits limits = {});
 
   enum class State : std::uint8_t { kReceived = 1, kStarted = 2, kDone = 3 };
   struct Known {
@@ -106,13 +112,15 @@ class Ledger {
   Result<std::optional<std::int64_t>> last_started(const std::string& target);
 
  private:
-  explicit Ledger(sql::Database database) : database_(std::move(database)) {}
+  Ledger(sql::Database database, LedgerLimits limits)
+      : database_(std::move(database)), limits_(limits) {}
   Result<void> enter(const wire::Bytes16& enrollment);
   Result<void> enter_row(const Entry& entry);
   Result<void> set_done(const wire::Bytes16& id, std::string_view result, bool recover_later);
   Result<void> make_room();
 
   sql::Database database_;
+  LedgerLimits limits_;
 };
 
 }  // namespace observeai::agent::executor

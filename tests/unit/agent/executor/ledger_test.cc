@@ -41,8 +41,8 @@ Ledger::Start begun(std::uint64_t seq, const std::string& target, const std::str
   return out;
 }
 
-Ledger open(const TempDir& dir, const wire::Bytes16& who = kEnrollment) {
-  auto ledger = Ledger::open(dir / "ledger.db", who);
+Ledger open(const TempDir& dir, const wire::Bytes16& who = kEnrollment, LedgerLimits limits = {}) {
+  auto ledger = Ledger::open(dir / "ledger.db", who, limits);
   REQUIRE_MESSAGE(ledger, (ledger ? "" : ledger.error().message()));
   return std::move(*ledger);
 }
@@ -135,14 +135,15 @@ TEST_CASE("a result that cannot be signed leaves the command open") {
 
 TEST_CASE("a ledger that is full makes room for the next command by itself") {
   TempDir dir;
-  auto ledger = open(dir);
-  // One that began, and then nothing but refusals, each larger than any real one.
+  constexpr LedgerLimits kSmall = {.pages = 256};
+  auto ledger = open(dir, kEnrollment, kSmall);
+  // One that began, and then nothing but refusals, each a larger part of it than any real one.
   REQUIRE(ledger.receive(entry(1)));
   REQUIRE(ledger.start(begun(1, "container/web", "docker.restart", 5000, "d")));
   REQUIRE(ledger.finish(id_of(1), "result 1"));
   REQUIRE(ledger.mark_spooled(signing::sha256("result 1")));
-  constexpr std::size_t kBytes = 4U << 20;
-  constexpr std::uint64_t kThatFit = kMaxLedgerPages * 4096 / kBytes;
+  constexpr std::size_t kBytes = 32U << 10;
+  constexpr std::uint64_t kThatFit = kSmall.pages * 4096 / kBytes;
   for (std::uint64_t seq = 2; seq <= kThatFit + 8; ++seq) {
     CAPTURE(seq);
     auto one = entry(seq);
