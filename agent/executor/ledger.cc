@@ -211,8 +211,11 @@ Result<void> Ledger::prune(std::int64_t now_ms) {
   const std::int64_t retention_ms = std::chrono::milliseconds(kLedgerRetention).count();
   TRY_VOID(database_.run("DELETE FROM commands WHERE state = 3 AND spooled = 1 AND received_ms < ?",
                          now_ms - retention_ms));
-  TRY_VOID(database_.run("DELETE FROM executed WHERE started_ms < ?",
-                         now_ms - std::chrono::milliseconds(kApprovalMemory).count()));
+  // Fewer than are remembered: the minimum is NULL, and nothing goes.
+  TRY_VOID(database_.run(
+      "DELETE FROM executed WHERE started_ms < min(?, (SELECT started_ms"
+      " FROM executed ORDER BY started_ms DESC LIMIT 1 OFFSET ?))",
+      now_ms - std::chrono::milliseconds(kApprovalMemory).count(), limits_.remembered_starts - 1));
   return make_room();
 }
 

@@ -30,10 +30,14 @@ inline constexpr std::uint64_t kMaxLedgerPages = 32'768;  // 128 MiB
 // How long what was approved counts as executed. An approval that was there at the start is over by
 // then: it lives 24 hours, from at most an hour behind that start (admission_approvals.cc).
 inline constexpr std::chrono::hours kApprovalMemory{48};
+// The latest so many starts count however old they are: a time that was stated far ahead makes the host
+// forget nothing. 1 MiB.
+inline constexpr std::int64_t kRememberedStarts = 10'000;
 
 // Tests have smaller ones.
 struct LedgerLimits {
   std::uint64_t pages = kMaxLedgerPages;
+  std::int64_t remembered_starts = kRememberedStarts;  // From 1
 };
 
 class Ledger {
@@ -102,8 +106,8 @@ class Ledger {
   // `sha256` of a result's envelope; one that is not known is fine.
   Result<void> mark_spooled(const wire::Digest& sha256);
   // Removes what is done, spooled and older than the retention, and the oldest beyond the bound, those that
-  // never began first: the others are what rate and cool-down go by; leaves
-  // after kApprovalMemory, whatever becomes of their commands.
+  // never began first: the others are what rate and cool-down go by; leaves beyond kRememberedStarts after
+  // kApprovalMemory, whatever becomes of their commands.
   Result<void> prune(std::int64_t now_ms);
 
   // Of commands that were started to execute.

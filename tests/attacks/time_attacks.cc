@@ -87,6 +87,31 @@ TEST_CASE_FIXTURE(FaultyRig, "a wall clock that jumps, as after a memory snapsho
   }
 }
 
+// Signer and control plane are taken over, and say the truth again before the approvals end.
+TEST_CASE_FIXTURE(FaultyRig, "a time far ahead, to make the host forget what it executed") {
+  constexpr std::int64_t kHourMs = 3'600'000;
+  const std::int64_t began_ms = keys.now_ms;
+  auto command = approved_mark();
+  auto approval = keys.approval(command);
+  approval.expires_ms = began_ms + 24 * kHourMs;
+  command.approvals = {keys.sign_approval(approval, keys.alice),
+                       keys.sign_approval(approval, keys.bob)};
+  executed(command);
+
+  pass_time_ms(6 * kHourMs);
+  keys.now_ms = began_ms + 49 * kHourMs;
+  learn_time();
+  looked_at(mark_intent());  // What is old goes with each command
+
+  pass_time_ms(6 * kHourMs);
+  keys.now_ms = began_ms + 12 * kHourMs;
+  CHECK(tell_time(keys.now_ms).kind == FrameKind::kError);
+  learn_time();
+  command.issued_ms = command.not_before_ms = keys.now_ms;
+  command.expires_ms = keys.now_ms + kHourMs;
+  refused(made_anew(command), "replayed");
+}
+
 TEST_CASE_FIXTURE(FaultyRig, "a ledger on a full disk") {
   const auto intent = looked_at(mark_intent());
   const auto command = approved(intent);

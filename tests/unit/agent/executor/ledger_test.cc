@@ -236,7 +236,7 @@ TEST_CASE("starts are counted by hour and action, and the last one by target") {
   CHECK(*ledger.last_started("container/web") == 5000);
 }
 
-TEST_CASE("what was approved starts once, and is remembered longer than an approval lives") {
+TEST_CASE("what was approved starts once, and is remembered") {
   TempDir dir;
   const std::int64_t hour = 3'600'000;
   const auto leaf = begun(1, "", "", 0, "").leaf;
@@ -257,10 +257,33 @@ TEST_CASE("what was approved starts once, and is remembered longer than an appro
   }
   auto ledger = open(dir, {2});  // Another enrollment
   CHECK(*ledger.was_started(leaf));
+}
+
+TEST_CASE("what was started is forgotten when it is old and many have started since") {
+  TempDir dir;
+  auto ledger = open(dir, kEnrollment, {.remembered_starts = 2});
+  const std::int64_t hour = 3'600'000;
+  const auto start = [&](std::uint64_t seq, std::int64_t now_ms) {
+    REQUIRE(ledger.receive(entry(seq)));
+    REQUIRE(ledger.start(begun(seq, "container/web", "docker.restart", now_ms, "d")));
+  };
+  const auto known = [&](std::uint64_t seq) {
+    return *ledger.was_started(begun(seq, "", "", 0, "").leaf);
+  };
+  start(1, 5 * hour);
+  REQUIRE(ledger.prune(1'000 * hour));
+  CHECK(known(1));
+  start(2, 6 * hour);
+  REQUIRE(ledger.prune(1'000 * hour));
+  CHECK(known(1));
+  start(3, 7 * hour);
   REQUIRE(ledger.prune(5 * hour + 48 * hour));
-  CHECK(*ledger.was_started(leaf));
+  CHECK(known(1));
   REQUIRE(ledger.prune(5 * hour + 48 * hour + 1));
-  CHECK_FALSE(*ledger.was_started(leaf));
+  CHECK_FALSE(known(1));
+  REQUIRE(ledger.prune(1'000 * hour));
+  CHECK(known(2));
+  CHECK(known(3));
 }
 
 TEST_CASE("a ledger of the first form is taken over") {
