@@ -18,6 +18,7 @@ constexpr std::uint32_t kApplicationId = 0x0b5e'1ed6;
 constexpr std::uint32_t kCacheKib = 128;
 constexpr std::uint32_t kCheckpointPages = 128;
 constexpr std::int64_t kKeepLogBytes = 1 << 20;
+constexpr std::int64_t kWhenever = INT64_MAX;
 
 wire::Digest digest_from(std::string_view bytes) {
   wire::Digest out{};
@@ -83,19 +84,27 @@ Result<std::uint64_t> Ledger::highest_sequence() {
 }
 
 Result<void> Ledger::receive(const Entry& entry) {
-  const auto entered = enter_row(entry);
+  TRY_VOID(check_waiting());
+  auto entered = enter_row(entry);
   if (entered || entered.error().code() != Errc::kLimit) return entered;
   TRY_VOID(prune(entry.received_ms));
+  entered = enter_row(entry);
+  if (entered || entered.error().code() != Errc::kLimit) return entered;
+  TRY_VOID(make_room(kWhenever));
   return enter_row(entry);
 }
 
-Result<void> Ledger::enter_row(const Entry& entry) {
-  TRY(auto transaction, sql::Transaction::begin(database_));
+Result<void> Ledger::check_waiting() {
   TRY(const auto waiting,
       database_.scalar(0, "SELECT count(*) FROM commands WHERE state < 3 OR spooled = 0"));
   if (waiting >= kMaxUnspooled)
     return Error(Errc::kLimit, std::to_string(waiting) +
                                    " results wait to be fetched by the agent: is it running?");
+  return {};
+}
+
+Result<void> Ledger::enter_row(const Entry& entry) {
+  TRY(auto transaction, sql::Transaction::begin(database_));
   TRY_VOID(
       database_.run("INSERT INTO commands (id, sha256, seq, execute, state, received_ms, draft)"
                     " VALUES (?, ?, ?, ?, 1, ?, ?)",
@@ -131,7 +140,7 @@ Result<bool> Ledger::was_started(const wire::Digest& leaf) {
 Result<void> Ledger::finish(const wire::Bytes16& id, std::string_view result, bool recover_later) {
   const auto stored = set_done(id, result, recover_later);
   if (stored || stored.error().code() != Errc::kLimit) return stored;
-  TRY_VOID(make_room());
+  TRY_VOID(make_room(kWhenever));
   return set_done(id, result, recover_later);
 }
 
@@ -216,10 +225,10 @@ Result<void> Ledger::prune(std::int64_t now_ms) {
       "DELETE FROM executed WHERE started_ms < min(?, (SELECT started_ms"
       " FROM executed ORDER BY started_ms DESC LIMIT 1 OFFSET ?))",
       now_ms - std::chrono::milliseconds(kApprovalMemory).count(), limits_.remembered_starts - 1));
-  return make_room();
+  return make_room(now_ms - std::chrono::milliseconds(kSparedFor).count());
 }
 
-Result<void> Ledger::make_room() {
+Result<void> Ledger::make_room(std::int64_t began_before_ms) {
   TRY(const auto rows,
       database_.scalar(0, "SELECT count(*) FROM commands WHERE state = 3 AND spooled = 1"));
   TRY(const auto pages, database_.page_count());
@@ -230,8 +239,8 @@ Result<void> Ledger::make_room() {
   if (surplus == 0) return {};
   TRY_VOID(database_.run(
       "DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE state = 3 AND spooled = 1"
-      " ORDER BY started_ms > 0, seq LIMIT ?)",
-      surplus));
+      " AND (started_ms = 0 OR started_ms < ?) ORDER BY started_ms > 0, seq LIMIT ?)",
+      began_before_ms, surplus));
   return {};
 }
 

@@ -24,6 +24,8 @@ namespace observeai::agent::executor {
 
 inline constexpr std::chrono::hours kLedgerRetention{30 * 24};
 inline constexpr std::int64_t kMaxLedgerRows = 10'000;  // Done and spooled; older ones go first
+// What began within this time goes only when the file is full: rate and cool-down go by it.
+inline constexpr std::chrono::hours kSparedFor{24};
 // Results that nobody fetched: further commands are refused, for their results would be lost.
 inline constexpr std::int64_t kMaxUnspooled = 256;
 inline constexpr std::uint64_t kMaxLedgerPages = 32'768;  // 128 MiB
@@ -106,7 +108,7 @@ class Ledger {
   // `sha256` of a result's envelope; one that is not known is fine.
   Result<void> mark_spooled(const wire::Digest& sha256);
   // Removes what is done, spooled and older than the retention, and the oldest beyond the bound, those that
-  // never began first: the others are what rate and cool-down go by; leaves beyond kRememberedStarts after
+  // never began first, and those of kSparedFor not at all; leaves beyond kRememberedStarts after
   // kApprovalMemory, whatever becomes of their commands.
   Result<void> prune(std::int64_t now_ms);
 
@@ -121,7 +123,9 @@ class Ledger {
   Result<void> enter(const wire::Bytes16& enrollment);
   Result<void> enter_row(const Entry& entry);
   Result<void> set_done(const wire::Bytes16& id, std::string_view result, bool recover_later);
-  Result<void> make_room();
+  Result<void> check_waiting();
+  // Of what never began, and what began before that time.
+  Result<void> make_room(std::int64_t began_before_ms);
 
   sql::Database database_;
   LedgerLimits limits_;

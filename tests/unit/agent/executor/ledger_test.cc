@@ -158,6 +158,30 @@ TEST_CASE("a ledger that is full makes room for the next command by itself") {
   CHECK(*ledger.last_started("container/web") == 5000);
 }
 
+TEST_CASE("results that wait do not make the ledger forget what began today") {
+  TempDir dir;
+  constexpr LedgerLimits kSmall = {.pages = 256};
+  auto ledger = open(dir, kEnrollment, kSmall);
+  const std::int64_t day = 24 * 3'600'000;
+  const auto done = [&](std::uint64_t seq, std::size_t bytes) {
+    REQUIRE(ledger.receive(entry(seq, day)));
+    REQUIRE(ledger.start(begun(seq, "container/" + std::to_string(seq), "docker.stop", day, "d")));
+    const std::string result = std::string(bytes, 'r') + std::to_string(seq);
+    REQUIRE(ledger.finish(id_of(seq), result));
+    return signing::sha256(result);
+  };
+  for (std::uint64_t seq = 1; seq <= 4; ++seq) REQUIRE(ledger.mark_spooled(done(seq, 100)));
+  for (std::uint64_t seq = 5; seq <= 22; ++seq) {  // More than half of the quota
+    done(seq, 32U << 10);
+    REQUIRE(ledger.prune(2 * day));
+  }
+  CHECK(*ledger.last_started("container/1") == day);
+  REQUIRE(ledger.prune(2 * day + 1));
+  CHECK(!*ledger.last_started("container/1"));
+  // They stop no command either.
+  for (std::uint64_t seq = 23; seq <= 60; ++seq) REQUIRE(ledger.mark_spooled(done(seq, 32U << 10)));
+}
+
 TEST_CASE("results are told until they are spooled") {
   TempDir dir;
   auto ledger = open(dir);
