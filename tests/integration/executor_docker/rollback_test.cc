@@ -171,7 +171,9 @@ TEST_CASE_FIXTURE(Fixture,
       {"", "\"sleep 1003\"", R"(["sh","-c"] ["sleep 1003"] ["PATH=/bin","A=1"])"},
       {"--entrypoint sleep", "1003", R"(["sleep"] ["1003"] ["PATH=/bin","A=1"])"},
       {"--entrypoint \"\"", "sleep 1003", R"(null ["sleep","1003"] ["PATH=/bin","A=1"])"},
-      {"-e A=3 -e B=4", "", R"(["sh","-c"] ["sleep 1001"] ["A=3","B=4","PATH=/bin"])"},
+      // One each: docker gives several in any order.
+      {"-e A=3", "", R"(["sh","-c"] ["sleep 1001"] ["A=3","PATH=/bin"])"},
+      {"-e B=4", "", R"(["sh","-c"] ["sleep 1001"] ["B=4","PATH=/bin","A=1"])"},
       {"--hostname web.example", "", R"(["sh","-c"] ["sleep 1001"] ["PATH=/bin","A=1"])"},
       {"--no-healthcheck", "", R"(["sh","-c"] ["sleep 1001"] ["PATH=/bin","A=1"])"},
   };

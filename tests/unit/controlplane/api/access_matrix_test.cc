@@ -1,4 +1,6 @@
 // Every endpoint x every kind of caller.
+#include <algorithm>
+
 #include "controlplane/api/route_table.h"
 #include "tests/unit/controlplane/api/api_fixture.h"
 
@@ -103,6 +105,20 @@ TEST_CASE("methods and paths are strict") {
   f.refused(400, "GET", "/v1/hosts/%zz");
 }
 
+// Without hashes and ids: by chance they hold any word of hexadecimal digits.
+std::string without_random(const std::string& text) {
+  constexpr std::size_t kShortestId = 12;
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find_first_not_of(kDigits, at), text.size());
+    if (end - at < kShortestId) out.append(text, at, end - at);
+    if (end < text.size()) out.push_back(text[end]);
+    at = end + 1;
+  }
+  return out;
+}
+
 TEST_CASE("a tenant sees nothing of another one, on any endpoint") {
   Fixture f;
   // Kinds of text that only the tenant "default" holds.
@@ -117,7 +133,8 @@ TEST_CASE("a tenant sees nothing of another one, on any endpoint") {
       if (const auto open = target.find('{'); open != std::string::npos)
         target.replace(open, target.size() - open, name);
       const Reply reply = f.send("GET", target, "stranger");
-      const std::string text = reply.follower ? reply.follower->take(1U << 20) : reply.body;
+      const std::string text =
+          without_random(reply.follower ? reply.follower->take(1U << 20) : reply.body);
       for (const auto& word : foreign) {
         if (reply.status == 404) continue;  // Repeats the name that was asked for
         INFO(target << " shows " << word << ": " << text);
