@@ -23,8 +23,9 @@ class ExhaustionForecaster {
   ExhaustionForecaster& operator=(ExhaustionForecaster&&) noexcept;
   ~ExhaustionForecaster();
 
-  // `step` must grow from call to call (others are ignored and answered with the newest forecast); what is left out
-  // counts as not known. `used` = used / limit: 0 = empty, 1 = exhausted; may exceed 1; NaN = not known.
+  // `step` must grow from call to call (others are ignored and answered with the newest forecast); what
+  // is left out counts as not known. `used` = used / limit: 0 = empty, 1 = exhausted; may exceed 1;
+  // NaN = not known.
   Forecast observe(std::int64_t step, double used);
 
   // The newest forecast; a default one before the first observation.

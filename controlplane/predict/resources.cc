@@ -11,11 +11,11 @@ struct Named {
   std::string_view name;
 };
 constexpr std::array kNames = {
-    Named{Kind::kContainerMemory, "container.memory"},
-    Named{Kind::kHostMemory, "host.memory"},
-    Named{Kind::kDiskBytes, "disk.bytes"},
-    Named{Kind::kDiskInodes, "disk.inodes"},
-    Named{Kind::kFileHandles, "file.handles"},
+    Named{Kind::kContainerMemory, "container_memory"},
+    Named{Kind::kHostMemory, "host_memory"},
+    Named{Kind::kDiskBytes, "disk"},
+    Named{Kind::kDiskInodes, "inodes"},
+    Named{Kind::kFileHandles, "file_handles"},
     Named{Kind::kPids, "pids"},
     Named{Kind::kConnections, "connections"},
     Named{Kind::kCertificate, "certificate"},

@@ -24,7 +24,7 @@ enum class Kind : std::uint8_t {
   kErrors = 9,       // A rising rate of errors ends in a crash; see hazard.h
 };
 
-std::string_view name(Kind kind);  // "container.memory", "disk.bytes" ...
+std::string_view name(Kind kind);  // "container_memory", "disk" ...
 std::optional<Kind> kind_of(std::string_view name);
 
 // One resource at one time.
