@@ -72,21 +72,23 @@ wire::Meta Dispatcher::meta_for(const AgentId& agent, const wire::ExecutorReport
   return meta;
 }
 
-// One entry for each reason of a host, until it gets the time again: challenges are repeated.
+// The log is kept for good and challenges are repeated, by a host at will: an entry a day for each reason.
 void Dispatcher::note_time(const AgentId& agent, const Result<std::string>& time) {
-  if (time) {
-    refused_times_.erase(agent);
-    return;
-  }
+  if (time) return;
   const auto& why = time.error();
   log::warning("time for " + agent.value() + ": " + why.message());
+  if (why.code() != Errc::kDenied) return;
+  const auto now = world_.clock.unix_ms();
   const auto word = why.message().substr(0, why.message().find(':'));
-  auto& told = refused_times_[agent];
-  if (why.code() != Errc::kDenied || told == word) return;
-  const auto written = world_.audit.append(
-      audit::entry_of(audit::kinds::kSignerRefuse, world_.clock.unix_ms(), kSystem, agent.value(),
-                      {{"detail", "time: " + why.message()}}));
-  if (written) told = word;
+  const auto told = refused_times_.find({agent, word});
+  if (told != refused_times_.end() && now - told->second < kRefusedTimeEveryMs) return;
+  const auto written =
+      world_.audit.append(audit::entry_of(audit::kinds::kSignerRefuse, now, kSystem, agent.value(),
+                                          {{"detail", "time: " + why.message()}}));
+  if (!written) return;
+  std::erase_if(refused_times_,
+                [&](const auto& one) { return now - one.second >= kRefusedTimeEveryMs; });
+  refused_times_[{agent, word}] = now;
 }
 
 void Dispatcher::refuse(const model::ResultRecord& result, const Error& why) {

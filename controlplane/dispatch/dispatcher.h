@@ -30,6 +30,7 @@ class Dispatcher {
  private:
   static constexpr std::size_t kMostResults = 256;  // Of one look
   static constexpr int kMostStepsOfPlan = 16;
+  static constexpr std::int64_t kRefusedTimeEveryMs = 86'400'000;
 
   void answer(const AgentId& agent);
   wire::Meta meta_for(const AgentId& agent, const wire::ExecutorReport& executor);
@@ -44,7 +45,8 @@ class Dispatcher {
   World world_;
   PlanRunner runner_;
   HostPolicies policies_;
-  std::map<AgentId, std::string> refused_times_;  // The signer's word, as the audit log has it
+  // By host and the signer's word: when the audit log was told.
+  std::map<std::pair<AgentId, std::string>, std::int64_t> refused_times_;
   Mutex mutex_;
   std::set<AgentId> hellos_ GUARDED_BY(mutex_);
 };

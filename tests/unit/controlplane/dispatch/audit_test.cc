@@ -42,7 +42,7 @@ TEST_CASE("a signer that refuses is in the audit log, with host and reason") {
   CHECK(says(refused[0], "web-1: out of delegation"));
 }
 
-TEST_CASE("a signer that states no time for a host is in the audit log, once until it does again") {
+TEST_CASE("a signer that states no time for a host is in the audit log, once a day") {
   DispatchFixture f;
   wire::Bytes16 challenge{};
   const auto ask = [&] {
@@ -57,9 +57,12 @@ TEST_CASE("a signer that states no time for a host is in the audit log, once unt
   const auto refused = entries(f, "signer.refuse");
   CHECK(refused[0].object == "web-1");
   CHECK(says(refused[0], "time: clock: it jumped"));
-  f.signer.states_no_time = false;
-  CHECK(ask() == 1);
+  for (int i = 0; i < 100; ++i) {  // As one that asks more often than the signer's rate allows
+    f.signer.states_no_time = i % 2 == 0;
+    CHECK(ask() == 1);
+  }
   f.signer.states_no_time = true;
+  f.clock.advance(std::chrono::hours(24));
   CHECK(ask() == 2);
 }
 
