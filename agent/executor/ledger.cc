@@ -100,6 +100,13 @@ Result<void> Ledger::check_waiting() {
   if (waiting >= kMaxUnspooled)
     return Error(Errc::kLimit, std::to_string(waiting) +
                                    " results wait to be fetched by the agent: is it running?");
+  TRY(const auto bytes,
+      database_.scalar(
+          0, "SELECT total(length(result)) FROM commands WHERE state = 3 AND spooled = 0"));
+  const auto most = static_cast<std::int64_t>(limits_.pages * kLedgerPageBytes / 4 * 3);
+  if (bytes >= most)
+    return Error(Errc::kLimit, "results of " + std::to_string(bytes >> 20) +
+                                   " MiB wait to be fetched by the agent: is it running?");
   return {};
 }
 

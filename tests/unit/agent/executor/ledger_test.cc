@@ -213,6 +213,24 @@ TEST_CASE("results that nobody fetches stop further commands") {
   CHECK(ledger.receive(entry(1000)));
 }
 
+TEST_CASE("results that nobody fetches stop further commands by their bytes") {
+  TempDir dir;
+  LedgerLimits limits;
+  limits.pages = 512;  // 2 MiB
+  auto ledger = open(dir, kEnrollment, limits);
+  const std::string large(limits.pages * kLedgerPageBytes / 4 * 3 - 1, 'r');
+  REQUIRE(ledger.receive(entry(1)));
+  REQUIRE(ledger.finish(id_of(1), large));
+  REQUIRE(ledger.receive(entry(2)));
+  REQUIRE(ledger.finish(id_of(2), "r"));
+  const auto refused = ledger.receive(entry(3));
+  REQUIRE(!refused);
+  CHECK(refused.error().code() == Errc::kLimit);
+  CHECK(*ledger.highest_sequence() == 2);
+  REQUIRE(ledger.mark_spooled(signing::sha256(large)));
+  CHECK(ledger.receive(entry(3)));
+}
+
 TEST_CASE("what is old goes, the sequence stays") {
   TempDir dir;
   auto ledger = open(dir);
