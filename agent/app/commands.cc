@@ -17,7 +17,7 @@
 #include "agent/runtime/syscall_guard.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
-#include "protocol/config/command_line.h"
+#include "protocol/config/program.h"
 
 namespace observeai::agent {
 namespace {
@@ -43,17 +43,16 @@ std::string identity_folder(const AgentConfig& config) {
 }
 
 struct Options {
-  std::string config_file;
-  std::string server;
-  std::string token;
-  std::string token_file;
+  const config::Program& program;  // Which settings file
+  std::string server{};
+  std::string token{};
+  std::string token_file{};
   bool explain = false;
   bool quiet = false;
   bool force = false;
 
   Result<AgentConfig> load() const {
-    return load_agent_config(config_file.empty() ? kDefaultConfigFile : config_file,
-                             !config_file.empty());
+    return load_agent_config(program.settings_file(), program.must_exist());
   }
 };
 
@@ -226,20 +225,14 @@ void hide_tokens(int argc, char** argv) {
 }  // namespace
 
 int run_agent_program(int argc, char** argv) {
-  CLI::App app("Collects what happens on this host and reports it to the control plane.", kProgram);
-  app.require_subcommand(1);
-  app.set_version_flag("--version", std::string(kProgram) + " " + OBSERVEAI_VERSION);
-  app.footer(
-      "Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage or configuration, 75 a "
-      "bug: start again.");
-  Options options;
-  std::function<int(const Options&)> action;
+  config::Program program(
+      {kProgram, "Collects what happens on this host and reports it to the control plane.",
+       kDefaultConfigFile,
+       "Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage or configuration, 75 a "
+       "bug: start again."});
+  Options options{.program = program};
   const auto command = [&](const char* name, const char* help, int (*what)(const Options&)) {
-    CLI::App* sub = app.add_subcommand(name, help);
-    sub->add_option("-c,--config", options.config_file,
-                    std::string("Settings (default ") + kDefaultConfigFile + ", if it is there)");
-    sub->callback([&action, what] { action = what; });
-    return sub;
+    return &program.command(name, help, [&options, what] { return what(options); });
   };
   command("run", "Collect and report until stopped", run);
   CLI::App* enrollment =
@@ -261,19 +254,10 @@ int run_agent_program(int argc, char** argv) {
   enrollment->add_flag("--force", options.force, "Replace the identity this host has");
   command("identity", "Who this host is", show_identity);
   command("print-config", "All settings with their defaults, as TOML", print_config);
-  app.add_subcommand("version", "The version of this program")->callback([&action] {
-    action = [](const Options&) {
-      std::cout << kProgram << " " << OBSERVEAI_VERSION << "\n";
-      return static_cast<int>(kOk);
-    };
+  return program.run(argc, argv, [&] {
+    hide_tokens(argc, argv);
+    return static_cast<int>(kOk);
   });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return config::explain_parse_error(app, error, argc, argv);
-  }
-  hide_tokens(argc, argv);
-  return action(options);
 }
 
 }  // namespace observeai::agent

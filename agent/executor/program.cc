@@ -27,6 +27,7 @@
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
 #include "protocol/config/command_line.h"
+#include "protocol/config/program.h"
 #include "protocol/sql/directory_lock.h"
 
 namespace observeai::agent::executor {
@@ -46,12 +47,11 @@ int fail(const Error& error, int code = kFailed) {
 }
 
 struct Options {
-  std::string config_file;
-  std::string policy_directory;
+  const config::Program& program;  // Which settings file
+  std::string policy_directory{};
 
   Result<ExecutorConfig> load() const {
-    return load_executor_config(config_file.empty() ? kDefaultConfigFile : config_file,
-                                !config_file.empty());
+    return load_executor_config(program.settings_file(), program.must_exist());
   }
 };
 
@@ -236,21 +236,13 @@ int status(const Options& options) {
 int run_executor_program(int argc, char** argv) {
   // Binding the libraries touched 5 MiB of them, next to none of which is needed again.
   give_back_unused_code();
-  CLI::App app(
-      "Does on this host what was approved, after checking every signature and this host's policy.",
-      kProgram);
-  app.require_subcommand(1);
-  app.set_version_flag("--version", std::string(kProgram) + " " + OBSERVEAI_VERSION);
-  app.footer(
-      "Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage or configuration.");
-  Options options;
-  std::function<int(const Options&)> action;
+  config::Program program({kProgram,
+                           "Does on this host what was approved, after checking every signature "
+                           "and this host's policy.",
+                           kDefaultConfigFile});
+  Options options{.program = program};
   const auto command = [&](const char* name, const char* help, int (*what)(const Options&)) {
-    CLI::App* sub = app.add_subcommand(name, help);
-    sub->add_option("-c,--config", options.config_file,
-                    std::string("Settings (default ") + kDefaultConfigFile + ", if it is there)");
-    sub->callback([&action, what] { action = what; });
-    return sub;
+    return &program.command(name, help, [&options, what] { return what(options); });
   };
   command("run", "Check and execute commands until stopped", run);
   command("gateway", "Let the agent read from the Docker engine, and nothing more", gateway);
@@ -259,18 +251,7 @@ int run_executor_program(int argc, char** argv) {
           check_policy)
       ->add_option("FOLDER", options.policy_directory, "Another folder than that of the settings");
   command("print-config", "All settings with their defaults, as TOML", print_config);
-  app.add_subcommand("version", "The version of this program")->callback([&action] {
-    action = [](const Options&) {
-      std::cout << kProgram << " " << OBSERVEAI_VERSION << "\n";
-      return static_cast<int>(kOk);
-    };
-  });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return config::explain_parse_error(app, error, argc, argv);
-  }
-  return action(options);
+  return program.run(argc, argv);
 }
 
 }  // namespace observeai::agent::executor

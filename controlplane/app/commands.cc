@@ -5,14 +5,12 @@
 #include <functional>
 #include <iostream>
 
-#include <CLI/CLI.hpp>
-
 #include "controlplane/app/admin_socket.h"
 #include "controlplane/app/control_plane.h"
 #include "controlplane/broker/supervisor.h"
 #include "controlplane/config/controlplane_config.h"
 #include "protocol/base/log.h"
-#include "protocol/config/command_line.h"
+#include "protocol/config/program.h"
 
 namespace observeai::controlplane {
 namespace {
@@ -70,18 +68,12 @@ int print_config(const ControlPlaneConfig& config) {
 }  // namespace
 
 int run_controlplane_program(int argc, char** argv) {
-  CLI::App app("Enrolls hosts, stores what they report, answers the console.", kProgram);
-  app.require_subcommand(1);
-  app.footer(
-      "Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage or configuration.");
-  std::string config_file;
-  std::function<int(const ControlPlaneConfig&)> action;
+  config::Program program({kProgram, "Enrolls hosts, stores what they report, answers the console.",
+                           kDefaultConfigFile});
+  ControlPlaneConfig settings;
   const auto command = [&](const char* name, const char* help,
                            std::function<int(const ControlPlaneConfig&)> what) {
-    CLI::App* sub = app.add_subcommand(name, help);
-    sub->add_option("-c,--config", config_file,
-                    std::string("Settings (default ") + kDefaultConfigFile + ", if it is there)");
-    sub->callback([&action, what] { action = what; });
+    program.command(name, help, [&settings, what = std::move(what)] { return what(settings); });
   };
   command("run", "The control plane: API, ingest, store", run);
   command("broker", "Keep the broker running beside it", run_broker);
@@ -89,20 +81,13 @@ int run_controlplane_program(int argc, char** argv) {
           [](const ControlPlaneConfig& config) { return ask(config, "login-code"); });
   command("ping", "Succeeds when the control plane of this state folder is ready", ping);
   command("print-config", "All settings with their defaults, as TOML", print_config);
-  command("version", "The version of this program", [](const ControlPlaneConfig&) {
-    std::cout << kProgram << " " << OBSERVEAI_VERSION << "\n";
+  return program.run(argc, argv, [&] {
+    auto loaded = load_controlplane_config(program.settings_file(), program.must_exist());
+    if (!loaded) return fail(loaded.error(), kUsage);
+    settings = *std::move(loaded);
+    log::setup(kProgram, log::parse_level(settings.log_level).value_or(log::Level::kInfo));
     return static_cast<int>(kOk);
   });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return config::explain_parse_error(app, error, argc, argv);
-  }
-  const auto config = load_controlplane_config(
-      config_file.empty() ? kDefaultConfigFile : config_file, !config_file.empty());
-  if (!config) return fail(config.error(), kUsage);
-  log::setup(kProgram, log::parse_level(config->log_level).value_or(log::Level::kInfo));
-  return action(*config);
 }
 
 }  // namespace observeai::controlplane

@@ -9,15 +9,13 @@
 #include <functional>
 #include <iostream>
 
-#include <CLI/CLI.hpp>
-
 #include "controlplane/signer/signer_client.h"
 #include "controlplane/signer/signer_config.h"
 #include "controlplane/signer/signer_server.h"
 #include "protocol/base/files.h"
 #include "protocol/base/log.h"
 #include "protocol/base/text.h"
-#include "protocol/config/command_line.h"
+#include "protocol/config/program.h"
 #include "protocol/signing/key_files.h"
 
 namespace observeai::controlplane::signer {
@@ -113,38 +111,24 @@ int print_config(const SignerConfig& config) {
 }  // namespace
 
 int run_signer_program(int argc, char** argv) {
-  CLI::App app("Holds the keys that sign commands, and signs what it has checked itself.",
-               kProgram);
-  app.require_subcommand(1);
-  app.set_version_flag("--version", std::string(kProgram) + " " + OBSERVEAI_VERSION);
-  app.footer(
-      "Exit codes: 0 done, 1 failed (the message says why), 2 wrong usage or configuration.");
-  std::string config_file;
-  std::function<int(const SignerConfig&)> action;
+  config::Program program(
+      {kProgram, "Holds the keys that sign commands, and signs what it has checked itself.",
+       kDefaultConfigFile});
+  SignerConfig settings;
   const auto command = [&](const char* name, const char* help,
                            std::function<int(const SignerConfig&)> what) {
-    CLI::App* sub = app.add_subcommand(name, help);
-    sub->add_option("-c,--config", config_file,
-                    std::string("Settings (default ") + kDefaultConfigFile + ", if it is there)");
-    sub->callback([&action, what] { action = what; });
+    program.command(name, help, [&settings, what = std::move(what)] { return what(settings); });
   };
   command("run", "The signer, until SIGTERM", run);
   command("status", "Public keys, root version, what was signed and refused, as JSON", status);
   command("print-config", "All settings with their defaults, as TOML", print_config);
-  command("version", "The version of this program", [](const SignerConfig&) {
-    std::cout << kProgram << " " << OBSERVEAI_VERSION << "\n";
+  return program.run(argc, argv, [&] {
+    auto loaded = load_signer_config(program.settings_file(), program.must_exist());
+    if (!loaded) return fail(loaded.error(), kUsage);
+    settings = *std::move(loaded);
+    log::setup(kProgram, log::parse_level(settings.log_level).value_or(log::Level::kInfo));
     return static_cast<int>(kOk);
   });
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return config::explain_parse_error(app, error, argc, argv);
-  }
-  const auto config = load_signer_config(config_file.empty() ? kDefaultConfigFile : config_file,
-                                         !config_file.empty());
-  if (!config) return fail(config.error(), kUsage);
-  log::setup(kProgram, log::parse_level(config->log_level).value_or(log::Level::kInfo));
-  return action(*config);
 }
 
 }  // namespace observeai::controlplane::signer
