@@ -26,8 +26,8 @@ inline constexpr std::chrono::hours kLedgerRetention{30 * 24};
 inline constexpr std::int64_t kMaxLedgerRows = 10'000;  // Done and spooled; older ones go first
 // What began within this time goes only when the file is full: rate and cool-down go by it.
 inline constexpr std::chrono::hours kSparedFor{24};
-// Results that nobody fetched, or three quarters of the file in bytes: further commands are refused, for their
-// results would be lost.
+// Results that nobody fetched, or three quarters of the file in bytes: further commands are refused, for
+// their results would be lost.
 inline constexpr std::int64_t kMaxUnspooled = 256;
 inline constexpr std::uint64_t kMaxLedgerPages = 32'768;  // 128 MiB
 inline constexpr std::uint64_t kLedgerPageBytes = 4'096;
