@@ -14,6 +14,9 @@ std::vector<ProcessUsage> process_usage(const std::vector<GroupUsage>& groups) {
     usage.rss_bytes = group.rss_bytes;
     usage.threads = group.threads;
     usage.open_fds = group.open_fds;
+    usage.worst_fds = group.worst_fds;
+    usage.worst_fd_limit = group.worst_fd_limit;
+    usage.started_ms = group.started_ms;
     usage.count = group.count;
     out.push_back(std::move(usage));
   }

@@ -100,6 +100,15 @@ std::optional<std::uint64_t> bracketed_number(std::string_view text, std::string
   return text::parse_u64(text.substr(2, text.size() - 3));
 }
 
+std::optional<std::uint64_t> soft_limit(std::string_view limits, std::string_view name) {
+  std::size_t at = limits.starts_with(name) ? 0 : limits.find("\n" + std::string(name));
+  if (at == std::string_view::npos) return std::nullopt;
+  at += name.size() + (at > 0 ? 1 : 0);
+  const std::size_t begin = limits.find_first_not_of(' ', at);
+  if (begin == std::string_view::npos || begin == at) return std::nullopt;  // A longer name
+  return text::parse_u64(limits.substr(begin, limits.find_first_of(" \n", begin) - begin));
+}
+
 std::string key_part(std::string_view text) {
   std::string out(text);
   for (char& c : out) {

@@ -41,6 +41,10 @@ struct ProcStat {
 };
 std::optional<ProcStat> parse_proc_stat(std::string_view text);
 
+// Of /proc/<pid>/limits, whose names have blanks: "Max open files    1024    524288    files".
+// nullopt: not there, or "unlimited".
+std::optional<std::uint64_t> soft_limit(std::string_view limits, std::string_view name);
+
 // "socket:[123]" and "net:[123]" -> 123
 std::optional<std::uint64_t> bracketed_number(std::string_view text, std::string_view prefix);
 

@@ -23,6 +23,10 @@ constexpr std::size_t kShortIdLength = 12;          // As docker ps shows it
 // Counting descriptors by reading the directory (kernels before 6.2) takes turns over so many
 // scans.
 constexpr std::uint64_t kFdCountTurns = 6;
+// The limit of open files is read with a process's name, by turns over so many scans, and at each look
+// once a process holds half of what it may: few do, and some raise their limit then.
+constexpr std::uint64_t kFdLimitTurns = 60;
+constexpr std::size_t kMaxLimitsBytes = 4 * 1024;
 // A group may be away for so long before its counter starts from zero again (a job run now and
 // then).
 constexpr std::uint64_t kGroupMemoryScans = 60;
@@ -156,6 +160,10 @@ void ProcScanner::look_at(std::uint32_t pid, ProcScan& out) {
   process.threads = stat->threads;
   process.rss_pages = stat->rss_pages;
   count_fds(pid, process);
+  const bool turn = pid % kFdLimitTurns == scan_ % kFdLimitTurns;
+  const bool near_limit =
+      process.fd_limit > 0 && process.open_fds.value_or(0) >= process.fd_limit / 2;
+  if (!settled || turn || near_limit) read_fd_limit(pid, process);
 }
 
 void ProcScanner::identify(std::uint32_t pid, Process& process) {
@@ -190,6 +198,11 @@ void ProcScanner::count_fds(std::uint32_t pid, Process& process) {
   process.open_fds = count;
 }
 
+void ProcScanner::read_fd_limit(std::uint32_t pid, Process& process) {
+  if (!proc_.read(PidPath(pid, "limits").c_str(), buffer_, kMaxLimitsBytes)) return;
+  process.fd_limit = soft_limit(buffer_, "Max open files").value_or(0);
+}
+
 void ProcScanner::add_group(const std::string& key, std::vector<Member>& members, ProcScan& out) {
   std::sort(members.begin(), members.end(), [](const Member& a, const Member& b) {
     return std::tie(a.process->start_ticks, a.pid) < std::tie(b.process->start_ticks, b.pid);
@@ -214,8 +227,20 @@ void ProcScanner::add_group(const std::string& key, std::vector<Member>& members
     if (group.pids.size() < kMaxGroupPids) group.pids.push_back(pid);
     usage.rss_bytes += process->rss_pages * page_bytes_;
     usage.threads += process->threads;
-    if (process->open_fds) usage.open_fds = usage.open_fds.value_or(0) + *process->open_fds;
+    if (!process->open_fds) continue;
+    usage.open_fds = usage.open_fds.value_or(0) + *process->open_fds;
+    const auto ratio = [](std::uint64_t fds, std::uint64_t limit) {
+      return static_cast<double>(fds) / static_cast<double>(limit);
+    };
+    const bool worse =
+        usage.worst_fd_limit == 0 ||
+        ratio(*process->open_fds, process->fd_limit) > ratio(usage.worst_fds, usage.worst_fd_limit);
+    if (process->fd_limit > 0 && worse) {
+      usage.worst_fds = *process->open_fds;
+      usage.worst_fd_limit = process->fd_limit;
+    }
   }
+  usage.started_ms = group.started_ms;
   out.groups.push_back(std::move(group));
   out.usage.push_back(std::move(usage));
 }

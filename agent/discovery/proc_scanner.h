@@ -35,6 +35,10 @@ struct GroupUsage {
   std::uint64_t threads = 0;
   std::uint32_t count = 0;
   std::optional<std::uint64_t> open_fds;  // Unless no process of the group may be looked into
+  // Of the process that is nearest to its own soft limit of open files; 0 = not known.
+  std::uint64_t worst_fds = 0;
+  std::uint64_t worst_fd_limit = 0;
+  std::int64_t started_ms = 0;  // Of the oldest process
 };
 
 struct ProcessRef {
@@ -90,6 +94,7 @@ class ProcScanner {
     std::uint64_t threads = 0;
     std::uint64_t rss_pages = 0;
     std::optional<std::uint64_t> open_fds;
+    std::uint64_t fd_limit = 0;  // Soft; 0 = not known
     std::string comm;
     CgroupOwner owner;
     std::string user;
@@ -110,6 +115,7 @@ class ProcScanner {
   void look_at(std::uint32_t pid, ProcScan& scan);
   void identify(std::uint32_t pid, Process& process);
   void count_fds(std::uint32_t pid, Process& process);
+  void read_fd_limit(std::uint32_t pid, Process& process);
   void add_group(const std::string& key, std::vector<Member>& members, ProcScan& scan);
   const std::string& command_of(const Member& member);
   std::string user_name(std::uint32_t uid);

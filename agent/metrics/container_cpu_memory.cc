@@ -1,10 +1,14 @@
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "agent/metrics/container_parts.h"
 #include "agent/metrics/text_scan.h"
 
 namespace observeai::agent {
 namespace {
+
+constexpr std::uint64_t kNoLimit = 1ULL << 62;  // v1 rounds 2^63 to pages
 
 std::optional<std::uint64_t> read_number(KeptFile& file, CollectContext& context) {
   const FileText content = file.read(context.files);
@@ -140,6 +144,7 @@ void ContainerCpu::read_quota(const PartContext& context) {
 struct ContainerMemory::Reading {
   std::uint64_t usage = 0;
   std::optional<std::uint64_t> rss, cache, mapped, swap, kernel, active_file, inactive_file;
+  std::optional<std::uint64_t> slab_reclaimable;              // v2
   std::optional<std::uint64_t> faults, major_faults;          // With child cgroups
   std::optional<std::uint64_t> own_faults, own_major_faults;  // v1 alone tells them apart
   std::optional<std::uint64_t> failcnt, oom_kills;
@@ -153,7 +158,8 @@ ContainerMemory::ContainerMemory(const CgroupFolders& folders)
       stat_(folder_ + "/memory.stat"),
       failures_(folder_ + (v1_ ? "/memory.failcnt" : "/memory.events")),
       oom_(folder_ + "/memory.oom_control"),
-      swap_(folder_ + "/memory.swap.current") {}
+      swap_(folder_ + "/memory.swap.current"),
+      kernel_(folder_ + "/memory.kmem.usage_in_bytes") {}
 
 bool ContainerMemory::look(const PartContext& context) {
   const auto used = read_number(usage_, context.scrape);
@@ -188,6 +194,8 @@ bool ContainerMemory::collect(const PartContext& context) {
   add(refs_[9], gauge("container_memory_total_inactive_file_bytes"), reading.inactive_file);
   add(refs_[10], counter("container_memory_failcnt"), reading.failcnt);
   add(refs_[11], counter("container_oom_events_total"), reading.oom_kills);
+  add(refs_[16], gauge("container_memory_slab_reclaimable_bytes"), reading.slab_reclaimable);
+  if (limit_ > 0) add(refs_[17], gauge("container_spec_memory_swap_limit_bytes"), swap_limit_);
   const auto add_faults = [&](SeriesRef& ref, const char* type, const char* scope,
                               std::optional<std::uint64_t> value) {
     if (!value) return;
@@ -207,12 +215,13 @@ void ContainerMemory::read_stat(const PartContext& context, Reading& reading) {
     std::string_view v1, v2;
     std::optional<std::uint64_t> Reading::*member;
   };
-  static constexpr std::array<Field, 9> kFields = {{
+  static constexpr std::array<Field, 10> kFields = {{
       {"total_rss", "anon", &Reading::rss},
       {"total_cache", "file", &Reading::cache},
       {"total_mapped_file", "file_mapped", &Reading::mapped},
       {"total_swap", "", &Reading::swap},
       {"", "kernel", &Reading::kernel},
+      {"", "slab_reclaimable", &Reading::slab_reclaimable},
       {"total_active_file", "active_file", &Reading::active_file},
       {"total_inactive_file", "inactive_file", &Reading::inactive_file},
       {"total_pgfault", "pgfault", &Reading::faults},
@@ -226,8 +235,13 @@ void ContainerMemory::read_stat(const PartContext& context, Reading& reading) {
     if (name == "pgfault") reading.own_faults = value;
     if (name == "pgmajfault") reading.own_major_faults = value;
     // v1 says itself what the smallest limit of all ancestors is.
-    if (name == "hierarchical_memory_limit") limit_ = value >= 1ULL << 62 ? 0 : value;
+    if (name == "hierarchical_memory_limit") limit_ = value >= kNoLimit ? 0 : value;
+    // Memory and swap together, always after the line of memory alone.
+    if (name == "hierarchical_memsw_limit") {
+      swap_limit_ = value >= kNoLimit ? UINT64_MAX : value - std::min(value, limit_);
+    }
   });
+  if (v1_) reading.kernel = read_number(kernel_, context.scrape);
 }
 
 void ContainerMemory::read_failures(const PartContext& context, Reading& reading) {
@@ -246,11 +260,18 @@ void ContainerMemory::read_failures(const PartContext& context, Reading& reading
   reading.swap = read_number(swap_, context.scrape);
 }
 
-// The smallest memory.max on the way to the root: a pod's limit counts for its containers.
+// The smallest memory.max on the way to the root: a pod's limit counts for its containers. So it is with
+// swap, of which "max" is UINT64_MAX and 0 is none, as cAdvisor says it.
 void ContainerMemory::read_limit(const PartContext& context) {
   limit_ = 0;
+  swap_limit_.reset();
   std::string folder = folder_;
   while (folder.size() > root_.size()) {
+    const FileText swap = context.scrape.files.read_once(folder + "/memory.swap.max");
+    std::uint64_t swap_limit = UINT64_MAX;
+    if (swap && (to_u64(trimmed(swap.text), swap_limit) || trimmed(swap.text) == "max")) {
+      swap_limit_ = std::min(swap_limit_.value_or(UINT64_MAX), swap_limit);
+    }
     const FileText content = context.scrape.files.read_once(folder + "/memory.max");
     if (content) {
       const auto limit = parse_limit(content.text);

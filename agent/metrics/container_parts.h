@@ -83,9 +83,10 @@ class ContainerMemory {
 
   bool v1_;
   std::string folder_, root_;
-  KeptFile usage_, stat_, failures_, oom_, swap_;
+  KeptFile usage_, stat_, failures_, oom_, swap_, kernel_;
   std::optional<std::uint64_t> used_;  // At the last look
   std::uint64_t limit_ = 0;
+  std::optional<std::uint64_t> swap_limit_;  // nullopt: swap is not accounted for
   std::array<SeriesRef, 18> refs_;
 };
 

@@ -8,11 +8,14 @@ namespace observeai::agent {
 namespace {
 
 // Groups reported at a time. A host has hundreds of mostly idle groups; the forty largest hold
-// nearly all CPU and memory, and 40 x 5 series stay below a tenth of a busy host's scrape.
+// nearly all CPU and memory, and 40 x 8 series stay below a tenth of a busy host's scrape.
 constexpr std::size_t kReportedGroups = 40;
 // A reported group is replaced only by one that weighs half as much again: without this, groups of
 // similar size would come and go at every scrape.
 constexpr double kStayFactor = 1.5;
+// A group that holds so much of what it may open is reported before all that only use much: what runs
+// out of handles is often small and idle.
+constexpr double kNearFdLimit = 0.2;
 
 struct Group {
   double cpu_now = 0;    // As given last
@@ -21,7 +24,12 @@ struct Group {
   const ProcessUsage* usage = nullptr;  // In the current scrape
   bool reported = false;
   std::string target;
-  std::array<SeriesRef, 5> refs;
+  std::array<SeriesRef, 8> refs;
+
+  double fd_ratio() const {
+    if (usage->worst_fd_limit == 0) return 0;
+    return static_cast<double>(usage->worst_fds) / static_cast<double>(usage->worst_fd_limit);
+  }
 };
 
 class ProcessCollector final : public Collector {
@@ -59,7 +67,8 @@ class ProcessCollector final : public Collector {
     const auto weight = [&](const Group& group) {
       const double cpu = cpu_sum > 0 ? group.cpu_delta / cpu_sum : 0;
       const double rss = rss_sum > 0 ? static_cast<double>(group.usage->rss_bytes) / rss_sum : 0;
-      return (cpu + rss) * (group.reported ? kStayFactor : 1);
+      const double fds = group.fd_ratio() >= kNearFdLimit ? 2 + group.fd_ratio() : 0;
+      return (cpu + rss + fds) * (group.reported ? kStayFactor : 1);
     };
     std::vector<std::pair<double, Group*>> ranked;
     ranked.reserve(groups_.size());
@@ -86,9 +95,19 @@ class ProcessCollector final : public Collector {
              static_cast<double>(usage.count));
     sink.add(group.target, group.refs[3], gauge("namedprocess_namegroup_num_threads"), {},
              static_cast<double>(usage.threads));
+    if (usage.started_ms > 0) {
+      sink.add(group.target, group.refs[5],
+               gauge("namedprocess_namegroup_oldest_start_time_seconds"), {},
+               static_cast<double>(usage.started_ms) / 1e3);
+    }
     if (!usage.open_fds) return;
     sink.add(group.target, group.refs[4], gauge("namedprocess_namegroup_open_filedesc"), {},
              static_cast<double>(*usage.open_fds));
+    if (usage.worst_fd_limit == 0) return;
+    sink.add(group.target, group.refs[6], gauge("namedprocess_namegroup_worst_fd_ratio"), {},
+             group.fd_ratio());
+    sink.add(group.target, group.refs[7], gauge("namedprocess_namegroup_worst_fd_limit"), {},
+             static_cast<double>(usage.worst_fd_limit));
   }
 
   std::map<std::string, Group> groups_;

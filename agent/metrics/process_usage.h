@@ -14,6 +14,10 @@ struct ProcessUsage {
   std::uint64_t threads = 0;
   std::optional<std::uint64_t> open_fds;  // Unless none of its processes may be looked into
   std::uint64_t count = 0;                // Processes
+  // Of the process that is nearest to its own soft limit of open files; 0 = not known.
+  std::uint64_t worst_fds = 0;
+  std::uint64_t worst_fd_limit = 0;
+  std::int64_t started_ms = 0;  // The oldest, 0 = not known
 };
 
 }  // namespace observeai::agent

@@ -257,6 +257,60 @@ TEST_CASE_FIXTURE(
   CHECK(silent.scan().groups[0].command.empty());
 }
 
+TEST_CASE("a limit of a process, by a name with blanks") {
+  const std::string limits =
+      "Limit                     Soft Limit           Hard Limit           Units     \n"
+      "Max open files            1024                 524288               files     \n"
+      "Max open files locks      7                    7                    locks     \n"
+      "Max file locks            unlimited            unlimited            locks     \n";
+  CHECK(soft_limit(limits, "Max open files") == 1024);
+  CHECK(soft_limit(limits, "Max open files locks") == 7);
+  CHECK(!soft_limit(limits, "Max file locks"));
+  CHECK(!soft_limit(limits, "Max open"));
+  CHECK(!soft_limit(limits, "Max processes"));
+  CHECK(soft_limit("Max open files 5", "Max open files") == 5);
+  for (const char* odd : {"", "Max open files", "Max open files   ", "Max open files  -1 x"}) {
+    CHECK(!soft_limit(odd, "Max open files"));
+  }
+}
+
+TEST_CASE_FIXTURE(Tree, "of a group, the process nearest to its own limit of open files") {
+  // What a folder of this file system says its size is counts as its number of handles.
+  const auto open_files = [&](int pid, int per_limit) {
+    const std::string base = "proc/" + std::to_string(pid) + "/";
+    write(base + "fd/0", "");
+    struct stat info {};
+    REQUIRE(::stat((dir / (base + "fd")).c_str(), &info) == 0);
+    const int limit = static_cast<int>(info.st_size) * per_limit;
+    write(base + "limits", "Max open files   " + std::to_string(limit) + "   4096   files\n");
+    return limit;
+  };
+  process(10, "p", 500);
+  process(11, "p", 501);
+  process(12, "p", 502);
+  open_files(10, 30);
+  const auto nearest = static_cast<std::uint64_t>(open_files(11, 2));
+  const auto second = static_cast<std::uint64_t>(open_files(12, 10));
+  ProcScanner scanner(paths, same);
+  const GroupUsage usage = scanner.scan().usage.at(0);
+  CHECK(usage.open_fds == 3 * nearest / 2);
+  CHECK(usage.worst_fds == nearest / 2);
+  CHECK(usage.worst_fd_limit == nearest);
+  CHECK(usage.started_ms == 1'700'000'000'000 + 500 * 1000 / ::sysconf(_SC_CLK_TCK));
+
+  INFO("one that raises its limit when it needs it is believed at once");
+  scanner.scan();  // Read twice with the name, then when it is near
+  open_files(11, 100);
+  CHECK(scanner.scan().usage.at(0).worst_fd_limit == second);
+
+  INFO("a process that may not be looked into says nothing");
+  process(20, "q", 500);
+  std::filesystem::remove_all(dir / "proc/20/fd");
+  write("proc/20/limits", "Max open files   10   10   files\n");
+  const auto scan = scanner.scan();
+  CHECK(scan.usage.at(1).worst_fd_limit == 0);
+}
+
 TEST_CASE_FIXTURE(Tree, "a group lists at most sixteen pids and counts all") {
   for (int pid = 100; pid < 140; ++pid) process(pid, "w", 1'000 + static_cast<std::uint64_t>(pid));
   ProcScanner scanner(paths, same);

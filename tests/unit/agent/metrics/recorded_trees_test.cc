@@ -26,7 +26,8 @@ std::string to_text(const Host& host) {
 void check_golden(const std::string& tree) {
   Host host(recorded(tree));
   host.containers = {container_4711()};
-  host.processes = {{"system.slice/nginx.service:nginx", 12.5, 1 << 20, 4, 20, 2}};
+  host.processes = {
+      {"system.slice/nginx.service:nginx", 12.5, 1 << 20, 4, 20, 2, 16, 1024, 1'700'000'000'500}};
   host.self = {{"spool_bytes", wire::MetricKind::kGauge, 77}};
   const ScrapeResult& result = host.scrape();
   CHECK(result.scrape.series.size() == result.new_series.size());
