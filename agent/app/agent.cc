@@ -327,7 +327,8 @@ wire::Hello Program::hello() const {
 }
 
 ScrapeSubjects Program::subjects() const {
-  return {containers_, process_usage(inventory_->usage()), self_values(parts())};
+  return {containers_, process_usage(inventory_->usage()), self_values(parts()),
+          outbox_->log_lines().all()};
 }
 
 void Program::announce_start() {

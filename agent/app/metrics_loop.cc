@@ -61,6 +61,7 @@ boost::asio::awaitable<void> MetricsLoop::scrape() {
     input.containers = subjects->containers;
     input.processes = subjects->processes;
     input.self = subjects->self;
+    input.log_lines = subjects->log_lines;
     return engine->scrape(input);
   };
   auto result = co_await pool_.run<ScrapeResult>("metrics", kPatience, std::move(work));

@@ -22,6 +22,7 @@ struct ScrapeSubjects {
   std::vector<ObservedContainer> containers;
   std::vector<ProcessUsage> processes;
   std::vector<SelfValue> self;
+  std::vector<LogLines> log_lines;
 };
 
 std::vector<ProcessUsage> process_usage(const std::vector<GroupUsage>& groups);

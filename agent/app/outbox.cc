@@ -225,6 +225,7 @@ Result<void> Outbox::commit_logs(LogCommit&& logs) {
     log::error("a log record is dropped: " + unencodable(why.message()).message());
     ++entry_of("log/" + record.target).records_dropped["unencodable"];
   };
+  log_lines_.look(logs);
   TRY_VOID(add_log_batches(logs.records, refuse, unit.batches));
   const std::uint64_t next_seq = spool_->state().next_seq[index_of(wire::Lane::kLogs)];
   for (const auto& batch : unit.batches) {
@@ -244,6 +245,7 @@ Result<void> Outbox::commit_logs(LogCommit&& logs) {
   unit.checkpoints = std::move(logs.checkpoints);
   unit.forgotten_sources = std::move(logs.forgotten_sources);
   TRY_VOID(commit(unit, wire::Lane::kLogs));
+  log_lines_.taken();
   logs_committed(std::move(unit));
   note_refused(encoder.refused);
   return {};

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/app/log_line_counts.h"
 #include "agent/app/outbox_ledger.h"
 #include "agent/core/log_commit.h"
 #include "agent/spool/spool.h"
@@ -91,6 +92,7 @@ class Outbox {
   // forgotten sources go whose last report has arrived.
   void report_ledger();
 
+  const LogLineCounts& log_lines() const { return log_lines_; }
   std::uint64_t control_dropped() const { return control_dropped_; }
   bool spool_full() const { return spool_full_; }
   std::size_t ledger_size() const { return ledger_.size(); }
@@ -123,6 +125,7 @@ class Outbox {
   bool series_wanted_ = false;
   bool ledger_wanted_ = false;
   OutboxLedger ledger_;
+  LogLineCounts log_lines_;
   FullPause logs_pause_;
   FullPause metrics_pause_;
   FullPause control_pause_;

@@ -41,6 +41,13 @@ struct SourceCounts {
   std::map<std::string, std::uint64_t> bytes_dropped;  // By reason; bytes that no record stands for
 };
 
+// Lines that a target has logged since the agent began.
+struct LogLines {
+  wire::Target target;
+  std::uint64_t errors = 0;  // That call themselves so
+  std::uint64_t others = 0;
+};
+
 // The wire target of a container.
 inline wire::Target container_target(const std::string& id) {
   return "container/" + id;

@@ -75,6 +75,7 @@ std::vector<std::unique_ptr<Collector>> make_collectors(const MetricRoots& roots
   all.push_back(make_release_collector(roots, calls));
   all.push_back(make_process_collector());
   all.push_back(make_filesystem_collector(roots, std::move(calls)));
+  all.push_back(make_log_lines_collector());
   // Last: what is beyond the limit of a scrape is then of containers, never of the host.
   all.push_back(make_container_collector(roots));
   return all;

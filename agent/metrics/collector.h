@@ -68,6 +68,7 @@ struct CollectContext {
   std::span<const ObservedContainer> containers;
   std::span<const ProcessUsage> processes;
   std::span<const SelfValue> self;
+  std::span<const LogLines> log_lines;
   std::uint64_t malformed = 0;  // Lines and fields that did not parse, counted by the collectors
 };
 

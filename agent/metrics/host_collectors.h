@@ -29,6 +29,7 @@ CollectorPtr make_time_collector(const MetricRoots& roots, HostCalls calls);  //
 CollectorPtr make_release_collector(const MetricRoots& roots, HostCalls calls);  // os_*, uname_info
 CollectorPtr make_container_collector(const MetricRoots& roots);                 // container_*
 CollectorPtr make_process_collector();                       // namedprocess_namegroup_*
+CollectorPtr make_log_lines_collector();                     // observeai_log_lines_total
 CollectorPtr make_self_collector(const MetricRoots& roots);  // observeai_agent_*
 
 }  // namespace observeai::agent

@@ -21,9 +21,14 @@ ScrapeResult MetricsEngine::scrape(const ScrapeInput& input) {
   const SteadyTime started = clock_.steady_now();
   const std::vector<SelfValue> self = self_values(input.self);
   const std::uint64_t refused_before = dictionary_.counts().refused;
-  CollectContext context{
-      files_, input.now_ms, turn_++ % kSlowTurnEvery == 0, input.containers, input.processes, self,
-      0};
+  CollectContext context{files_,
+                         input.now_ms,
+                         turn_++ % kSlowTurnEvery == 0,
+                         input.containers,
+                         input.processes,
+                         self,
+                         input.log_lines,
+                         0};
   SampleSink sink(dictionary_);
   forget_removed();
   note_listed(input.containers);

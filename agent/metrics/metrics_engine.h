@@ -26,6 +26,7 @@ struct ScrapeInput {
   std::span<const ObservedContainer> containers;  // All of the inventory, running or not
   std::span<const ProcessUsage> processes;        // Empty: no process detail this time
   std::span<const SelfValue> self;
+  std::span<const LogLines> log_lines;
 };
 
 struct CollectorReport {

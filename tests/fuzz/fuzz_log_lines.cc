@@ -1,4 +1,5 @@
-// What programs and log rotation put before the log collector: the first byte chooses a parser.
+// What programs and log rotation put before the log collector: the first byte chooses a parser; the
+// level of every text is read too.
 //   0 a CRI line   1 the time of a plain line   2 lines of traces   3 names of rotated files
 //   4 the state of log patterns   5 a checkpoint   6 a compressed log   7 a Docker line
 #include <sys/mman.h>
@@ -9,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/app/error_line.h"
 #include "agent/logs/checkpoint_state.h"
 #include "agent/logs/log_content.h"
 #include "agent/logs/log_files.h"
@@ -83,6 +85,7 @@ void check_compressed(std::string_view bytes) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  require(is_error_line(text) == is_error_line(text.substr(0, kLevelFieldWithin)));
   const ReadingTime reading{1'700'000'000'000'000'000, 3600};
   switch (data[0] % 8) {
     case 0: {

@@ -1,6 +1,8 @@
 // What prediction needs of a host: what is used up, and what its limit is.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "tests/unit/agent/metrics/metrics_fixture.h"
 
 namespace observeai::agent::test {
@@ -85,6 +87,24 @@ TEST_CASE("what of a container's memory can be given back, and how much swap it 
     CHECK(host.of_container("container_spec_memory_limit_bytes") == 33554432);
     CHECK(host.of_container("container_spec_memory_swap_limit_bytes") == 134217728 - 33554432);
   }
+}
+
+TEST_CASE("lines that targets log, until a container is gone") {
+  Host host(recorded("v2"));
+  host.containers = {container_4711()};
+  const std::string target = container_target(kContainerId);
+  host.log_lines = {{target, 3, 1000}, {"file/var/log/x", 0, 5}, {"container/ghost", 1, 1}};
+  host.scrape();
+  const std::string errors = "observeai_log_lines_total{level=\"error\"}";
+  CHECK(host.value(errors, target) == 3);
+  CHECK(host.value("observeai_log_lines_total{level=\"other\"}", target) == 1000);
+  CHECK(host.value(errors, "file/var/log/x") == 0);
+  CHECK_FALSE(host.has(errors, "container/ghost"));
+  host.containers.clear();
+  host.scrape();
+  CHECK(std::isnan(host.value(errors, target)));
+  host.scrape();
+  CHECK_FALSE(host.has(errors, target));
 }
 
 }  // namespace observeai::agent::test

@@ -108,6 +108,7 @@ class Host {
     input.containers = containers;
     input.processes = processes;
     input.self = self;
+    input.log_lines = log_lines;
     last_ = engine_.scrape(input);
     for (const wire::SeriesDefinition& series : last_.new_series) names_[series.id] = series;
     engine_.committed();
@@ -147,6 +148,7 @@ class Host {
   std::vector<ObservedContainer> containers;
   std::vector<ProcessUsage> processes;
   std::vector<SelfValue> self;
+  std::vector<LogLines> log_lines;
 
  private:
   ManualClock clock_;
