@@ -241,9 +241,10 @@ void LogSource::flush_half_line(bool stopped, bool for_good, LogWorkspace& work,
 // The source is no longer listed and nothing of it is left to be read, now or later.
 bool LogSource::gone_for_good() {
   if (listed_ || !path_missing_) return false;
-  if (spec_.format != LogFormat::kPlain) return true;
-  // A plain log may only be between rename and creation, or come back when its writer starts; then
-  // it must be known which of the rotated files were read.
+  if (spec_.format == LogFormat::kDockerJson)
+    return true;  // Docker says that the container is gone
+  // The log may only be between rename and creation (the kubelet asks the runtime for the new one), or
+  // come back when its writer starts; then it must be known which of the rotated files were read.
   if (clock_.steady_now() - missing_since_ < kForgetAfter) return false;
   const auto left = open_files();
   if (left ? left->empty() : left.error().code() == Errc::kNotFound) return true;

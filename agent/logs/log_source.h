@@ -33,7 +33,7 @@ inline constexpr std::size_t kMaxEntryBytes = 4U << 20;
 // A rotated plain log may still be written while its writer has not opened the new one: it is left
 // once the new one has lines and nothing came for this long.
 inline constexpr std::chrono::milliseconds kLateCloseWait{1'000};
-// A plain log is forgotten this long after it went, with all its rotated files.
+// A log that is found by its file is forgotten this long after it went, with all its rotated files.
 inline constexpr std::chrono::minutes kForgetAfter{1};
 
 struct LogSourceSpec {

@@ -153,6 +153,20 @@ bool oracle_notices(const test::OracleLines& lines, const std::vector<wire::LogR
   return lines.judge(lost).lost.size() == 1 && lines.judge(doubled).doubled.size() == 1;
 }
 
+// Which lines, for whoever looks for the reason.
+void tell(const wire::Target& target, const test::OracleLines::Verdict& verdict) {
+  const auto list = [](const char* what, const std::vector<int>& lines) {
+    if (lines.empty()) return;
+    std::fprintf(stderr, " %s %zu:", what, lines.size());
+    for (std::size_t i = 0; i < lines.size() && i < 8; ++i) std::fprintf(stderr, " %d", lines[i]);
+    std::fprintf(stderr, " .. %d", lines.back());
+  };
+  std::fprintf(stderr, "%s:", target.c_str());
+  list("lost", verdict.lost);
+  list("doubled", verdict.doubled);
+  std::fprintf(stderr, " damaged %zu%s\n", verdict.damaged, verdict.in_order ? "" : " disordered");
+}
+
 Settings parse(int argc, char** argv) {
   Settings settings;
   const std::map<std::string, int*> known{{"--seconds", &settings.seconds},
@@ -219,6 +233,7 @@ int main(int argc, char** argv) {
   bool ordered = true;
   for (const auto& log : logs) {
     const auto verdict = log->lines().judge(store.records[log->target()]);
+    if (!verdict.exact()) tell(log->target(), verdict);
     written += static_cast<std::size_t>(log->lines().written());
     lost += verdict.lost.size();
     doubled += verdict.doubled.size();

@@ -325,6 +325,32 @@ TEST_CASE("a plain log that goes is forgotten a minute later; one not wanted any
   CHECK_FALSE(w.store.has_event("logs.checkpoint_invalid"));
 }
 
+TEST_CASE(
+    "a pod's log between its renaming and its creation is not forgotten; a minute after the pod "
+    "is") {
+  World w;
+  LogCollectorOptions options;
+  options.files.cri = {w.dir / "pods/*/*/*.log"};
+  const auto folder = w.dir / "pods/ns_pod_u/c";
+  fs::create_directories(folder);
+  const auto line = [](const char* text) {
+    return std::string("2026-11-21T07:45:00.123456789Z stdout F ") + text + "\n";
+  };
+  append(folder + "/0.log", line("1") + line("2"));
+  test::LogAgent agent(w.clock, w.store, options);
+  agent.start();
+  agent.drain();
+  fs::rename(folder + "/0.log", folder + "/0.log.20261121-074500");
+  agent.drain(40);  // Ten seconds: scanned without it
+  append(folder + "/0.log", line("3"));
+  agent.drain();
+  CHECK(w.texts("pod/ns/pod/c") == Texts{"1", "2", "3"});
+  fs::remove_all(w.dir / "pods/ns_pod_u");
+  agent.drain(300);
+  CHECK(agent.collector().source_count() == 0);
+  CHECK(w.store.checkpoints.size() == 1);  // Times of patterns
+}
+
 TEST_CASE("a trace that is open when the agent is killed comes once and whole") {
   World w;
   test::LogAgent agent(w.clock, w.store, {});
