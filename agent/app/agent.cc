@@ -8,6 +8,7 @@
 #include "agent/app/agent_parts.h"
 #include "agent/app/broker_choice.h"
 #include "agent/app/budget_loop.h"
+#include "agent/app/certificate_files.h"
 #include "agent/app/inventory_loop.h"
 #include "agent/app/journal_loop.h"
 #include "agent/app/logs_loop.h"
@@ -203,6 +204,7 @@ Result<void> Program::build_collectors() {
   roots.sys = config_.sys_root;
   HostCalls calls = HostCalls::direct();
   calls.statfs = deadline_statfs(mounts_);
+  calls.certificates = certificate_call(mounts_, config_.certificate_files);
   TRY(auto series, spool_->series());
   auto engine =
       std::make_shared<MetricsEngine>(roots, std::move(calls), series, spool_->next_series_id());

@@ -50,6 +50,9 @@ void describe(AgentConfig& c, config::Schema& schema) {
                "the least important that counts: 0 emergency, 3 error, 6 info, 7 debug");
   schema.field("backfill", c.journal_backfill, milliseconds(0), milliseconds(604'800'000),
                "how far back the first start reads");
+  schema.section("certificates", "X.509 certificates whose end is foretold");
+  schema.field("files", c.certificate_files,
+               "files in PEM, read once an hour: absolute patterns with * ? [ ]; empty: none");
   schema.section("spool", "the queue on disk");
   schema.field("max_mib", c.spool_max_mib, 16, 1U << 20, "quota; full means: stop reading logs");
   schema.field("min_free_mib", c.spool_min_free_mib, 1, 1U << 20,
@@ -80,11 +83,14 @@ Result<AgentConfig> load_agent_config(const std::string& path, bool must_exist) 
     return text.error();
   }
   TRY_VOID(config::read_toml(*text, path, config));
-  for (const auto* patterns : {&config.logs_files, &config.logs_pods}) {
+  for (const auto* patterns : {&config.logs_files, &config.logs_pods, &config.certificate_files}) {
     for (const auto& pattern : *patterns) {
       if (pattern.starts_with('/') && pattern.find('\n') == std::string::npos) continue;
-      return Error(Errc::kInvalid, path + ": logs.files and logs.pods hold absolute paths, not \"" +
-                                       pattern + "\"");
+      const std::string fields = patterns == &config.certificate_files
+                                     ? "certificates.files holds"
+                                     : "logs.files and logs.pods hold";
+      return Error(Errc::kInvalid,
+                   path + ": " + fields + " absolute paths, not \"" + pattern + "\"");
     }
   }
   return config;

@@ -37,6 +37,14 @@ struct AgentConfig {
   std::uint64_t journal_max_priority = 7;
   std::chrono::milliseconds journal_backfill{600'000};
 
+  std::vector<std::string> certificate_files{
+      "/etc/letsencrypt/live/*/cert.pem", "/etc/ssl/private/*.[pc][er][mt]",
+      "/etc/nginx/*.[pc][er][mt]",        "/etc/nginx/*/*.[pc][er][mt]",
+      "/etc/apache2/*.[pc][er][mt]",      "/etc/apache2/*/*.[pc][er][mt]",
+      "/etc/haproxy/*.[pc][er][mt]",      "/etc/haproxy/*/*.[pc][er][mt]",
+      "/etc/postgresql/*/*/*.crt",        "/etc/dovecot/*/*.[pc][er][mt]",
+      "/etc/postfix/*.[pc][er][mt]"};
+
   std::uint64_t spool_max_mib = 1024;
   std::uint64_t spool_min_free_mib = 64;
 

@@ -52,7 +52,7 @@ Result<utsname> direct_uname() {
 }  // namespace
 
 HostCalls HostCalls::direct() {
-  return {direct_statfs, direct_adjtimex, direct_uname};
+  return {direct_statfs, direct_adjtimex, direct_uname, {}};
 }
 
 std::vector<std::unique_ptr<Collector>> make_collectors(const MetricRoots& roots, HostCalls calls) {
@@ -73,6 +73,7 @@ std::vector<std::unique_ptr<Collector>> make_collectors(const MetricRoots& roots
   all.push_back(make_kernel_collector(roots));
   all.push_back(make_time_collector(roots, calls));
   all.push_back(make_release_collector(roots, calls));
+  all.push_back(make_certificate_collector(calls));
   all.push_back(make_process_collector());
   all.push_back(make_filesystem_collector(roots, std::move(calls)));
   all.push_back(make_log_lines_collector());

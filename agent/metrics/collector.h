@@ -43,12 +43,23 @@ struct Mount;  // filesystem_collector.h
 using StatfsCall =
     std::function<Result<FilesystemUsage>(const std::string& path, const Mount& mount)>;
 
+// One X.509 certificate in a file.
+struct CertificateDates {
+  std::string path;
+  std::string serial;           // Hex
+  std::string subject, issuer;  // Common names
+  std::int64_t not_before_s = 0;
+  std::int64_t not_after_s = 0;
+};
+
 // System calls that are not files, so that tests give their own. The defaults call the kernel
 // directly; deadline_statfs.h is for who cannot wait for a dead mount.
 struct HostCalls {
   StatfsCall statfs;
   std::function<Result<ClockDiscipline>()> adjtimex;
   std::function<Result<utsname>()> uname;
+  // Those in the files that are configured; called once an hour. Empty: there are none.
+  std::function<Result<std::vector<CertificateDates>>()> certificates = {};
   static HostCalls direct();
 };
 

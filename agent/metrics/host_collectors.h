@@ -28,6 +28,7 @@ CollectorPtr make_kernel_collector(const MetricRoots& roots);     // load, entro
 CollectorPtr make_time_collector(const MetricRoots& roots, HostCalls calls);  // node_time_*, timex
 CollectorPtr make_release_collector(const MetricRoots& roots, HostCalls calls);  // os_*, uname_info
 CollectorPtr make_container_collector(const MetricRoots& roots);                 // container_*
+CollectorPtr make_certificate_collector(HostCalls calls);                        // x509_cert_*
 CollectorPtr make_process_collector();                       // namedprocess_namegroup_*
 CollectorPtr make_log_lines_collector();                     // observeai_log_lines_total
 CollectorPtr make_self_collector(const MetricRoots& roots);  // observeai_agent_*

@@ -33,6 +33,8 @@ TEST_CASE("wrong content is refused with the place and the remedy") {
   CHECK(problem("state_dir = \"\"").find("c.toml:1: state_dir: must not be empty") !=
         std::string::npos);
   CHECK(problem("log_levl = \"info\"").find("did you mean \"log_level\"?") != std::string::npos);
+  CHECK(problem("[certificates]\nfiles = [\"a.pem\"]").find("absolute paths, not \"a.pem\"") !=
+        std::string::npos);
   CHECK(problem("[logs]\nfiles = [\"app/*.log\"]").find("absolute paths, not \"app/*.log\"") !=
         std::string::npos);
   CHECK(problem("state_dir = 7").find("c.toml:1: state_dir must be a text") != std::string::npos);

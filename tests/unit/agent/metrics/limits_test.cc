@@ -89,6 +89,43 @@ TEST_CASE("what of a container's memory can be given back, and how much swap it 
   }
 }
 
+TEST_CASE(
+    "certificates: asked for once an hour, kept when there is no answer, ended when they are "
+    "gone") {
+  HostCalls calls = fixed_calls();
+  std::vector<CertificateDates> there = {
+      {"/etc/nginx/a.pem", "0a1b", "a.example", "CA", 1'700'000'000, 1'800'000'000}};
+  bool answers = true;
+  int asked = 0;
+  calls.certificates = [&]() -> Result<std::vector<CertificateDates>> {
+    ++asked;
+    if (!answers) return Error(Errc::kTimeout, "no answer");
+    return there;
+  };
+  Host host(recorded("v2"), calls);
+  const std::string labels =
+      "{filepath=\"/etc/nginx/"
+      "a.pem\",issuer_CN=\"CA\",serial_number=\"0a1b\",subject_CN=\"a.example\"}";
+  for (int scrape = 0; scrape < 360; ++scrape) {  // An hour of scrapes
+    host.scrape();
+    REQUIRE(host.value("x509_cert_not_after" + labels) == 1'800'000'000);
+  }
+  CHECK(host.value("x509_cert_not_before" + labels) == 1'700'000'000);
+  CHECK(asked == 1);
+  answers = false;
+  host.scrape();
+  CHECK(asked == 2);
+  CHECK(host.value("x509_cert_not_after" + labels) == 1'800'000'000);
+  answers = true;
+  there[0].serial = "0c";
+  for (int scrape = 0; scrape <= 360; ++scrape) host.scrape();
+  CHECK(asked == 3);
+  CHECK_FALSE(host.has("x509_cert_not_after" + labels));
+  CHECK(host.has(
+      "x509_cert_not_after{filepath=\"/etc/nginx/a.pem\",issuer_CN=\"CA\",serial_number=\"0c\","
+      "subject_CN=\"a.example\"}"));
+}
+
 TEST_CASE("lines that targets log, until a container is gone") {
   Host host(recorded("v2"));
   host.containers = {container_4711()};
