@@ -30,16 +30,21 @@ struct Verdict {
 class Detector {
  public:
   static constexpr double kAlarmScore = 0.5;
-  // Observations before the first claim.
-  static constexpr std::uint32_t kColdStart = 400;
+  // Observations before the first claim about a single value. Records (records.h) are claimed from 168
+  // blocks of five minutes on, or of one observation where those are rarer.
+  static constexpr std::uint32_t kColdStart = 432;
+  // Larger values are taken as this large: floats and squares stay finite.
+  static constexpr double kLargest = 1e30;
+  static constexpr std::size_t kMaxStateBytes = 6'144;
 
   Detector();
   Detector(Detector&&) noexcept;
   Detector& operator=(Detector&&) noexcept;
   ~Detector();
 
-  // `ts_ms` (unix) is used for the time of day only: a time stamp that repeats or goes back is one more
-  // observation. A value that is not finite is not known: nothing is learned, the verdict says 0.
+  // `ts_ms` (unix) is used for the time of the week and for how often values come: a time stamp that repeats
+  // or goes back is one more observation. A value that is not finite is not known: nothing is learned, the
+  // verdict says 0.
   Verdict observe(std::int64_t ts_ms, double value);
 
   std::string encode() const;
