@@ -46,6 +46,8 @@ inline constexpr Kind kPlanDispatch{"plan.dispatch"};
 inline constexpr Kind kPlanResult{"plan.result"};
 inline constexpr Kind kMaintenanceFreeze{"maintenance.freeze"};
 inline constexpr Kind kMaintenanceClear{"maintenance.clear"};
+inline constexpr Kind kPredictEnable{"predict.enable"};
+inline constexpr Kind kPredictDisable{"predict.disable"};
 inline constexpr Kind kHostPolicy{"host.policy"};
 inline constexpr Kind kResultForged{"result.forged"};
 inline constexpr Kind kResultStray{"result.stray"};

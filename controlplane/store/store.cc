@@ -10,6 +10,7 @@
 #include "controlplane/store/inventory.h"
 #include "controlplane/store/ledger.h"
 #include "controlplane/store/plans.h"
+#include "controlplane/store/predictions.h"
 #include "controlplane/store/reader.h"
 #include "controlplane/store/tokens.h"
 #include "controlplane/store/writer.h"
@@ -73,7 +74,8 @@ struct Store::Parts {
         audit_heads(*state),
         alerts(*state),
         plans(*state),
-        commands(*state) {}
+        commands(*state),
+        predictions(*state) {}
 
   // What is old by the time that is believed; alerts while that is not the wall clock's.
   store::AgeClock::Reading tell_time() EXCLUDES(age_mutex);
@@ -95,6 +97,7 @@ struct Store::Parts {
   store::AlertStore alerts;
   store::PlanStore plans;
   store::CommandStore commands;
+  store::PredictionStore predictions;
   Mutex age_mutex;
   std::optional<store::AgeClock> age GUARDED_BY(age_mutex);  // Set by open()
 };
@@ -182,6 +185,9 @@ model::PlanRepository& Store::plans() {
 model::CommandRepository& Store::commands() {
   return parts_->commands;
 }
+model::PredictionRepository& Store::predictions() {
+  return parts_->predictions;
+}
 
 Result<void> Store::maintenance() {
   const auto time = parts_->tell_time();
@@ -197,6 +203,7 @@ Result<void> Store::maintenance() {
   note(parts_->agents.flush());
   note(parts_->access.forget_expired_logins(now_ms));
   note(parts_->plans.forget(time.now_ms - model::kKeepPlansMs));
+  note(parts_->predictions.forget_closed(time.now_ms - model::kKeepPredictionsMs));
   note(store::forget_events(*parts_->state, oldest_ms));
   note(parts_->state->write([&](sql::Database& db) -> Result<void> {
     TRY_VOID(db.run(kNoteKnownTime, time.known_ms));

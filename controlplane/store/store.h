@@ -8,6 +8,7 @@
 #include <string>
 
 #include "controlplane/model/plan_repositories.h"
+#include "controlplane/model/prediction_repositories.h"
 #include "controlplane/model/repositories.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/result.h"
@@ -67,6 +68,7 @@ class Store {
   model::TelemetryWriter& writer();
   model::PlanRepository& plans();
   model::CommandRepository& commands();
+  model::PredictionRepository& predictions();
 
   // Retention and what may be written late. Call about once a minute; takes milliseconds, more when
   // something is dropped. Every step is tried; the first error is returned. Thread-safe.
