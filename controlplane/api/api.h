@@ -13,6 +13,7 @@
 #include "controlplane/api/messages.h"
 #include "controlplane/auth/access_service.h"
 #include "controlplane/model/plan_desk.h"
+#include "controlplane/model/prediction_desk.h"
 #include "controlplane/model/repositories.h"
 #include "protocol/base/clock.h"
 
@@ -103,7 +104,8 @@ struct Dependencies {
   // Its keys also see what belongs to no tenant: alerts without an agent, audit entries of the
   // system.
   TenantId home_tenant;
-  model::PlanDesk* plans = nullptr;  // None: remediation is not there
+  model::PlanDesk* plans = nullptr;              // None: remediation is not there
+  model::PredictionDesk* predictions = nullptr;  // None: prediction is not there
 };
 
 struct Route;

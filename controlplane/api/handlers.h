@@ -67,5 +67,13 @@ Answer<Reply> get_command(Call& call);
 Answer<Reply> get_actions(Call& call);
 Answer<Reply> get_maintenance(Call& call);
 Answer<Reply> post_maintenance(Call& call);
+// handlers_predictions.cc
+Answer<Reply> get_predictions(Call& call);
+Answer<Reply> get_prediction(Call& call);
+Answer<Reply> get_predict(Call& call);
+Answer<Reply> post_predict(Call& call);
+Answer<Reply> get_predict_accuracy(Call& call);
+Answer<Reply> get_incidents(Call& call);
+Answer<Reply> get_incident(Call& call);
 
 }  // namespace observeai::controlplane::api

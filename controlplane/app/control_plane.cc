@@ -23,6 +23,8 @@
 #include "controlplane/auth/access_service.h"
 #include "controlplane/enroll/enrollment_service.h"
 #include "controlplane/ingest/ingest_service.h"
+#include "controlplane/outlook/desk.h"
+#include "controlplane/outlook/service.h"
 #include "controlplane/signer/signer_client.h"
 #include "controlplane/store/store.h"
 #include "protocol/base/files.h"
@@ -105,6 +107,7 @@ class Program final : public ControlPlane {
   Result<OnlineKeys> online_keys();
   Result<void> publish_roots(const std::vector<std::string>& envelopes, const std::string& actor);
   Result<void> build_services();
+  void build_outlook();
   Result<void> build_api();
   api::Actions actions();
   api::SystemStatus status() const;
@@ -132,6 +135,8 @@ class Program final : public ControlPlane {
   std::unique_ptr<api::LiveHub> live_;
   IngestRates rates_;
   std::unique_ptr<Remediation> remediation_;
+  std::unique_ptr<outlook::OutlookService> outlook_;  // None: predictions are configured away
+  std::unique_ptr<outlook::Desk> predictions_;
   std::unique_ptr<IngestService> ingest_;
   std::unique_ptr<api::Api> api_;
   std::unique_ptr<api::ApiServer> server_;
@@ -254,6 +259,7 @@ Result<void> Program::build_services() {
                                                authorities_->sealing_pair(), clock_);
   store_->writer().on_committed(
       [this](const model::Committed& committed) { remediation_->on_committed(committed); });
+  build_outlook();
   auto pipeline =
       std::make_unique<IngestPipeline>(store_->agents(), store_->writer(), store_->alerts(), clock_,
                                        authorities_->sealing_pair(), IngestLimits());
@@ -267,12 +273,26 @@ Result<void> Program::build_services() {
   return {};
 }
 
+void Program::build_outlook() {
+  const outlook::World world{clock_,           store_->agents(), store_->reader(),
+                             store_->alerts(), store_->plans(),  store_->predictions()};
+  if (config_.predict_enabled) {
+    outlook_ = std::make_unique<outlook::OutlookService>(
+        world, outlook::Clocks{config_.predict_step.count(), config_.predict_fast_step.count()});
+    store_->writer().on_committed(
+        [this](const model::Committed& committed) { outlook_->committed(committed); });
+  }
+  predictions_ =
+      std::make_unique<outlook::Desk>(world, outlook_ == nullptr ? nullptr : &outlook_->outlook());
+}
+
 Result<void> Program::build_api() {
   api::Dependencies dependencies{
       clock_,           store_->agents(), store_->tokens(), store_->audit(), store_->audit_heads(),
       store_->alerts(), store_->reader(), *access_,         *live_,          actions(),
       tenant_};
   dependencies.plans = &remediation_->desk();
+  dependencies.predictions = predictions_.get();
   api_ = std::make_unique<api::Api>(std::move(dependencies));
   api::ApiServer::Options options;
   options.address = config_.api_address;

@@ -12,6 +12,7 @@
 #include "controlplane/cli/credentials.h"
 #include "controlplane/cli/json_view.h"
 #include "controlplane/cli/plan_console.h"
+#include "controlplane/cli/prediction_console.h"
 #include "controlplane/cli/root_console.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/text.h"
@@ -71,6 +72,8 @@ class Console {
     add_local();
     plans_ = std::make_unique<PlanConsole>(
         app_, json_, [this](PlanConsole::Action what) { action_ = std::move(what); });
+    predictions_ = std::make_unique<PredictionConsole>(
+        app_, json_, [this](PredictionConsole::Action what) { action_ = std::move(what); });
     root_ = std::make_unique<RootConsole>(
         app_, json_,
         [this](RootConsole::Local what) {
@@ -390,6 +393,7 @@ class Console {
   TokenOptions token_;
   AuditVerifyOptions verify_;
   std::unique_ptr<PlanConsole> plans_;
+  std::unique_ptr<PredictionConsole> predictions_;
   std::unique_ptr<RootConsole> root_;
 };
 

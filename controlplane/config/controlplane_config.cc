@@ -33,6 +33,13 @@ void describe(ControlPlaneConfig& c, config::Schema& schema) {
       "heads_file", c.audit_heads_file,
       "append each signed head of the audit log to this file, best on another machine; empty: "
       "do not");
+  schema.section("predict", "failures announced before they come");
+  schema.field("enabled", c.predict_enabled,
+               "whether anything is foretold at all; `observeai predict --disable` for a while");
+  schema.field("step", c.predict_step, milliseconds(1'000), milliseconds(3'600'000),
+               "of the slow clock: a forecast looks 30 steps ahead");
+  schema.field("fast_step", c.predict_fast_step, milliseconds(1'000), milliseconds(3'600'000),
+               "of the fast clock, for what fills up in minutes: the hosts' sampling interval");
   schema.section("telemetry", "what is kept");
   schema.field("max_mib", c.telemetry_max_mib, 64, 1ULL << 30, "oldest hours go first beyond this");
   schema.field("max_age", c.telemetry_max_age, milliseconds(3'600'000),

@@ -35,6 +35,10 @@ struct ControlPlaneConfig {
 
   std::string audit_heads_file;  // "": no copy
 
+  bool predict_enabled = true;
+  std::chrono::milliseconds predict_step{60'000};
+  std::chrono::milliseconds predict_fast_step{10'000};
+
   std::uint64_t telemetry_max_mib = 10'240;
   std::chrono::milliseconds telemetry_max_age{7LL * 86'400'000};
 };

@@ -48,8 +48,8 @@ struct PredictionQuery {
 class PredictionRepository {
  public:
   virtual ~PredictionRepository() = default;
-  // Returns the predictions of the steps as stored. A new one that was closed by the same event of the same
-  // resource before is left out: its number is 0.
+  // Returns the predictions of the steps as stored. A new one that is no hit, of an event of
+  // the resource that another one tells of, is left out: its number is 0.
   virtual Result<std::vector<PredictionRecord>> apply(const PredictionChange& change) = 0;
   virtual Result<std::vector<PredictionRecord>> open() = 0;  // Of every tenant, oldest first
   // Newest first (by when they were opened).

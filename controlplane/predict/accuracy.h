@@ -16,14 +16,15 @@ enum class Outcome : std::uint8_t { kHit, kMiss, kFalseAlarm, kPrevented, kUnkno
 
 struct Closed {
   Outcome outcome = Outcome::kUnknown;
-  std::int64_t lead_ms = 0;   // Of a hit: event - first alarm
-  std::int64_t error_ms = 0;  // Of a hit: when it was said to be most likely, first - event; + = too late
+  std::int64_t lead_ms = 0;  // Of a hit: event - first alarm
+  std::int64_t error_ms =
+      0;  // Of a hit: when it was said to be most likely, first - event; + = too late
 };
 
 // A person needs this long to do something.
 inline constexpr std::int64_t kUsefulLeadMs = 15 * 60'000;
 
-// What was announced. "Prevented" and "unknown" count for neither side: what would have happened is not known.
+// What was announced. "Prevented" and "unknown" count for neither side: nobody knows what would have come.
 struct Announced {
   std::uint64_t hits = 0;
   std::uint64_t misses = 0;
@@ -34,7 +35,7 @@ struct Announced {
   std::optional<double> recall;         // hits / (hits + misses), sudden failures among them
   std::optional<double> useful_recall;  // The same, of hits with kUsefulLeadMs
   std::optional<std::int64_t> lead_median_ms;
-  std::optional<std::int64_t> lead_p10_ms;  // One of ten hits had less
+  std::optional<std::int64_t> lead_p10_ms;      // One of ten hits had less
   std::optional<std::int64_t> error_median_ms;  // Of |error_ms|
 };
 Announced announced(std::span<const Closed> closed);

@@ -7,8 +7,7 @@ namespace observeai::predict {
 Verdict look_at(Life& life, const Look& look) {
   if (look.has_happened) return Verdict::kHit;
   if (look.is_known) life.known_ms = std::max(life.known_ms, look.ts_ms);
-  // What ran after the alarm had ended did not end it.
-  life.has_acted = life.has_acted || (look.has_acted && life.quiet_ms == 0);
+  life.has_acted = life.has_acted || look.has_acted;
   if (life.ended_ms == 0 && (look.is_replaced || look.is_gone)) life.ended_ms = look.ts_ms;
   life.is_gone = look.is_gone;
   if (look.has_alarm) {

@@ -13,9 +13,10 @@ struct Look {
   bool is_known = false;      // There is a reading of this time
   bool has_alarm = false;     // A forecaster says so now
   bool has_happened = false;  // OOM kill, used >= limit, exit with an error
-  bool has_acted = false;     // An action ran on the target, or its limit was raised
-  bool is_replaced = false;   // It began anew: restart, new container, reboot
-  bool is_gone = false;       // The target is there no more
+  bool has_acted =
+      false;  // An action ran on the target, or its limit was raised, while there was an alarm
+  bool is_replaced = false;  // It began anew: restart, new container, reboot
+  bool is_gone = false;      // The target is there no more
 };
 
 // An event may be told after the restart that it caused.
@@ -31,7 +32,7 @@ struct Life {
   std::int64_t quiet_ms = 0;  // Without an alarm since; 0: there is one
   std::int64_t ended_ms = 0;  // Replaced or gone since; 0: neither
   bool is_gone = false;
-  bool has_acted = false;  // While there was an alarm
+  bool has_acted = false;
   bool operator==(const Life&) const = default;
 };
 

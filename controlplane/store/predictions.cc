@@ -12,7 +12,7 @@ namespace {
 #define INCIDENT_COLUMNS \
   "no, tenant, kind, agent, target, title, opened_ms, closed_ms, outcome, prediction, suggested"
 
-// An event closes one prediction of a resource: seen again, it is left out.
+// What happened without a prediction is told once.
 constexpr const char* kInsert =
     "INSERT INTO predictions(tenant, agent, kind, target, instance, state, opened_ms, closed_ms, "
     "event_ms, incident, body) VALUES(?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING";
@@ -105,6 +105,11 @@ Result<std::optional<T>> one_of(sql::Statement& row, Make make) {
   return std::optional<T>(std::move(one));
 }
 
+// How its incident ended.
+std::string outcome_of(const model::PredictionRecord& made) {
+  return made.closed_ms == 0 ? "" : std::string(name(made.state));
+}
+
 // False: this event closed another one of the resource before.
 Result<bool> insert(sql::Database& db, model::PredictionRecord& made) {
   const auto& of = made.resource;
@@ -121,17 +126,15 @@ Result<void> update(sql::Database& db, const model::PredictionRecord& made) {
   TRY_VOID(db.run(kUpdate, static_cast<int>(made.state), made.closed_ms, made.event_ms,
                   made.incident, sql::Blob(pack_prediction(made)), made.no));
   if (made.incident == 0) return {};
-  TRY_VOID(db.run(kEndIncident, made.closed_ms,
-                  made.closed_ms == 0 ? std::string() : std::string(name(made.state)),
-                  made.incident));
+  TRY_VOID(db.run(kEndIncident, made.closed_ms, outcome_of(made), made.incident));
   return {};
 }
 
 Result<void> add_incident(sql::Database& db, model::PredictionRecord& made,
                           const model::IncidentRecord& incident) {
   TRY_VOID(db.run(kInsertIncident, incident.tenant.value(), incident.kind, incident.agent.value(),
-                  incident.target, incident.title, incident.opened_ms, incident.closed_ms,
-                  incident.outcome, made.no, sql::Blob(pack_suggestions(incident.suggestions))));
+                  incident.target, incident.title, incident.opened_ms, made.closed_ms,
+                  outcome_of(made), made.no, sql::Blob(pack_suggestions(incident.suggestions))));
   TRY(made.incident, db.scalar(0, kNewest));
   TRY_VOID(db.run(kNameIncident, made.incident, made.no));
   return {};

@@ -59,6 +59,23 @@ class MemoryTelemetry final : public model::TelemetryReader {
     MutexLock lock(mutex_);
     series_.push_back(series);
   }
+  // One more point of a series, which is made when it is not there.
+  void put_point(const AgentId& agent, const wire::SeriesDefinition& definition,
+                 const model::Point& point) {
+    MutexLock lock(mutex_);
+    auto found = std::find_if(series_.begin(), series_.end(), [&](const auto& one) {
+      const auto& known = one.info.definition;
+      return one.info.agent == agent && known.target == definition.target &&
+             known.name == definition.name && known.labels == definition.labels;
+    });
+    if (found == series_.end()) {
+      series_.push_back({{agent, definition, 0, 0}, {}});
+      found = std::prev(series_.end());
+    }
+    found->points.push_back(point);
+    found->info.last_value = point.value;
+    found->info.last_ts_ms = point.ts_ms;
+  }
   void put_ledger(const model::LedgerRow& row) {
     MutexLock lock(mutex_);
     ledger_.push_back(row);
@@ -162,8 +179,9 @@ class MemoryTelemetry final : public model::TelemetryReader {
           std::all_of(query.labels.begin(), query.labels.end(), [&](const auto& label) {
             return std::find(labels.begin(), labels.end(), label) != labels.end();
           });
-      if (one.info.agent != query.agent || one.info.definition.target != query.target || !carries ||
-          (!query.name.empty() && one.info.definition.name != query.name)) {
+      const auto& target = one.info.definition.target;
+      if (one.info.agent != query.agent || (!query.target.empty() && target != query.target) ||
+          !carries || (!query.name.empty() && one.info.definition.name != query.name)) {
         continue;
       }
       std::erase_if(one.points, [&](const auto& point) {

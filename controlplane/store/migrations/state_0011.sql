@@ -16,8 +16,9 @@ CREATE TABLE predictions (
 );
 CREATE INDEX predictions_open ON predictions(opened_ms) WHERE closed_ms = 0;
 CREATE INDEX predictions_by_age ON predictions(tenant, opened_ms);
+-- Of what happened without a prediction.
 CREATE UNIQUE INDEX predictions_by_event ON predictions(agent, kind, target, instance, event_ms)
-  WHERE event_ms > 0;
+  WHERE event_ms > 0 AND state <> 2;
 
 CREATE TABLE prediction_samples (
   prediction INTEGER NOT NULL REFERENCES predictions(no) ON DELETE CASCADE,

@@ -13,6 +13,7 @@
 #include "controlplane/signer/root_chain.h"
 #include "protocol/base/text.h"
 #include "tests/support/fake_plan_desk.h"
+#include "tests/support/fake_prediction_desk.h"
 #include "tests/support/memory_access.h"
 #include "tests/support/memory_repositories.h"
 #include "tests/support/memory_telemetry.h"
@@ -99,6 +100,7 @@ class Fixture {
   std::unique_ptr<RootChain> roots =
       RootChain::begin(folder / "keys", acme.signed_root(acme.root())).value();
   test::FakePlanDesk plans;
+  test::FakePredictionDesk predictions;
   test::MemoryAccessRepository access_repository;
   test::MemoryTelemetry telemetry;
   LiveHub live;
@@ -156,7 +158,8 @@ class Fixture {
             live,
             std::move(actions),
             home,
-            &plans};
+            &plans,
+            &predictions};
   }
 
   Result<CreatedToken> create_token(const NewToken& token, const TenantId& tenant,

@@ -1,0 +1,147 @@
+// Outlook: what one host shows, now or in what the store kept meanwhile.
+#include <algorithm>
+
+#include "controlplane/outlook/outlook.h"
+#include "controlplane/outlook/suggestions.h"
+#include "protocol/base/log.h"
+
+namespace observeai::controlplane::outlook {
+
+void Outlook::look_at_host(const AgentId& agent) {
+  std::int64_t known_ms = 0;
+  std::int64_t replay_from_ms = 0;
+  {
+    MutexLock lock(mutex_);
+    const auto host = hosts_.find(agent);
+    if (host == hosts_.end()) return;
+    known_ms = host->second.newest_ms;
+    replay_from_ms = host->second.replay_from_ms == 0 ? known_ms : host->second.replay_from_ms;
+  }
+  const auto readings = reader_.newest(agent);
+  if (!readings) {
+    log::warning("predictions: " + readings.error().message());
+    committed(agent);  // Again with the next look
+    return;
+  }
+  std::int64_t newest_ms = 0;
+  for (const auto& reading : *readings) newest_ms = std::max(newest_ms, reading.ts_ms);
+  if (newest_ms <= known_ms) return;
+  // What came while nobody looked, and what a host had kept while it was away.
+  const std::int64_t gap_ms = clocks_.slow_ms + clocks_.fast_ms;
+  if (newest_ms - replay_from_ms > gap_ms && !replay(agent, replay_from_ms + 1, newest_ms)) {
+    committed(agent);
+    return;
+  }
+  MutexLock lock(mutex_);
+  const auto found = hosts_.find(agent);
+  if (found == hosts_.end()) return;
+  auto& host = found->second;
+  host.newest_ms = newest_ms;
+  host.replay_from_ms = 0;
+  host.heard_ms = world_.clock.unix_ms();
+  host.is_new = false;
+  for (const auto& reading : *readings) {
+    // The last value of what is gone is still told.
+    if (newest_ms - reading.ts_ms < kGoneMs) observe(host, reading, true);
+  }
+}
+
+bool Outlook::replay(const AgentId& agent, std::int64_t since_ms, std::int64_t until_ms) {
+  const std::int64_t from_ms = std::max(since_ms, until_ms - kMostReplayMs);
+  {
+    MutexLock lock(mutex_);
+    ++counters_.replays;
+    const auto host = hosts_.find(agent);
+    if (from_ms > since_ms && host != hosts_.end() && !host->second.is_new) ++counters_.cut_replays;
+  }
+  const auto done =
+      reader_.past(agent, {}, {from_ms, until_ms}, 0,
+                   [&](std::int64_t ts_ms, std::span<const predict::Reading> readings) {
+                     observe_past(agent, ts_ms, readings);
+                   });
+  if (done) return true;
+  log::warning("predictions: samples of " + agent.value() +
+               " cannot be read: " + done.error().message());
+  MutexLock lock(mutex_);
+  ++counters_.replays_failed;
+  return false;
+}
+
+void Outlook::observe_past(const AgentId& agent, std::int64_t ts_ms,
+                           std::span<const predict::Reading> readings) {
+  MutexLock lock(mutex_);
+  const auto host = hosts_.find(agent);
+  if (host == hosts_.end()) return;
+  for (const auto& reading : readings) {
+    if (ts_ms - reading.ts_ms < kGoneMs) observe(host->second, reading, false);
+  }
+}
+
+void Outlook::observe(Host& host, const predict::Reading& reading, bool is_live) {
+  const model::ResourceName name{host.agent.id, std::string(predict::name(reading.kind)),
+                                 reading.target, reading.instance};
+  auto place = followed_.find(name);
+  Followed::News news;
+  if (place == followed_.end()) {
+    if (followed_.size() >= kMaxFollowed) {
+      ++skipped_;
+      return;
+    }
+    place = followed_.emplace(name, Entry{Followed(reading, clocks_), 0, 0}).first;
+    news.is_new = news.has_stepped = true;
+    // It was opened before the forecasters were lost.
+    if (const auto open = open_.find(name); open != open_.end())
+      place->second.followed.life = predict::Life{open->second.horizon_ms, reading.ts_ms};
+  } else {
+    news = place->second.followed.observe(reading, clocks_);
+  }
+  if (!news.is_new) return;
+  ++counters_.readings;
+  auto& entry = place->second;
+  entry.heard_ms = world_.clock.unix_ms();
+  Found found;
+  found.is_live = is_live;
+  found.has_happened = news.is_exhausted;
+  found.event_ms = reading.ts_ms;
+  if (news.is_exhausted) found.text = "the limit was reached";
+  follow_life(host, name, entry, news, found);
+}
+
+void Outlook::happen(Host& host, const Happening& happening) {
+  const model::ResourceName about{happening.agent, happening.kind, happening.target, ""};
+  if (!happening.kind.empty()) {
+    auto& last_ms = last_events_[about];
+    if (last_ms != 0 && std::abs(happening.ts_ms - last_ms) < kSameEventMs) return;
+    last_ms = happening.ts_ms;
+  }
+  std::vector<model::ResourceName> ended;
+  for (const auto& [name, prediction] : open_) {
+    if (concerns(happening, name) && happening.ts_ms >= prediction.opened_ms) ended.push_back(name);
+  }
+  for (const auto& name : ended) {
+    const auto entry = followed_.find(name);
+    if (entry != followed_.end()) calibrate(name, entry->second, true, happening.ts_ms);
+    close(name, predict::Verdict::kHit, happening.ts_ms, happening.text);
+  }
+  if (!ended.empty() || happening.kind.empty()) return;
+  const auto entry = followed_.find(about);
+  if (entry != followed_.end()) calibrate(about, entry->second, true, happening.ts_ms);
+  sudden(host, about, entry == followed_.end() ? "" : entry->second.followed.newest().unit,
+         happening.ts_ms, happening.text);
+}
+
+const model::HostInventory* Outlook::inventory(Host& host) {
+  if (!host.has_inventory) {
+    auto read = world_.telemetry.inventory(host.agent.id);
+    if (read) host.inventory = std::move(*read);
+    host.has_inventory = true;
+  }
+  return host.inventory ? &*host.inventory : nullptr;
+}
+
+Named Outlook::named(Host& host, const model::ResourceName& resource) {
+  return {host.agent.tenant, resource, name_of(resource.target, inventory(host)),
+          host.agent.hostname};
+}
+
+}  // namespace observeai::controlplane::outlook
