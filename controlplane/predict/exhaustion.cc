@@ -5,22 +5,22 @@
 #include <cmath>
 
 #include "controlplane/predict/fields.h"
+#include "controlplane/predict/tune.h"
 #include "controlplane/predict/growth.h"
 #include "controlplane/predict/habit.h"
 #include "controlplane/predict/history.h"
+#include "controlplane/predict/passage.h"
 
+#ifdef DEBUG_FORECAST
+#include <cstdio>
+extern thread_local bool debug_forecast;
+#endif
 namespace observeai::predict {
 namespace {
 
 constexpr std::uint8_t kVersion = 1;
 constexpr int kLeastSteps = 24;  // Claims nothing from fewer
 constexpr int kLevelSteps = 8;
-constexpr std::array<float, 22> kAhead = {1,  2,  3,  5,  7,  10,  13,  16,  20,  25,  30,
-                                          36, 43, 52, 65, 80, 100, 130, 170, 240, 360, 600};
-
-double normal(double z) {
-  return 0.5 * std::erfc(-z / std::sqrt(2.0));
-}
 double logistic(double x) {
   return 1 / (1 + std::exp(-x));
 }
@@ -34,10 +34,11 @@ struct ExhaustionForecaster::State {
   std::int64_t step = -1;
   std::int64_t began = 0;
   bool seen = false;
-  float record = 0;  // Highest level of what left the history
   int high = 0;
 
   void judge();
+  template <class Novelty>
+  double look(float level, Novelty&& novelty_of);
   Forecast observe(std::int64_t at, double used);
   void begin_regime(std::int64_t at);
   void scale(float factor);
@@ -57,7 +58,6 @@ struct ExhaustionForecaster::State {
     visit(step);
     visit(began);
     visit(seen);
-    visit(record);
     visit(high);
   }
   bool valid() const {
@@ -65,86 +65,77 @@ struct ExhaustionForecaster::State {
   }
 };
 
-void ExhaustionForecaster::State::judge() {
+template <class Novelty>
+double ExhaustionForecaster::State::look(float level, Novelty&& novelty_of) {
+  std::array<double, kOnsets.size()> new_by_onset;
+  for (std::size_t i = 0; i < kOnsets.size(); ++i) new_by_onset[i] = logistic(TUNE("GS", 6) * (novelty_of(kOnsets[i]) - TUNE("G0", 0.7)));
   std::array<Point, History::kMaxPoints> room;
-  const auto points = history.points(room);
-  const auto fits = fit_windows(points);
+  Noise noise = habit.noise();
+  const Ways ways = explain(history.points(room), noise);
+  noise.variance *= ways.stretch;
+
+  double most = -1e300;
+  for (std::size_t i = 0; i < ways.n; ++i) most = std::max(most, ways.all[i].evidence);
+  std::array<Hypothesis, kOnsets.size() * kBends.size()> grows;
+  std::size_t n = 0;
+  double real = 0, total = 0, slope = 0;
+  const float now = history.mean(0, 2);
+  for (std::size_t i = 0; i < ways.n; ++i) {
+    const Way& way = ways.all[i];
+    const double weight = std::exp(way.evidence - most) * (way.onset == 0 ? TUNE("W0", 3000) : way.onset * (way.bend == kStep ? TUNE("WS", 1) : way.bend < 0 ? TUNE("WN", 1) : 1));
+    total += weight;
+    if (way.onset == 0) continue;
+    const double is_new = new_by_onset[static_cast<std::size_t>(std::ranges::find(kOnsets, way.onset) - kOnsets.begin())];
+    real += weight * is_new;
+    if (way.size > 0 && way.bend != kStep) slope += weight * way.slope();
+    grows[n++] = {way, weight};
+  }
+  const double gate = real / total;
+#ifdef DEBUG_FORECAST
+  if (debug_forecast) {
+    printf("step %ld now %.3f level %.3f gate %.2f record %.3f habit %.3f steps %u noise %.3f keeps %.3f stretch %.2f\n", (long)step, now, level, gate, habit.record(), habit.level(), habit.steps(), std::sqrt(habit.noise().variance), noise.keeps, ways.stretch);
+    for (size_t i = 0; i < n; ++i) if (grows[i].weight > 0.03 * total) { Passage p({&grows[i], 1}, noise, now); auto& w = grows[i].way; printf("   onset %.0f bend %.0f now %.3f size %.4f+-%.4f slope %.4f weight %.2f: p10 %.1f p50 %.1f p90 %.1f p30 %.2f\n", w.onset, w.bend, w.now(), w.size, w.size_error, w.slope(), grows[i].weight / total, p.quantile(.1), p.quantile(.5), p.quantile(.9), p.within(30)); }
+  }
+#endif
+  if (gate > 0.02 && n > 0) {
+    const Passage passage({grows.data(), n}, noise, now);
+    newest.slope = slope / total;
+    newest.p_horizon = gate * passage.within(kHorizonSteps);
+    if (gate > TUNE("TG", 0.05)) {
+      std::size_t m = 0;
+      for (std::size_t i = 0; i < n; ++i) if (grows[i].way.bend >= 0 && grows[i].way.size > 0) grows[m++] = grows[i];
+      const Passage onward({grows.data(), m}, noise, now);
+      newest.left_p10 = onward.quantile(0.1);
+      newest.left_p50 = onward.quantile(0.5);
+      newest.left_p90 = onward.quantile(0.9);
+    }
+  }
+  return gate;
+}
+
+void ExhaustionForecaster::State::judge() {
   const float level = history.mean(0, kLevelSteps);
   if (std::isnan(level) || newest.missing > 0) return;
-
-  std::array<double, kAhead.size()> reached{};
-  double total = 0, sure = 0;
-  double slope = 0;
-  for (std::size_t w = 0; w < kWindows.size(); ++w) {
-    const auto window = static_cast<float>(kWindows[w]);
-    if (fits[w].line.weight == 0) continue;
-    const float noise = habit.residual(w);
-    const float slope_noise = habit.slope_noise(w);
-    // Novelty
-    float before = history.highest_before(kWindows[w]);
-    if (habit.steps() > static_cast<std::uint32_t>(kWindows.back()))
-      before = std::max(before, record);
-    const double total_variance = std::max(1e-9, static_cast<double>(fits[w].line.residual) +
-                                                     std::pow(fits[w].line.slope * window, 2) / 12);
-    const double explained = 1 - fits[w].line.residual / total_variance;
-    const bool cold = std::isinf(before);
-    const float spread = std::max(before - habit.level(), 0.01F) +
-                         0.10F * 500.0F / (500.0F + static_cast<float>(habit.steps()));
-    const double novelty = (level - before) / spread;
-    const double gate = cold ? (window < 30 ? 0 : logistic(100 * (explained - 0.95)))
-                             : logistic(6 * (novelty - 0.7));
-    for (const Fit* fit : {&fits[w].line, &fits[w].curve}) {
-      if (fit->weight == 0) continue;
-      const double effective = window / 8;
-      const double misfit = std::max(0.0F, fit->residual / noise - 1);
-      const double weight = std::exp(-0.5 * effective * misfit) / (slope_noise * slope_noise);
-      if (fit->slope <= 0) {
-        total += weight;
-        continue;
-      }
-      total += weight;
-      sure += weight * gate;
-      slope += weight * fit->slope;
-      const double sigma = std::sqrt(noise);
-      for (std::size_t s = 0; s < kAhead.size(); ++s) {
-        const double ahead = fit->now + fit->gain(kAhead[s]) +
-                             sigma * std::min(2.0, 0.5 + 0.35 * std::log1p(kAhead[s] / 4.0));
-        const double error = std::hypot(0.5 * sigma, slope_noise * kAhead[s]);
-        reached[s] += weight * normal((ahead - 1) / error);
-      }
-    }
-  }
   newest.left_p10 = newest.left_p50 = newest.left_p90 = kNever;
   newest.p_horizon = 0;
-  if (total > 0) {
-    double last = 0;
-    for (auto& p : reached) last = p = std::max(last, p / total);
-    const auto quantile = [&](double q) {
-      double from = 0, p_from = 0;
-      for (std::size_t s = 0; s < kAhead.size(); ++s) {
-        if (reached[s] >= q)
-          return from + (kAhead[s] - from) * (q - p_from) / std::max(1e-9, reached[s] - p_from);
-        from = kAhead[s];
-        p_from = reached[s];
-      }
-      return kNever;
-    };
-    const double gate = sure / total;
-    newest.p_horizon = gate * reached[10];
-    newest.slope = slope / total;
-    if (gate > 0.2) {
-      newest.left_p10 = quantile(0.1);
-      newest.left_p50 = quantile(0.5);
-      newest.left_p90 = quantile(0.9);
-    }
-    if (gate < 0.3) {
-      habit.learn(fits, level);
-      if (!std::isnan(history.forgotten())) record = std::max(record, history.forgotten());
-    }
+  newest.slope = 0;
+  const auto novelty_of = [&](float onset) {
+    float before = history.highest_before(static_cast<int>(onset));
+    if (habit.steps() > 500) before = std::max(before, habit.record());
+    if (std::isinf(before)) return 1e9;
+    const double spread = std::max(before - habit.level(), 0.01F) + TUNE("PS", 0.25F) * TUNE("PN", 1000.0F) / (TUNE("PN", 1000.0F) + static_cast<float>(habit.steps()));
+    return (level - before) / spread;
+  };
+  double gate = 0;
+  const bool as_ever = habit.steps() > 500 && level <= habit.record();
+  if (!as_ever && novelty_of(kOnsets.back()) > 0.1) gate = look(level, novelty_of);
+  if (gate < 0.3) {
+    habit.learn(level, history.mean(kLevelSteps, kLevelSteps));
+    if (!std::isnan(history.forgotten())) habit.note_level(history.forgotten());
   }
-  if (newest.p_horizon >= 0.5) high = std::min(high + 1, 2);
+  if (newest.p_horizon >= TUNE("AP", 0.5)) high = std::min(high + 1, (int)TUNE("AN", 2));
   if (newest.p_horizon < 0.15) high = 0;
-  newest.alarm = high >= 2 || (newest.alarm && high > 0);
+  newest.alarm = high >= (int)TUNE("AN", 2) || (newest.alarm && high > 0);
 }
 
 // Differences of any two steps, without overflow.
@@ -177,7 +168,6 @@ void ExhaustionForecaster::State::begin_regime(std::int64_t at) {
 void ExhaustionForecaster::State::scale(float factor) {
   history.scale(factor);
   habit.scale(factor);
-  record *= factor;
 }
 
 ExhaustionForecaster::ExhaustionForecaster() : state_(std::make_unique<State>()) {}

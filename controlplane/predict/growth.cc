@@ -2,100 +2,166 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 namespace observeai::predict {
 namespace {
 
-// Weighted sums of a least-squares fit of y = a + b z for one basis z.
+// Prior of the growth from its onset until now: half the limit, either way.
+constexpr double kPriorVariance = 0.25;
+// A way needs so many points since its onset, or it explains noise.
+constexpr std::size_t kLeastPoints = 2;
+
 struct Sums {
-  double z = 0, zz = 0, zy = 0;
-  void add(double weight, double basis, double value) {
-    z += weight * basis;
-    zz += weight * basis * basis;
-    zy += weight * basis * value;
+  const double* fresh = nullptr;
+  double one_g = 0, g_g = 0, g_y = 0;
+  void add_y(std::size_t i, double weighted) { g_y += weighted * fresh[i]; }
+};
+
+// exp(-bend * gap / onset) for the gaps of which nearly all are: what age costs a bent way.
+struct Bent {
+  float onset, bend;
+  double scale;         // 1 / (exp(bend) - 1)
+  double middle, coarse;  // For kMiddleSteps and kCoarseSteps
+};
+using Bents = std::array<std::array<Bent, kBends.size()>, kOnsets.size()>;
+
+Bents make_bents() {
+  Bents bents{};
+  for (std::size_t i = 0; i < kOnsets.size(); ++i) {
+    for (std::size_t k = 0; k < kBends.size(); ++k) {
+      const double rate = kBends[k] / kOnsets[i];
+      bents[i][k] = {kOnsets[i], kBends[k], 1 / std::expm1(kBends[k]),
+                     std::exp(-rate * History::kMiddleSteps), std::exp(-rate * History::kCoarseSteps)};
+    }
+  }
+  return bents;
+}
+const Bents kBent = make_bents();
+
+// The whitened sums of one way over the points since its onset.
+template <class Shape>
+Sums sums_of(std::span<const Point> points, std::size_t since, const double* rho, const double* weight,
+             const double* fresh, Shape shape) {
+  Sums sums{fresh};
+  double g = shape.first(points[0].age);
+  for (std::size_t i = 0; i < since; ++i) {
+    const double older = i + 1 == since ? 0 : shape.next(points[i + 1].age, points[i + 1].age - points[i].age);
+    const double fresh_g = g - rho[i] * older;
+    g = older;
+    sums.one_g += weight[i] * (1 - rho[i]) * fresh_g;
+    sums.g_g += weight[i] * fresh_g * fresh_g;
+    sums.add_y(i, weight[i] * fresh_g);
+  }
+  return sums;
+}
+
+struct StepShape {
+  double first(float) { return 1; }
+  double next(float, float) { return 1; }
+};
+struct LineShape {
+  double onset;
+  double first(float age) { return 1 - age / onset; }
+  double next(float age, float) { return 1 - age / onset; }
+};
+struct BentShape {
+  const Bent& bent;
+  double power = 1;
+  double first(float age) {
+    power = std::exp(bent.bend * (1 - age / bent.onset));
+    return (power - 1) * bent.scale;
+  }
+  double next(float, float gap) {
+    power *= gap == History::kMiddleSteps   ? bent.middle
+             : gap == History::kCoarseSteps ? bent.coarse
+                                            : std::exp(-bent.bend * gap / bent.onset);
+    return (power - 1) * bent.scale;
   }
 };
-
-struct Solution {
-  double a = 0, b = 0, residual = 0;
-};
-
-Solution solve(double n, double y, double yy, const Sums& sums) {
-  const double szz = sums.zz - sums.z * sums.z / n;
-  const double szy = sums.zy - sums.z * y / n;
-  const double syy = yy - y * y / n;
-  Solution solution;
-  if (szz <= 0) return {y / n, 0, std::max(0.0, syy / n)};
-  solution.b = szy / szz;
-  solution.a = (y - solution.b * sums.z) / n;
-  solution.residual = std::max(0.0, (syy - solution.b * szy) / n);
-  return solution;
-}
-
-std::array<float, kRates.size()> decay_over(float steps) {
-  std::array<float, kRates.size()> decays{};
-  for (std::size_t k = 0; k < kRates.size(); ++k) decays[k] = std::exp(-kRates[k] * steps);
-  return decays;
-}
-const std::array<float, kRates.size()> kDecay1 = decay_over(1);
-const std::array<float, kRates.size()> kDecay4 = decay_over(History::kMiddleSteps);
-
-// A window must be known well enough to be judged.
-constexpr double kLeastKnown = 0.6;
-// An exponential that bends too little is a line; one that bends too much is a jump.
-constexpr float kLeastBend = 0.8F;
-constexpr float kMostBend = 8.0F;
 
 }  // namespace
 
-float Fit::gain(float steps) const {
-  if (rate == 0) return slope * steps;
-  return slope / rate * (std::exp(std::min(rate * steps, 30.0F)) - 1);
+double Way::slope() const {
+  if (onset == 0 || bend == kStep) return 0;
+  if (bend == 0) return size / onset;
+  return size * bend * std::exp(bend) / (onset * std::expm1(bend));
 }
 
-std::array<WindowFits, kWindows.size()> fit_windows(std::span<const Point> points) {
-  std::array<WindowFits, kWindows.size()> fits;
-  double n = 0, y = 0, yy = 0;
-  Sums line;
-  std::array<Sums, kRates.size()> curves;
-  std::array<float, kRates.size()> decays;
-  decays.fill(1);
-  float age = 0;
-  std::size_t i = 0;
-  for (std::size_t w = 0; w < kWindows.size(); ++w) {
-    const auto window = static_cast<float>(kWindows[w]);
-    for (; i < points.size() && points[i].age < window; ++i) {
-      const Point& point = points[i];
-      n += point.weight;
-      y += point.weight * point.value;
-      yy += point.weight * point.value * point.value;
-      line.add(point.weight, -point.age, point.value);
-      const float passed = point.age - age;
-      age = point.age;
-      for (std::size_t k = 0; k < kRates.size(); ++k) {
-        decays[k] *= passed == 1   ? kDecay1[k]
-                     : passed == 4 ? kDecay4[k]
-                                   : std::exp(-kRates[k] * passed);
-        curves[k].add(point.weight, decays[k], point.value);
+double Way::gain(double steps) const {
+  if (onset == 0 || bend == kStep) return 0;
+  const double u = steps / onset;
+  if (bend == 0) return u;
+  return std::exp(bend) * std::expm1(std::min(bend * u, 30.0)) / std::expm1(bend);
+}
+
+Ways explain(std::span<const Point> points, const Noise& noise) {
+  Ways ways;
+  const std::size_t n = points.size();
+  if (n < 2) return ways;
+  std::array<double, History::kMaxPoints> rho{};     // Correlation with the next older point
+  std::array<double, History::kMaxPoints> weight{};  // 1 / variance of what is new in it
+  std::array<double, History::kMaxPoints> fresh{};   // What is new in it
+  double ones = 0, one_y = 0, y_y = 0;
+  const double log_keeps = std::log(noise.keeps);
+  float last_gap = -1;
+  double last_rho = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (i + 1 < n) {
+      const float gap = points[i + 1].age - points[i].age;
+      if (gap != last_gap) {
+        last_gap = gap;
+        last_rho = std::exp(log_keeps * gap);
       }
+      rho[i] = last_rho;
     }
-    if (n < kLeastKnown * static_cast<double>(window)) continue;
-    WindowFits& fit = fits[w];
-    fit.mean = static_cast<float>(y / n);
-    const Solution straight = solve(n, y, yy, line);
-    fit.line = {static_cast<float>(straight.a), static_cast<float>(straight.b), 0,
-                static_cast<float>(straight.residual), static_cast<float>(n)};
-    for (std::size_t k = 0; k < kRates.size(); ++k) {
-      const float bend = kRates[k] * window;
-      if (bend < kLeastBend || bend > kMostBend) continue;
-      const Solution bent = solve(n, y, yy, curves[k]);
-      if (bent.b <= 0 || (fit.curve.weight > 0 && bent.residual >= fit.curve.residual)) continue;
-      fit.curve = {static_cast<float>(bent.a + bent.b), static_cast<float>(bent.b * kRates[k]),
-                   kRates[k], static_cast<float>(bent.residual), static_cast<float>(n)};
+    weight[i] = 1 / (noise.variance * (1 - rho[i] * rho[i]));
+    fresh[i] = points[i].value - (i + 1 < n ? rho[i] * points[i + 1].value : 0);
+    const double one = 1 - rho[i];
+    ones += weight[i] * one * one;
+    one_y += weight[i] * one * fresh[i];
+    y_y += weight[i] * fresh[i] * fresh[i];
+  }
+  const double flat = y_y - one_y * one_y / ones;
+  double best = flat;
+  Way& none = ways.all[ways.n++];
+  none.base = one_y / ones;
+  none.evidence = -0.5 * flat;
+  for (std::size_t o = 0; o < kOnsets.size(); ++o) {
+    const float onset = kOnsets[o];
+    std::size_t since = 0;
+    while (since < n && points[since].age < onset) ++since;
+    if (since < kLeastPoints || since == n) continue;
+    for (std::size_t k = 0; k < kBends.size(); ++k) {
+      const auto over = [&](auto shape) {
+        return sums_of(points, since, rho.data(), weight.data(), fresh.data(), shape);
+      };
+      const Bent& bent = kBent[o][k];
+      const float bend = bent.bend;
+      const Sums sums = bend == kStep ? over(StepShape{})
+                        : bend == 0   ? over(LineShape{onset})
+                                      : over(BentShape{bent});
+      const double s_gg = sums.g_g - sums.one_g * sums.one_g / ones;
+      const double s_gy = sums.g_y - sums.one_g * one_y / ones;
+      Way& way = ways.all[ways.n++];
+      way.onset = onset;
+      way.bend = bend;
+      way.size = s_gy / (s_gg + 1 / kPriorVariance);
+      way.size_error = 1 / std::sqrt(s_gg + 1 / kPriorVariance);
+      way.base = (one_y - way.size * sums.one_g) / ones;
+      const double explained = s_gy * s_gy / (s_gg + 1 / kPriorVariance);
+      best = std::min(best, flat - explained);
+      way.evidence = -0.5 * (flat - explained);
     }
   }
-  return fits;
+  ways.stretch = std::clamp(best / static_cast<double>(n), 0.05, 100.0);
+  for (std::size_t i = 0; i < ways.n; ++i) {
+    Way& way = ways.all[i];
+    way.evidence /= ways.stretch;
+    if (way.onset == 0) continue;
+    way.size_error *= std::sqrt(ways.stretch);
+    way.evidence += std::log(way.size_error / std::sqrt(kPriorVariance));
+  }
+  return ways;
 }
 
 }  // namespace observeai::predict

@@ -1,4 +1,9 @@
-// Lines and exponentials through the newest steps, over many windows at once.
+// In which ways do the newest steps grow, and how well does each explain them?
+//
+// Every way is "flat until an onset, then base + size * g(time since the onset)" with noise that is drawn
+// back to it (Ornstein-Uhlenbeck; autocorrelated, as real series are). Generalised least squares by
+// whitening neighbours (Prais & Winsten 1954), Bayesian weights with a normal prior on the size (e.g.
+// MacKay, Information Theory, Inference, and Learning Algorithms, ch. 28). Pure.
 #pragma once
 
 #include <array>
@@ -9,30 +14,39 @@
 
 namespace observeai::predict {
 
-// Steps back; about half octaves: from the fewest that show a trend to all that is kept.
-inline constexpr std::array<int, 12> kWindows = {10, 16,  24,  32,  48,  64,
-                                                 96, 128, 192, 256, 384, 640};
-// Rates of exponential growth per step: doubling within 4 to 90 steps.
-inline constexpr std::array<float, 7> kRates = {0.0075F, 0.0125F, 0.02F, 0.035F,
-                                                0.06F,   0.1F,    0.17F};
-
-// used(age) = base + rise(age): a line where rate = 0, else an exponential.
-struct Fit {
-  float now = 0;       // Fitted value at the newest step
-  float slope = 0;     // At the newest step, per step
-  float rate = 0;      // Of the exponential; 0: a line
-  float residual = 0;  // Mean square of what the fit does not explain
-  float weight = 0;    // Steps in it; 0: too few
-  // Growth from now until `steps` later.
-  float gain(float steps) const;
+// Noise around what grows.
+struct Noise {
+  double variance = 0;  // Of used / limit
+  double keeps = 0;     // Correlation from one step to the next, (0, 1)
 };
 
-struct WindowFits {
-  Fit line;
-  Fit curve;       // The best exponential; weight 0: none grows
-  float mean = 0;  // Of the window
+// Onsets, steps back: about half octaves.
+inline constexpr std::array<float, 14> kOnsets = {8,  12,  16,  24,  32,  45,  64,
+                                                  90, 128, 180, 256, 360, 512, 720};
+// How growth bends: g = (exp(bend * u) - 1) / (exp(bend) - 1), u = share of the time since the onset.
+// Negative: it saturates. 0: a line. kStep: all at once, nothing more to come.
+inline constexpr float kStep = -100;
+inline constexpr std::array<float, 5> kBends = {kStep, -3, 0, 2, 4};
+
+struct Way {
+  float onset = 0;  // Steps back; 0: nothing grows
+  float bend = 0;
+  double base = 0;
+  double size = 0;        // Growth from the onset until now
+  double size_error = 0;  // Standard deviation
+  double evidence = 0;    // Log of the marginal likelihood, up to a constant
+  double now() const { return base + size; }
+  double slope() const;  // At the newest step, per step
+  // size * gain(steps) is what comes on top within `steps`.
+  double gain(double steps) const;
 };
 
-std::array<WindowFits, kWindows.size()> fit_windows(std::span<const Point> newest_first);
+struct Ways {
+  std::array<Way, kOnsets.size() * kBends.size() + 1> all;  // all[0]: nothing grows
+  std::size_t n = 0;
+  double stretch = 1;  // Noise is so many times as strong as was said (variance)
+};
+
+Ways explain(std::span<const Point> newest_first, const Noise& noise);
 
 }  // namespace observeai::predict

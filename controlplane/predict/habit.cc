@@ -1,4 +1,5 @@
 #include "controlplane/predict/habit.h"
+#include "controlplane/predict/tune.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,53 +9,44 @@ namespace {
 
 // How many steps back a habit reaches: exponential forgetting, so that a change of habit is learnt.
 constexpr float kMemory = 4'096;
-// Before anything is known: noise of one per cent of the limit, independent from step to step.
-constexpr float kPriorVariance = 1e-4F;
-// It counts as so many windows of experience.
-constexpr float kPriorWindows = 1;
-
-// Variance of the slope of a line through n values with independent noise: 12 s^2 / n^3.
-float prior_slope(float window) {
-  return 12 * kPriorVariance / (window * window * window);
-}
+// Before anything is known: noise of two per cent of the limit, forgotten within 20 steps.
+constexpr float kPriorVariance = 4e-4F;
+constexpr float kPriorSteps = 100;
+constexpr double kPriorKeeps = 0.95;
+constexpr double kLeastVariance = 1e-5;
 
 }  // namespace
 
-void Habit::learn(const std::array<WindowFits, kWindows.size()>& fits, float level) {
-  for (std::size_t w = 0; w < kWindows.size(); ++w) {
-    if (fits[w].line.weight == 0) continue;
-    seen_[w] = std::min(seen_[w] + 1, kMemory);
-    const float rate = 1 / seen_[w];
-    slopes_[w] += rate * (fits[w].line.slope * fits[w].line.slope - slopes_[w]);
-    residuals_[w] += rate * (fits[w].line.residual - residuals_[w]);
-  }
+void Habit::learn(float level, float earlier) {
   ++steps_;
   const float rate = 1 / std::min(static_cast<float>(steps_), kMemory);
+  if (!std::isnan(earlier)) change_ += rate * ((level - earlier) * (level - earlier) - change_);
   const float off = level - level_;
   level_ += rate * off;
   variance_ += rate * (off * off * (1 - rate) - variance_);
 }
 
-float Habit::slope_noise(std::size_t w) const {
-  const auto window = static_cast<float>(kWindows[w]);
-  const float prior = kPriorWindows * window;
-  return std::sqrt((slopes_[w] * seen_[w] + prior_slope(window) * prior) / (seen_[w] + prior));
+void Habit::note_level(float level) {
+  if (level > record_) record_ = level;
 }
 
-float Habit::residual(std::size_t w) const {
-  const float prior = kPriorWindows * static_cast<float>(kWindows[w]);
-  return (residuals_[w] * seen_[w] + kPriorVariance * prior) / (seen_[w] + prior);
-}
-
-float Habit::spread() const {
-  return std::sqrt(variance_);
+Noise Habit::noise() const {
+  const double steps = std::min(static_cast<float>(steps_), kMemory);
+  const double mix = kPriorSteps / (kPriorSteps + steps);
+  Noise noise;
+  noise.variance = std::max(kLeastVariance, variance_ * (1 - mix) + kPriorVariance * mix);
+  const double kept = std::clamp(1 - change_ / (2.0 * std::max(1e-9F, variance_)), 0.05, 0.95);
+  noise.keeps = std::pow(kept, 1.0 / kLag) * (1 - mix) + kPriorKeeps * mix;
+  noise.keeps = std::pow(noise.keeps, TUNE("KP", 1));
+ noise.variance *= TUNE("NV", 1);
+  return noise;
 }
 
 void Habit::scale(float factor) {
-  for (auto& slope : slopes_) slope *= factor * factor;
-  for (auto& residual : residuals_) residual *= factor * factor;
   level_ *= factor;
+  record_ *= factor;
   variance_ *= factor * factor;
+  change_ *= factor * factor;
 }
 
 }  // namespace observeai::predict

@@ -1,7 +1,6 @@
 // What a series usually does: the empirical null that growth is measured against.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "controlplane/predict/growth.h"
@@ -10,35 +9,34 @@ namespace observeai::predict {
 
 class Habit {
  public:
-  // What the newest fits say, while nothing unusual grows. `level`: mean of the newest few steps.
-  void learn(const std::array<WindowFits, kWindows.size()>& fits, float level);
+  static constexpr int kLag = 8;
+  // One more step in which nothing unusual grew. `level`: mean of the newest few steps; `earlier`: the same
+  // kLag steps before, NaN: not known.
+  void learn(float level, float earlier);
+  // The highest level that was ever usual.
+  void note_level(float level);
   void scale(float factor);
 
-  // Root mean square of past slopes over this window: how steep is chance?
-  float slope_noise(std::size_t window) const;
-  // Mean square that a line usually leaves unexplained in this window.
-  float residual(std::size_t window) const;
   float level() const { return level_; }
-  float spread() const;
+  float record() const { return record_; }
   std::uint32_t steps() const { return steps_; }
+  Noise noise() const;
 
   template <class Visitor>
   void each_field(Visitor&& visit) {
-    visit(slopes_);
-    visit(residuals_);
-    visit(seen_);
     visit(level_);
     visit(variance_);
+    visit(change_);
+    visit(record_);
     visit(steps_);
   }
   bool valid() const { return true; }
 
  private:
-  std::array<float, kWindows.size()> slopes_{};     // Mean squares
-  std::array<float, kWindows.size()> residuals_{};  // Means
-  std::array<float, kWindows.size()> seen_{};       // Steps that they are made of, at most kMemory
   float level_ = 0;
   float variance_ = 0;
+  float change_ = 0;  // Mean square within kLag steps
+  float record_ = 0;
   std::uint32_t steps_ = 0;
 };
 

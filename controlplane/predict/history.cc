@@ -112,20 +112,14 @@ std::span<const Point> History::points(std::span<Point, kMaxPoints> out) const {
     if (!std::isnan(value)) out[n++] = {age, value, weight};
   };
   // Each part begins where a bucket of the next begins, so that no step is counted twice or left out.
-  const auto known = steps();
-  const int middle_phase = static_cast<int>(pushed_ % kMiddleSteps);
-  const int first_middle = (kFine - middle_phase) / kMiddleSteps;
-  const int fine_end = std::min(known, middle_phase + first_middle * kMiddleSteps);
-  for (int age = 0; age < fine_end; ++age) {
-    add(static_cast<float>(age),
-        fine_[static_cast<std::size_t>((pushed_ - 1 - static_cast<std::uint32_t>(age)) % kFine)],
-        1);
-  }
+  const int known = steps();
+  const int middle_phase = known % kMiddleSteps;
+  if (middle_phase > 0) add(static_cast<float>(middle_phase - 1) / 2, middle_sum_ / middle_known_, middle_known_);
   const int coarse_phase = static_cast<int>(pushed_ % kCoarseSteps);
   const int middle_reach = middle_phase + kMiddle * kMiddleSteps;
   const int first_coarse = (middle_reach - coarse_phase) / kCoarseSteps;
   const int middle_end = std::min(known, coarse_phase + first_coarse * kCoarseSteps);
-  for (int i = first_middle; middle_phase + (i + 1) * kMiddleSteps <= middle_end; ++i) {
+  for (int i = 0; middle_phase + (i + 1) * kMiddleSteps <= middle_end; ++i) {
     add(static_cast<float>(middle_phase + i * kMiddleSteps) + (kMiddleSteps - 1) / 2.0F,
         middle_[static_cast<std::size_t>(
             (pushed_ / kMiddleSteps + kMiddle - static_cast<std::uint32_t>(i)) % kMiddle)],

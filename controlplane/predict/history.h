@@ -18,12 +18,12 @@ struct Point {
 // Not thread-safe, no allocation. 1,024 + steps back.
 class History {
  public:
-  static constexpr int kFine = 40;    // Steps kept one by one
-  static constexpr int kMiddle = 80;  // Means of kMiddleSteps
+  static constexpr int kFine = 16;    // Steps kept one by one
+  static constexpr int kMiddle = 96;  // Means of kMiddleSteps
   static constexpr int kMiddleSteps = 4;
-  static constexpr int kCoarse = 24;  // Means of kCoarseSteps
+  static constexpr int kCoarse = 32;  // Means of kCoarseSteps
   static constexpr int kCoarseSteps = 32;
-  static constexpr int kMaxPoints = kFine + kMiddle + kCoarse;
+  static constexpr int kMaxPoints = 1 + kMiddle + kCoarse;
 
   History() { clear(); }
   void clear();
