@@ -2,14 +2,22 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace observeai::predict {
 namespace {
 
 // Prior of the growth from its onset until now: half the limit, either way.
 constexpr double kPriorVariance = 0.25;
-// A way needs so many points since its onset, or it explains noise.
-constexpr std::size_t kLeastPoints = 2;
+// Against the steps of an onset: that nothing grows, about as likely as that something began within a day.
+constexpr double kPriorFlat = 3'000;
+// Growth that comes to rest by itself, against growth that goes on: missing a leak costs more.
+constexpr double kPriorSaturates = 0.3;
+// How far the noise of now may differ from the usual one.
+constexpr double kLeastStretch = 0.001;
+constexpr double kMostStretch = 100;
+// Growth needs so many points since its onset: with fewer, a jump within a bucket looks like it.
+constexpr std::size_t kLeastPoints = 3;
 
 struct Sums {
   const double* fresh = nullptr;
@@ -20,7 +28,7 @@ struct Sums {
 // exp(-bend * gap / onset) for the gaps of which nearly all are: what age costs a bent way.
 struct Bent {
   float onset, bend;
-  double scale;         // 1 / (exp(bend) - 1)
+  double scale;           // 1 / (exp(bend) - 1)
   double middle, coarse;  // For kMiddleSteps and kCoarseSteps
 };
 using Bents = std::array<std::array<Bent, kBends.size()>, kOnsets.size()>;
@@ -31,7 +39,8 @@ Bents make_bents() {
     for (std::size_t k = 0; k < kBends.size(); ++k) {
       const double rate = kBends[k] / kOnsets[i];
       bents[i][k] = {kOnsets[i], kBends[k], 1 / std::expm1(kBends[k]),
-                     std::exp(-rate * History::kMiddleSteps), std::exp(-rate * History::kCoarseSteps)};
+                     std::exp(-rate * History::kMiddleSteps),
+                     std::exp(-rate * History::kCoarseSteps)};
     }
   }
   return bents;
@@ -40,12 +49,13 @@ const Bents kBent = make_bents();
 
 // The whitened sums of one way over the points since its onset.
 template <class Shape>
-Sums sums_of(std::span<const Point> points, std::size_t since, const double* rho, const double* weight,
-             const double* fresh, Shape shape) {
+Sums sums_of(std::span<const Point> points, std::size_t since, const double* rho,
+             const double* weight, const double* fresh, Shape shape) {
   Sums sums{fresh};
   double g = shape.first(points[0].age);
   for (std::size_t i = 0; i < since; ++i) {
-    const double older = i + 1 == since ? 0 : shape.next(points[i + 1].age, points[i + 1].age - points[i].age);
+    const double older =
+        i + 1 == since ? 0 : shape.next(points[i + 1].age, points[i + 1].age - points[i].age);
     const double fresh_g = g - rho[i] * older;
     g = older;
     sums.one_g += weight[i] * (1 - rho[i]) * fresh_g;
@@ -78,6 +88,32 @@ struct BentShape {
     return (power - 1) * bent.scale;
   }
 };
+
+// Evidence so far is minus half of what stays unexplained; from it, the posterior.
+void weigh(Ways& ways) {
+  double most = -std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < ways.n; ++i) {
+    Way& way = ways.all[i];
+    way.evidence /= ways.stretch;
+    if (way.onset > 0) {
+      way.size_error *= std::sqrt(ways.stretch);
+      // Occam's factor: how much of the prior the data leave.
+      way.evidence += std::log(way.size_error / std::sqrt(kPriorVariance));
+    }
+    most = std::max(most, way.evidence);
+  }
+  double total = 0;
+  for (std::size_t i = 0; i < ways.n; ++i) {
+    Way& way = ways.all[i];
+    double prior =
+        way.onset;  // Growth begins at any time alike; onsets stand further and further apart
+    if (way.onset == 0) prior = kPriorFlat;
+    if (way.bend < 0 && way.bend != kStep) prior *= kPriorSaturates;
+    way.weight = prior * std::exp(way.evidence - most);
+    total += way.weight;
+  }
+  for (std::size_t i = 0; i < ways.n; ++i) ways.all[i].weight /= total;
+}
 
 }  // namespace
 
@@ -126,12 +162,17 @@ Ways explain(std::span<const Point> points, const Noise& noise) {
   Way& none = ways.all[ways.n++];
   none.base = one_y / ones;
   none.evidence = -0.5 * flat;
+  bool whole = false;
   for (std::size_t o = 0; o < kOnsets.size(); ++o) {
     const float onset = kOnsets[o];
     std::size_t since = 0;
     while (since < n && points[since].age < onset) ++since;
-    if (since < kLeastPoints || since == n) continue;
+    if (since == 0) continue;
+    if (since == n && whole) break;  // It grows for as long as is known: said once
+    whole = since == n;
     for (std::size_t k = 0; k < kBends.size(); ++k) {
+      // A step cannot be told from where everything begins.
+      if (kBends[k] == kStep ? whole : since < kLeastPoints) continue;
       const auto over = [&](auto shape) {
         return sums_of(points, since, rho.data(), weight.data(), fresh.data(), shape);
       };
@@ -144,6 +185,7 @@ Ways explain(std::span<const Point> points, const Noise& noise) {
       const double s_gy = sums.g_y - sums.one_g * one_y / ones;
       Way& way = ways.all[ways.n++];
       way.onset = onset;
+      way.onset_index = o;
       way.bend = bend;
       way.size = s_gy / (s_gg + 1 / kPriorVariance);
       way.size_error = 1 / std::sqrt(s_gg + 1 / kPriorVariance);
@@ -153,14 +195,8 @@ Ways explain(std::span<const Point> points, const Noise& noise) {
       way.evidence = -0.5 * (flat - explained);
     }
   }
-  ways.stretch = std::clamp(best / static_cast<double>(n), 0.05, 100.0);
-  for (std::size_t i = 0; i < ways.n; ++i) {
-    Way& way = ways.all[i];
-    way.evidence /= ways.stretch;
-    if (way.onset == 0) continue;
-    way.size_error *= std::sqrt(ways.stretch);
-    way.evidence += std::log(way.size_error / std::sqrt(kPriorVariance));
-  }
+  ways.stretch = std::clamp(best / static_cast<double>(n), kLeastStretch, kMostStretch);
+  weigh(ways);
   return ways;
 }
 

@@ -41,6 +41,8 @@ class History {
   // Highest mean of kMiddleSteps steps that lie wholly at least `age` steps back; -infinity: none
   // is known.
   float highest_before(int age) const;
+  // Mean of the first known bucket in memory; NaN: nothing is known.
+  float oldest() const;
   // What push() let go: the highest such mean in the kCoarseSteps steps that were forgotten last; NaN: none.
   float forgotten() const { return forgotten_; }
 

@@ -1,4 +1,4 @@
-// When does growth with noise first reach the limit?
+// When does growth with noise first reach the limit? Pure.
 #pragma once
 
 #include <array>
@@ -8,28 +8,25 @@
 
 namespace observeai::predict {
 
-// One way in which things may go on: a fit, and noise around it that is drawn back to it
-// (Ornstein-Uhlenbeck), beginning where the newest value stands.
-struct Hypothesis {
-  Way way;
-  double weight = 0;
-};
+// Steps ahead at which the distribution is known: about a quarter octave, and the horizon itself.
+inline constexpr std::array<double, 22> kAhead = {1,  2,  3,  5,  7,  10,  13,  16,  20,  25,  30,
+                                                  36, 43, 52, 65, 80, 100, 130, 170, 240, 360, 600};
 
-// Steps ahead at which the distribution is known.
-inline constexpr std::array<float, 22> kAhead = {1,  2,  3,  5,  7,  10,  13,  16,  20,  25,  30,
-                                                 36, 43, 52, 65, 80, 100, 130, 170, 240, 360, 600};
-
+// P(the limit is reached within s steps), for a mixture of ways.
 class Passage {
  public:
-  // `now`: the newest value.
-  Passage(std::span<const Hypothesis> hypotheses, const Noise& noise, double now);
-  // P(1 is reached within `steps`).
-  double within(double steps) const;
-  // Steps until it is reached with probability q; kNever: beyond the last of kAhead.
+  // Adds `way` with `weight`; noise begins where `now`, the newest value, stands. First passage of an
+  // Ornstein-Uhlenbeck process over a line, with independent looks one correlation time apart; the size's
+  // error by Gauss-Hermite quadrature.
+  void add(const Way& way, double weight, const Noise& noise, double now);
+
+  double within(double steps) const;  // Not divided by the weights' sum
+  // Steps until it is reached with probability q of all weights; kNever: beyond the last of kAhead.
   double quantile(double q) const;
 
  private:
   std::array<double, kAhead.size()> reached_{};
+  double weight_ = 0;
 };
 
 }  // namespace observeai::predict
