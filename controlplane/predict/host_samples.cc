@@ -31,7 +31,11 @@ HostSamples::HostSamples(std::span<const Sample> samples) {
 
 std::span<const Sample* const> HostSamples::all(std::string_view target,
                                                 std::string_view name) const {
-  const auto [begin, end] = std::ranges::equal_range(sorted_, std::tie(target, name), {}, key);
+  const auto wanted = std::tie(target, name);
+  const auto begin = std::partition_point(sorted_.begin(), sorted_.end(),
+                                          [&](const Sample* one) { return key(one) < wanted; });
+  const auto end = std::partition_point(begin, sorted_.end(),
+                                        [&](const Sample* one) { return key(one) == wanted; });
   return {begin, end};
 }
 
