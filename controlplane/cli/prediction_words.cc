@@ -79,10 +79,12 @@ std::string when_of(const boost::json::object& forecast, std::int64_t now_ms) {
 std::string why_of(const boost::json::object& prediction) {
   if (!has(prediction, "newest")) return text_at(prediction, "reason");
   const auto& forecast = object_at(prediction, "newest");
-  const auto unit = raw_text_at(prediction, "unit");
+  const auto unit = text_at(prediction, "unit");
   const double per_hour = number_at(forecast, "per_hour").value_or(0);
   std::string out = amount(number_at(forecast, "used").value_or(0), unit) + " of " +
                     amount(number_at(forecast, "limit").value_or(0), unit);
+  if (text_at(prediction, "kind") == "errors")
+    return amount(number_at(forecast, "used").value_or(0), "") + " error lines a minute";
   if (text_at(prediction, "kind") == "certificate") return out + " of its time have passed";
   if (per_hour > 0) out += ", growing by " + amount(per_hour, unit) + " an hour";
   const auto shape = text_at(forecast, "shape");
@@ -126,7 +128,7 @@ std::string prediction_plot(const Terminal& terminal, const boost::json::object&
     if (!all.empty()) all.push_back({line.front().ts_ms, kNan});
     all.insert(all.end(), line.begin(), line.end());
   }
-  return plot(terminal, all, kPlotRows, raw_text_at(prediction, "unit"));
+  return plot(terminal, all, kPlotRows, text_at(prediction, "unit"));
 }
 
 }  // namespace observeai::controlplane::cli

@@ -66,22 +66,81 @@ class Reader {
 
 }  // namespace
 
-bool Followed::OnClock::take(std::int64_t now, double used) {
+const predict::Forecast& Followed::OnClock::newest() const {
+  return std::visit([](const auto& one) -> const predict::Forecast& { return one.newest(); },
+                    forecaster);
+}
+
+bool Followed::OnClock::take(std::int64_t now, const predict::Reading& reading) {
   if (now <= step) return false;
+  if (auto* exhaustion = std::get_if<predict::ExhaustionForecaster>(&forecaster)) {
+    exhaustion->observe(now, reading.used / reading.limit);
+  } else {
+    predict::ServiceStep seen;  // Not known over a gap, or when the counters began anew
+    if (now == step + 1 && reading.used >= errors && reading.limit >= others) {
+      seen.errors = reading.used - errors;
+      seen.others = reading.limit - others;
+      errors_of_step = seen.errors;
+    }
+    // What was counted by the beginning of this step came in the one before.
+    std::get<predict::HazardForecaster>(forecaster).observe(now - 1, seen);
+    errors = reading.used;
+    others = reading.limit;
+  }
   step = now;
-  forecaster.observe(now, used);
   return true;
 }
 
-Followed::Followed(const predict::Reading& first, const Clocks& clocks) : newest_(first) {
-  if (!(first.limit > 0)) return;
+void Followed::OnClock::begin_regime(std::int64_t now) {
+  std::visit([&](auto& one) { one.begin_regime(now); }, forecaster);
+}
+
+void Followed::OnClock::rescale(double factor) {
+  if (auto* exhaustion = std::get_if<predict::ExhaustionForecaster>(&forecaster))
+    exhaustion->rescale(factor);
+}
+
+std::string Followed::OnClock::encode() const {
+  return std::visit([](const auto& one) { return one.encode(); }, forecaster);
+}
+
+bool Followed::OnClock::decode(std::string_view bytes) {
+  return std::visit(
+      [&](auto& one) {
+        auto decoded = std::remove_reference_t<decltype(one)>::decode(bytes);
+        if (decoded) one = std::move(*decoded);
+        return decoded.has_value();
+      },
+      forecaster);
+}
+
+bool Followed::is_usable(const predict::Reading& reading) {
+  return reading.limit > 0 || (reading.kind == predict::Kind::kErrors && reading.limit == 0);
+}
+
+predict::Reading Followed::shown() const {
+  if (has_limit()) return newest_;
+  constexpr double kMinuteMs = 60'000;
+  auto out = newest_;
+  out.used = slow_.errors_of_step * kMinuteMs / slow_ms_;
+  out.limit = 0;
+  return out;
+}
+
+Followed::Followed(const predict::Reading& first, const Clocks& clocks)
+    : newest_(first), slow_ms_(static_cast<double>(clocks.slow_ms)) {
+  if (!has_limit()) {
+    slow_.forecaster.emplace<predict::HazardForecaster>();
+    fast_.forecaster.emplace<predict::HazardForecaster>();
+  }
+  if (first.ts_ms == 0 || !is_usable(first)) return;
   // It may have been exhausted for long: that is no event that was seen.
   is_exhausted_ = is_full();
   step(clocks);
 }
 
 bool Followed::is_full() const {
-  return newest_.used >= newest_.limit * (has_date() ? 1.0 : kExhausted);
+  return has_limit() && newest_.used >= newest_.limit * (has_date() ? 1.0 : kExhausted);
 }
 
 bool Followed::step(const Clocks& clocks) {
@@ -96,25 +155,24 @@ bool Followed::step(const Clocks& clocks) {
     const std::int64_t before = std::exchange(slow_.step, newest_.ts_ms / clocks.slow_ms);
     return slow_.step > before;
   }
-  const double used = newest_.used / newest_.limit;
-  const bool slow_stepped = slow_.take(newest_.ts_ms / clocks.slow_ms, used);
-  const bool fast_stepped = fast_.take(newest_.ts_ms / clocks.fast_ms, used);
+  const bool slow_stepped = slow_.take(newest_.ts_ms / clocks.slow_ms, newest_);
+  const bool fast_stepped = fast_.take(newest_.ts_ms / clocks.fast_ms, newest_);
   return slow_stepped || fast_stepped;
 }
 
 Followed::News Followed::observe(const predict::Reading& reading, const Clocks& clocks) {
   News news;
-  if (reading.ts_ms <= newest_.ts_ms || !(reading.limit > 0)) return news;
+  if (reading.ts_ms <= newest_.ts_ms || !is_usable(reading)) return news;
   news.is_new = true;
   if (predict::is_new_regime(newest_.regime, reading.regime)) {
     news.is_replaced = newest_.regime != 0;
-    slow_.forecaster.begin_regime(reading.ts_ms / clocks.slow_ms);
-    fast_.forecaster.begin_regime(reading.ts_ms / clocks.fast_ms);
+    slow_.begin_regime(reading.ts_ms / clocks.slow_ms);
+    fast_.begin_regime(reading.ts_ms / clocks.fast_ms);
   }
-  if (reading.limit != newest_.limit) {
+  if (has_limit() && reading.limit != newest_.limit) {
     news.limit_before = newest_.limit;
-    slow_.forecaster.rescale(reading.limit / newest_.limit);
-    fast_.forecaster.rescale(reading.limit / newest_.limit);
+    slow_.rescale(reading.limit / newest_.limit);
+    fast_.rescale(reading.limit / newest_.limit);
   }
   newest_ = reading;
   news.has_stepped = step(clocks);
@@ -149,7 +207,10 @@ std::string Followed::encode(const Clocks& clocks) const {
   }
   for (const auto* clock : {&slow_, &fast_}) {
     out.ms(clock->step);
-    out.text(clock->forecaster.encode());
+    out.real(clock->errors);
+    out.real(clock->others);
+    out.real(clock->errors_of_step);
+    out.text(clock->encode());
   }
   return out.take();
 }
@@ -161,7 +222,7 @@ Result<Followed> Followed::decode(std::string_view bytes, const predict::Reading
   if (in.number() != kVersion || in.ms() != clocks.slow_ms || in.ms() != clocks.fast_ms)
     return damaged;
   predict::Reading nothing = name;
-  nothing.limit = 0;
+  nothing.ts_ms = 0;
   Followed out(nothing, clocks);
   out.newest_.used = in.real();
   out.newest_.limit = in.real();
@@ -184,12 +245,12 @@ Result<Followed> Followed::decode(std::string_view bytes, const predict::Reading
   }
   for (auto* clock : {&out.slow_, &out.fast_}) {
     clock->step = in.ms();
-    auto forecaster = predict::ExhaustionForecaster::decode(
-        in.text(predict::ExhaustionForecaster::kMaxStateBytes));
-    if (!forecaster) return damaged;
-    clock->forecaster = std::move(*forecaster);
+    clock->errors = in.real();
+    clock->others = in.real();
+    clock->errors_of_step = in.real();
+    if (!clock->decode(in.text(predict::ExhaustionForecaster::kMaxStateBytes))) return damaged;
   }
-  if (!in.is_whole() || !(out.newest_.limit > 0)) return damaged;
+  if (!in.is_whole() || !is_usable(out.newest_)) return damaged;
   if (out.has_date()) out.step(clocks);
   return out;
 }

@@ -5,9 +5,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "controlplane/predict/accuracy.h"
 #include "controlplane/predict/exhaustion.h"
+#include "controlplane/predict/hazard.h"
 #include "controlplane/predict/resources.h"
 #include "controlplane/predict/verdict.h"
 
@@ -45,9 +47,12 @@ class Followed {
   News observe(const predict::Reading& reading, const Clocks& clocks);
 
   const predict::Reading& newest() const { return newest_; }
-  const predict::Forecast& slow() const { return has_date() ? date_ : slow_.forecaster.newest(); }
-  const predict::Forecast& fast() const { return fast_.forecaster.newest(); }
+  // What people are shown of it: of kErrors error lines per minute, without a limit.
+  predict::Reading shown() const;
+  const predict::Forecast& slow() const { return has_date() ? date_ : slow_.newest(); }
+  const predict::Forecast& fast() const { return fast_.newest(); }
   bool has_date() const { return newest_.kind == predict::Kind::kCertificate; }
+  bool has_limit() const { return newest_.kind != predict::Kind::kErrors; }
   bool has_alarm() const { return slow().alarm || fast().alarm; }
   bool is_exhausted() const { return is_exhausted_; }
 
@@ -64,15 +69,26 @@ class Followed {
 
  private:
   struct OnClock {
-    predict::ExhaustionForecaster forecaster;
+    std::variant<predict::ExhaustionForecaster, predict::HazardForecaster> forecaster;
     std::int64_t step = -1;
-    bool take(std::int64_t now, double used);
+    // Of kErrors: lines counted up to the step, and how many errors the step before it had.
+    double errors = 0;
+    double others = 0;
+    double errors_of_step = 0;
+    const predict::Forecast& newest() const;
+    bool take(std::int64_t now, const predict::Reading& reading);
+    void begin_regime(std::int64_t now);
+    void rescale(double factor);
+    std::string encode() const;
+    bool decode(std::string_view bytes);
   };
 
+  static bool is_usable(const predict::Reading& reading);
   bool step(const Clocks& clocks);
   bool is_full() const;
 
   predict::Reading newest_;
+  double slow_ms_ = 0;
   predict::Forecast date_;  // Of what ends at a known date
   OnClock slow_;
   OnClock fast_;

@@ -39,6 +39,7 @@ std::optional<Happening> happening_of(const model::EventRow& row) {
     if (!by_limit) out.target = wire::kHostTarget;
     return out;
   }
+  if (event.kind == "unit.restart") return out;
   if (event.kind == "container.exit" && is_container) {
     if (attribute(event, "oom") == "true") {
       out.kind = name(Kind::kContainerMemory);

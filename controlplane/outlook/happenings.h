@@ -19,7 +19,7 @@ struct Happening {
 
 // Empty: of no concern. OOM kills by the container's limit are of "container_memory", those by the host's
 // of "host_memory"; an exit with an error code that is no signal that people send (INT, TERM, KILL) and no
-// OOM kill has no kind.
+// OOM kill has no kind, nor has a unit that systemd had to start again.
 std::optional<Happening> happening_of(const model::EventRow& row);
 
 // Whether it ends what is open for this resource.

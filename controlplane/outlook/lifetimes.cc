@@ -47,6 +47,18 @@ std::string reason_of(predict::Verdict verdict, const model::PredictionRecord& p
   return "there were no data for " + horizon;
 }
 
+// Lines so far -> lines per minute.
+std::vector<model::PredictionSample> rates_of(const std::vector<model::PredictionSample>& counted) {
+  constexpr double kMinuteMs = 60'000;
+  std::vector<model::PredictionSample> out;
+  for (std::size_t i = 1; i < counted.size(); ++i) {
+    const double more = counted[i].used - counted[i - 1].used;
+    const auto span_ms = static_cast<double>(counted[i].ts_ms - counted[i - 1].ts_ms);
+    if (more >= 0 && span_ms > 0) out.push_back({counted[i].ts_ms, more * kMinuteMs / span_ms, 0});
+  }
+  return out;
+}
+
 }  // namespace
 
 void Outlook::follow_life(Host& host, const model::ResourceName& name, Entry& entry,
@@ -124,6 +136,7 @@ void Outlook::open(Host& host, const model::ResourceName& name, Entry& entry) {
         }
       });
   if (!read) log::warning("predictions: " + read.error().message());
+  if (!entry.followed.has_limit()) past = rates_of(past);
   if (past.empty() || past.back().ts_ms < prediction.opened_ms)
     past.push_back({prediction.opened_ms, prediction.first.used, prediction.first.limit});
   log::info("prediction opened: " + log::printable(title_of(name, of.name, of.hostname)));
@@ -161,7 +174,7 @@ void Outlook::close(const model::ResourceName& name, predict::Verdict verdict, s
   std::vector<model::PredictionSample> last;
   if (const auto entry = followed_.find(name); entry != followed_.end()) {
     entry->second.followed.life.reset();
-    const auto& reading = entry->second.followed.newest();
+    const auto reading = entry->second.followed.shown();
     last.push_back({reading.ts_ms, reading.used, reading.limit});
   }
   log::info("prediction closed: " + record.resource.kind + " of " + log::printable(record.name) +

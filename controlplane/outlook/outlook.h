@@ -29,6 +29,8 @@ inline constexpr std::int64_t kForgetMs = 6LL * 3'600'000;
 inline constexpr std::int64_t kBlindMs = 5 * 60'000;
 // Engine and kernel tell of one kill each in their way.
 inline constexpr std::int64_t kSameEventMs = 60'000;
+// A service that ends with an error again and again fails once.
+inline constexpr std::int64_t kSameFailureMs = 30 * 60'000;
 inline constexpr std::int64_t kSaveEveryMs = 10 * 60'000;
 // In one transaction: ingest waits for it.
 inline constexpr std::size_t kMostSavedAtOnce = 250;

@@ -1,24 +1,69 @@
 #include "controlplane/outlook/resource_reader.h"
 
 #include <algorithm>
-#include <deque>
+#include <cmath>
 #include <map>
-#include <set>
+#include <optional>
 #include <tuple>
 
 namespace observeai::controlplane::outlook {
 namespace {
 
-// What readings() looks at, as the store wants it.
-const std::vector<std::string>& names() {
-  static const std::vector<std::string> all(predict::metric_names().begin(),
-                                            predict::metric_names().end());
-  return all;
+constexpr std::string_view kLogLines = "observeai_log_lines_total";
+constexpr double kNoCount = 1e12;  // Neither a number of lines nor a time in seconds
+constexpr std::string_view kBegan = "container_start_time_seconds";
+
+bool is_of_interest(std::string_view name) {
+  return name == kLogLines ||
+         std::ranges::find(predict::metric_names(), name) != predict::metric_names().end();
 }
 
-bool is_of_interest(const std::string& name) {
-  return std::ranges::find(predict::metric_names(), std::string_view(name)) !=
-         predict::metric_names().end();
+bool has_level(const predict::Sample& sample, std::string_view level) {
+  return std::ranges::any_of(sample.labels, [&](const wire::Label& label) {
+    return label.name == "level" && label.value == level;
+  });
+}
+
+// Of containers and units: their ends are told by events.
+bool is_service(std::string_view target) {
+  return target.starts_with("container/") || target.starts_with("unit/");
+}
+
+struct Lines {
+  std::optional<predict::Sample> errors;
+  std::optional<predict::Sample> others;
+  std::int64_t began_ms = 0;
+};
+
+void add_errors(std::span<const predict::Sample> samples, std::vector<predict::Reading>& out) {
+  std::map<std::string_view, Lines> by_target;
+  for (const auto& sample : samples) {
+    if (!is_service(sample.target) || !(std::abs(sample.value) < kNoCount)) continue;
+    if (sample.name == kLogLines) {
+      auto& lines = by_target[sample.target];
+      (has_level(sample, "error") ? lines.errors : lines.others) = sample;
+    } else if (sample.name == kBegan) {
+      by_target[sample.target].began_ms = static_cast<std::int64_t>(sample.value * 1'000);
+    }
+  }
+  for (const auto& [target, lines] : by_target) {
+    if (!lines.errors || !lines.others || lines.errors->ts_ms != lines.others->ts_ms) continue;
+    predict::Reading reading;
+    reading.kind = predict::Kind::kErrors;
+    reading.target = target;
+    reading.used = lines.errors->value;
+    reading.limit = lines.others->value;
+    reading.unit = "errors";
+    reading.ts_ms = lines.errors->ts_ms;
+    reading.regime = lines.began_ms;
+    out.push_back(std::move(reading));
+  }
+}
+
+std::vector<predict::Reading> all_readings(std::span<const predict::Sample> samples) {
+  auto out = predict::readings(samples);
+  add_errors(samples, out);
+  return out;
 }
 
 }  // namespace
@@ -44,12 +89,14 @@ struct ResourceReader::Known {
     for (const auto& entry : samples) {
       if (entry.second.ts_ms != 0) all.push_back(entry.second);
     }
-    return predict::readings(all);
+    return all_readings(all);
   }
 };
 
 Result<std::vector<predict::Reading>> ResourceReader::newest(const AgentId& agent) {
-  TRY(const auto series, telemetry_.latest(agent, "", names()));
+  std::vector<std::string> names(predict::metric_names().begin(), predict::metric_names().end());
+  names.emplace_back(kLogLines);
+  TRY(const auto series, telemetry_.latest(agent, "", names));
   std::vector<predict::Sample> samples;
   samples.reserve(series.size());
   for (const auto& one : series) {
@@ -58,7 +105,7 @@ Result<std::vector<predict::Reading>> ResourceReader::newest(const AgentId& agen
     samples.push_back({definition.target, definition.name, definition.labels,
                        one.points.back().value, one.points.back().ts_ms});
   }
-  return predict::readings(samples);
+  return all_readings(samples);
 }
 
 Result<void> ResourceReader::past(const AgentId& agent, std::span<const wire::Target> targets,

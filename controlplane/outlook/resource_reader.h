@@ -15,6 +15,8 @@ class ResourceReader {
   // Called for each time at which something was measured, ascending, with what was known then.
   using Visit = std::function<void(std::int64_t ts_ms, std::span<const predict::Reading> readings)>;
 
+  // Beside what predict::readings() tells, services that log: of kErrors `used` is the error lines so far,
+  // `limit` the others so far; only their growth means something.
   explicit ResourceReader(model::TelemetryReader& telemetry) : telemetry_(telemetry) {}
 
   // From memory; no chunk is decoded.

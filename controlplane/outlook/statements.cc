@@ -55,8 +55,8 @@ bool is_slow(const Followed& followed) {
 }
 
 model::StatedForecast stated_now(const Followed& followed, const Clocks& clocks) {
-  return is_slow(followed) ? stated(followed.slow(), followed.newest(), clocks.slow_ms)
-                           : stated(followed.fast(), followed.newest(), clocks.fast_ms);
+  return is_slow(followed) ? stated(followed.slow(), followed.shown(), clocks.slow_ms)
+                           : stated(followed.fast(), followed.shown(), clocks.fast_ms);
 }
 
 model::PredictionRecord opened(const Named& of, const Followed& followed, const Clocks& clocks) {

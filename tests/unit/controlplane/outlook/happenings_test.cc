@@ -42,6 +42,7 @@ TEST_CASE("events and what they are the end of") {
       {"container.exit", "container/a", {{"exit_code", "143"}}, ""},
       {"container.exit", "container/a", {{"exit_code", "unknown"}}, ""},
       {"container.restart", "container/a", {}, ""},
+      {"unit.restart", "unit/x.service", {}, " unit/x.service"},
   };
   for (const auto& one : cases) {
     CAPTURE(one.kind);
