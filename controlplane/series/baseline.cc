@@ -98,12 +98,14 @@ bool Baseline::read(StateReader& in) {
   const auto read_slot = [&](Slot& slot) {
     slot.mean = in.real32();
     slot.count = static_cast<std::uint16_t>(in.whole(2));
-    valid = valid && std::isfinite(slot.mean);
+    valid = valid && plausible(slot.mean);
   };
   for (auto& slot : day_) read_slot(slot);
   for (auto& slot : week_) {
     read_slot(slot);
-    slot.known = in.whole(1) != 0;
+    const auto known = in.whole(1);
+    slot.known = known == 1;
+    valid = valid && known <= 1;
   }
   return valid && level_.read(in) && scale_.read(in) && scale_.mean >= 0;
 }

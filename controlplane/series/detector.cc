@@ -21,7 +21,9 @@ constexpr double kBlockMs = 300'000;
 constexpr double kDefaultStepMs = 60'000;  // Until two time stamps are known
 
 // Fitted like the trees: where both kinds of evidence alarm about once in a week of a healthy series.
-constexpr double kOddsAlarm = -0.7;
+constexpr double kOddsAlarm = -0.5;
+// Whatever the trees say: what this series does more often than three times in a thousand values is none.
+constexpr float kRareEnough = 2.5;
 constexpr double kRecordAlarm = 3.1;
 constexpr double kRecordSlope =
     4;  // How fast the score grows with strength: 3.4 is as sure as odds of 1.2 more
@@ -54,7 +56,7 @@ class News {
     bool valid = true;
     for (double& part : parts_) {
       part = in.real64();
-      valid = valid && std::isfinite(part);
+      valid = valid && plausible(part);
     }
     count_ = static_cast<std::uint32_t>(in.whole(4));
     return valid && count_ < kPart * parts_.size();
@@ -72,6 +74,8 @@ class News {
   std::array<double, 11> parts_ = kEmpty;  // Largest of kPart strengths each, in a ring
   std::uint32_t count_ = 0;
 };
+
+constexpr double kImpossible = -50;  // Odds
 
 double logistic(double x) {
   return 1 / (1 + std::exp(-x));
@@ -125,7 +129,9 @@ void Detector::State::learn_step(std::int64_t ts_ms) {
 }
 
 double Detector::State::fast_score(const Features& features) {
-  const double odds = forest_log_odds(features);
+  const float rarest = std::max({features[kRareAgreed], features[kRareMedian15],
+                                 features[kRareHourly], features[kRareSeason60]});
+  const double odds = rarest >= kRareEnough ? forest_log_odds(features) : kImpossible;
   return told_odds.is_news(odds) ? logistic(odds - kOddsAlarm) : 0;
 }
 
@@ -214,8 +220,8 @@ Result<Detector> Detector::decode(std::string_view bytes) {
   s.block_rest = in.real64();
   s.block_count = static_cast<std::uint32_t>(in.whole(4));
   s.quiet = static_cast<std::uint32_t>(in.whole(4));
-  valid = valid && s.quiet < kQuietValues && s.step_ms >= 0 && s.step_ms <= kDayMs &&
-          std::isfinite(s.block_value) && std::isfinite(s.block_rest) &&
+  valid = valid && s.quiet < kQuietValues && (s.step_ms == 0 || s.step_ms >= 1) &&
+          s.step_ms <= kDayMs && plausible(s.block_value) && plausible(s.block_rest) &&
           s.block_count <= kBlockMs && s.told_odds.read(in) && s.told_strength.read(in);
   if (!valid || !in.complete()) return Error(Errc::kInvalid, "damaged detector state");
   return detector;

@@ -182,7 +182,7 @@ bool Evidence::read(StateReader& in) {
   bool valid = true;
   for (double& value : recent_) {
     value = in.real64();
-    valid = valid && std::isfinite(value);
+    valid = valid && plausible(value);
   }
   seen_ = static_cast<std::uint32_t>(in.whole(4));
   valid = valid && seen_ < kRecent * 100'000'000U;

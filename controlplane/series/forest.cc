@@ -7,8 +7,8 @@ namespace observeai::series {
 
 namespace {
 
-// A tree of depth 3 in heap order: node i asks "feature <= limit?", yes goes to 2i + 1, no to 2i + 2.
-constexpr int kDepth = 3;
+// A tree of depth 4 in heap order: node i asks "feature <= limit?", yes goes to 2i + 1, no to 2i + 2.
+constexpr int kDepth = 4;
 constexpr int kNodes = (1 << kDepth) - 1;
 struct Tree {
   std::array<std::uint8_t, kNodes> feature;

@@ -26,7 +26,7 @@ struct MovingMean {
   bool read(StateReader& in) {
     mean = in.real64();
     count = static_cast<std::uint32_t>(in.whole(4));
-    return std::isfinite(mean);
+    return plausible(mean);
   }
 };
 
@@ -53,7 +53,7 @@ struct MovingSpread {
   bool read(StateReader& in) {
     const bool valid = value.read(in) && square.read(in);
     origin = in.real64();
-    return valid && std::isfinite(origin);
+    return valid && plausible(origin);
   }
 };
 
@@ -65,7 +65,7 @@ struct FadingMaximum {
   void write(StateWriter& out) const { out.real64(value); }
   bool read(StateReader& in) {
     value = in.real64();
-    return std::isfinite(value) && value >= 0;
+    return plausible(value) && value >= 0;
   }
 };
 

@@ -52,7 +52,7 @@ bool Range::read(StateReader& in) {
   low_ = in.real64();
   high_ = in.real64();
   known_ = static_cast<std::uint8_t>(in.whole(1));
-  return std::isfinite(low_) && std::isfinite(high_) && low_ <= high_ && known_ <= 1;
+  return plausible(low_) && plausible(high_) && low_ <= high_ && known_ <= 1;
 }
 
 double Records::mean_of(const std::array<double, kRecent>& ring, std::uint32_t count) const {
@@ -127,7 +127,7 @@ bool Records::read(StateReader& in) {
   for (auto* ring : {&values_, &rests_}) {
     for (double& value : *ring) {
       value = in.real64();
-      valid = valid && std::isfinite(value);
+      valid = valid && plausible(value);
     }
   }
   seen_ = static_cast<std::uint32_t>(in.whole(4));

@@ -2,11 +2,18 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace observeai::series {
+
+// Could a detector have computed this figure? Values are cut at 1e30, so that squares, sums and what is made
+// of them stay far below; what lies above would overflow.
+inline bool plausible(double figure) {
+  return std::abs(figure) <= 1e75;
+}
 
 class StateWriter {
  public:

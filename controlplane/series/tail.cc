@@ -74,7 +74,11 @@ bool Tail::read(StateReader& in) {
   }
   total_ = in.real64();
   weight_ = in.real64();
-  return total_ >= 0 && std::isfinite(total_) && weight_ >= 1 && weight_ <= kLargestWeight;
+  double sum = 0;
+  for (const float count : counts_) sum += count;
+  // The counts are rounded to 24 bits at every step, the total is not.
+  return total_ >= 0 && plausible(total_) && std::abs(sum - total_) <= 0.05 * total_ &&
+         weight_ >= 1 && weight_ <= kLargestWeight;
 }
 
 }  // namespace observeai::series
