@@ -120,6 +120,10 @@ void Page::text(std::size_t indent, const std::string& value, Tone tone) {
   if (!value.empty()) hang(std::string(indent, ' '), indent + kIndent, value, tone);
 }
 
+void Page::line(std::size_t indent, const std::string& value, Tone tone) {
+  out_ << std::string(indent, ' ') << paint(terminal_, tone, value) << "\n";
+}
+
 void Page::rule() {
   std::string line;
   for (std::size_t i = 0; i < columns_; ++i) line += terminal_.unicode ? "─" : "-";

@@ -28,6 +28,8 @@ class Page {
   void grid(const std::vector<Cell>& cells);
   // A paragraph, indented by so many columns; its further lines by two more.
   void text(std::size_t indent, const std::string& value, Tone tone = Tone::kPlain);
+  // One line, however long it is: for copying.
+  void line(std::size_t indent, const std::string& value, Tone tone = Tone::kPlain);
   void rule();
 
  private:

@@ -1,6 +1,8 @@
 #include "controlplane/cli/prediction_commands.h"
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 
 #include <boost/json.hpp>
 
@@ -43,7 +45,7 @@ void print_actions(Page& page, const json::object& of) {
   for (const auto& value : actions) {
     const auto& action = object_of(value);
     page.text(2, text_at(action, "action") + ": " + text_at(action, "why"));
-    page.text(4, text_at(action, "command_line"), Tone::kStrong);
+    page.line(4, text_at(action, "command_line"), Tone::kStrong);
   }
 }
 
@@ -213,6 +215,42 @@ Result<void> show_prevented(Context& context, const std::string& host) {
   return {};
 }
 
+namespace {
+
+constexpr std::size_t kMostNamed =
+    3;  // Mount points and the like; keys of processes tell nobody anything
+
+// By kind: a host has dozens of processes, and all of them begin cold.
+void print_cold(Context& context, Page& page, const json::object& outlook) {
+  struct Kind {
+    std::size_t resources = 0;
+    std::string which;
+    std::int64_t missing_ms = 0;
+  };
+  const auto cold = integer_at(outlook, "cold_count");
+  if (cold == 0) return;
+  std::map<std::string, Kind> kinds;
+  for (const auto& value : array_at(outlook, "cold")) {
+    const auto& row = object_of(value);
+    auto& kind = kinds[words(text_at(row, "kind"))];
+    const auto name = text_at(row, "instance");
+    if (!name.empty() && kind.resources < kMostNamed)
+      kind.which += (kind.which.empty() ? "" : ", ") + name;
+    if (!name.empty() && kind.resources == kMostNamed) kind.which += " ...";
+    ++kind.resources;
+    kind.missing_ms = std::max(kind.missing_ms, integer_at(row, "missing_ms"));
+  }
+  page.section("too little is known yet", std::to_string(cold));
+  Table table({"KIND", ">RESOURCES", ">NEED", "WHICH"}, {"WHICH"});
+  for (const auto& [name, kind] : kinds) {
+    table.add({name, std::to_string(kind.resources),
+               text::format_duration_ms(kind.missing_ms) + " more", kind.which});
+  }
+  context.out << table.render(context.terminal);
+}
+
+}  // namespace
+
 Result<void> show_outlook(Context& context) {
   TRY(const auto answer, context.api.get("/v1/predict"));
   if (context.json) {
@@ -248,16 +286,7 @@ Result<void> show_outlook(Context& context) {
   const auto skipped = integer_at(object_at(outlook, "counters"), "resources_skipped");
   if (skipped > 0)
     page.field("left out", std::to_string(skipped) + " resources, beyond the limit", Tone::kBad);
-  const auto cold = integer_at(outlook, "cold_count");
-  if (cold == 0) return {};
-  page.section("too little is known yet", std::to_string(cold));
-  Table table({"KIND", "TARGET", "WHICH", ">MORE DATA"});
-  for (const auto& value : array_at(outlook, "cold")) {
-    const auto& row = object_of(value);
-    table.add({words(text_at(row, "kind")), short_id(text_at(row, "target")),
-               text_at(row, "instance"), span_or_dash(row, "missing_ms")});
-  }
-  context.out << table.render(context.terminal);
+  print_cold(context, page, outlook);
   return {};
 }
 

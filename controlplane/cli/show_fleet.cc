@@ -173,6 +173,13 @@ Result<void> show_status(Context& context) {
                        "   (observeai alerts)");
 
   // What an installation of several tenants, or an older server, does not tell is left out.
+  if (const auto outlook = context.api.get("/v1/predict")) {
+    const auto foretold = integer_at(object_of(*outlook), "open");
+    line("predictions", foretold == 0 ? "none"
+                                      : paint(context.terminal, Tone::kWarning,
+                                              std::to_string(foretold) + " open") +
+                                            "   (observeai predictions)");
+  }
   if (const auto root = context.api.get("/v1/root")) {
     const auto& newest = object_at(object_of(*root), "newest");
     const auto warning =

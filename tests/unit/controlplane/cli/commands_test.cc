@@ -178,8 +178,8 @@ TEST_CASE("status asks for a page of each list, once, and says that there is mor
   f.http->bodies["/v1/hosts?limit=20"] = R"({"hosts":[{"hostname":"h"}],"next":"x"})";
   f.http->bodies["/v1/containers?limit=20"] = R"({"containers":[{"name":"c"}],"next":"y"})";
   REQUIRE(show_status(f.context));
-  CHECK(f.http->paths == std::vector<std::string>{"/v1/status", "/v1/root", "/v1/hosts?limit=20",
-                                                  "/v1/containers?limit=20"});
+  CHECK(f.http->paths == std::vector<std::string>{"/v1/status", "/v1/predict", "/v1/root",
+                                                  "/v1/hosts?limit=20", "/v1/containers?limit=20"});
   CHECK(f.out.str().find("(and more: observeai hosts)") != std::string::npos);
   CHECK(f.out.str().find("(and more: observeai containers)") != std::string::npos);
 }

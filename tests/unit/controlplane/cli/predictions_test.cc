@@ -152,7 +152,23 @@ TEST_CASE("cold resources say how much is missing") {
   REQUIRE(show_outlook(f.context));
   CHECK(f.says("2 (disk 2)"));
   CHECK(f.says("/data"));
-  CHECK(f.says("4m"));
+  CHECK(f.says("4m more"));
+}
+
+TEST_CASE("many cold resources are told by kind, with the longest wait") {
+  Fixture f;
+  std::string cold;
+  for (int i = 1; i <= 40; ++i) {
+    cold += (i == 1 ? "" : ",") + std::string(R"({"kind":"disk","target":"host","instance":"/p)") +
+            std::to_string(i) + R"(","missing_ms":)" + std::to_string(i * 60'000) + "}";
+  }
+  f.answer(R"({"running":true,"enabled":true,"step_ms":60000,"fast_step_ms":10000,"open":0,)"
+           R"("followed":{"disk":40},"cold_count":40,"counters":{},"cold":[)" +
+           cold + "]}");
+  REQUIRE(show_outlook(f.context));
+  CHECK(f.says("/p1, /p2, /p3 ..."));
+  CHECK(f.says("40m more"));
+  CHECK_FALSE(f.says("/p4"));
 }
 
 TEST_CASE("incidents: the list, and one with what would help") {
