@@ -13,6 +13,11 @@ constexpr double kPriorVariance = 0.25;
 constexpr double kPriorFlat = 3'000;
 // Growth that comes to rest by itself, against growth that goes on: missing a leak costs more.
 constexpr double kPriorSaturates = 0.3;
+// Growth begins at any time alike, and onsets stand further and further apart; but what is old need not
+// be told so exactly.
+constexpr float kPriorReach = 100;
+// The noise's own parameters are estimates: errors of a size are wider by so much (variance).
+constexpr double kDoubt = 2;
 // How far the noise of now may differ from the usual one.
 constexpr double kLeastStretch = 0.001;
 constexpr double kMostStretch = 100;
@@ -96,7 +101,7 @@ void weigh(Ways& ways) {
     Way& way = ways.all[i];
     way.evidence /= ways.stretch;
     if (way.onset > 0) {
-      way.size_error *= std::sqrt(ways.stretch);
+      way.size_error *= std::sqrt(ways.stretch * kDoubt);
       // Occam's factor: how much of the prior the data leave.
       way.evidence += std::log(way.size_error / std::sqrt(kPriorVariance));
     }
@@ -105,8 +110,7 @@ void weigh(Ways& ways) {
   double total = 0;
   for (std::size_t i = 0; i < ways.n; ++i) {
     Way& way = ways.all[i];
-    double prior =
-        way.onset;  // Growth begins at any time alike; onsets stand further and further apart
+    double prior = std::min(way.onset, kPriorReach);
     if (way.onset == 0) prior = kPriorFlat;
     if (way.bend < 0 && way.bend != kStep) prior *= kPriorSaturates;
     way.weight = prior * std::exp(way.evidence - most);

@@ -52,10 +52,11 @@ Shape shape_of(const Way& way, std::span<const Point> points, const Noise& usual
 Judgement judge(const History& history, const Habit& habit, float level) {
   Judgement judgement;
   // The later growth began, the higher a past it has to exceed.
+  const float oldest = history.oldest();
   std::array<double, kOnsets.size()> newness{};
   for (std::size_t i = kOnsets.size(); i-- > 0;) {
     const float before = history.highest_before(static_cast<int>(kOnsets[i]));
-    newness[i] = habit.newness(level, std::isinf(before) ? history.oldest() : before);
+    newness[i] = habit.newness(level, std::isinf(before) ? oldest : before);
     if (newness[i] > 0 && newness[i] < kLeastSure) break;
   }
   if (*std::ranges::max_element(newness) < kLeastSure) return judgement;

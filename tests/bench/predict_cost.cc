@@ -1,8 +1,9 @@
 // What forecasting costs.
 //   bench_predict_cost [SERIES]  ->  one line of JSON
 //
-// Every series is followed on two clocks, as it is live: 6 steps of 10 s and 1 step of a minute. The middle
-// case is nine steady series for one that grows; the worst is that all of them grow.
+// Every series is followed on two clocks, as it is live: 6 steps of 10 s and 1 step of a minute. Of ten one
+// begins to grow; they are measured in their first hours, when they have no past to be judged by, and after
+// ten hours. The worst is that all of them grow at once.
 #include <malloc.h>
 #include <time.h>
 
@@ -19,8 +20,8 @@ using observeai::predict::ExhaustionForecaster;
 namespace {
 
 constexpr int kFastPerMinute = 6;
-// Past the cold start and with every ring in use.
-constexpr int kWarmMinutes = 60;
+constexpr int kYoung = 60;  // Minutes before measuring
+constexpr int kMature = 600;
 constexpr int kMinutes = 15;
 
 double cpu_seconds() {
@@ -42,12 +43,12 @@ double noise(std::uint64_t& state) {
   return static_cast<double>(state >> 40) / (1 << 24) - 0.5;
 }
 
-void minute(Resource& resource) {
+void minute(Resource& resource, double grown) {
   double used = 0;
   for (int i = 0; i < kFastPerMinute; ++i) {
     const auto t = static_cast<double>(resource.steps);
     used = 0.4 + 0.05 * std::sin(t / 50) + 0.04 * noise(resource.random);
-    if (resource.grows) used += 0.5 * t / ((kWarmMinutes + kMinutes) * kFastPerMinute);
+    if (resource.grows) used += grown;
     resource.fast.observe(resource.steps++, used);
   }
   resource.slow.observe(resource.steps / kFastPerMinute, used);
@@ -58,7 +59,7 @@ struct Cost {
   double bytes = 0;
 };
 
-Cost cost_of(std::size_t series, std::size_t one_grows_in) {
+Cost cost_of(std::size_t series, std::size_t one_grows_in, int warm_minutes) {
   const std::size_t before = ::mallinfo2().uordblks;
   std::vector<Resource> resources(series);
   const std::size_t after = ::mallinfo2().uordblks;
@@ -66,14 +67,17 @@ Cost cost_of(std::size_t series, std::size_t one_grows_in) {
     resources[i].random = i;
     resources[i].grows = i % one_grows_in == 0;
   }
-  const auto run = [&](int minutes) {
-    for (int i = 0; i < minutes; ++i) {
-      for (auto& resource : resources) minute(resource);
+  int now = 0;
+  const auto run_until = [&](int minutes) {
+    for (; now < minutes; ++now) {
+      // From half an hour before measuring until its end, half of the limit.
+      const double grown = 0.5 * (now - warm_minutes + 30) / (30.0 + kMinutes);
+      for (auto& resource : resources) minute(resource, grown > 0 ? grown : 0);
     }
   };
-  run(kWarmMinutes);
+  run_until(warm_minutes);
   const double begin = cpu_seconds();
-  run(kMinutes);
+  run_until(warm_minutes + kMinutes);
   const double used = cpu_seconds() - begin;
   const double other = sizeof(Resource) - 2 * sizeof(ExhaustionForecaster);
   return {used * 1e6 / (static_cast<double>(series) * kMinutes),
@@ -83,17 +87,17 @@ Cost cost_of(std::size_t series, std::size_t one_grows_in) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const long series = argc > 1 ? std::strtol(argv[1], nullptr, 10) : 10'000;
+  const long series = argc > 1 ? std::strtol(argv[1], nullptr, 10) : 1'000;
   if (series <= 0) {
     std::fprintf(stderr, "usage: bench_predict_cost [SERIES]\n");
     return 2;
   }
-  const Cost usual = cost_of(static_cast<std::size_t>(series), 10);
-  const Cost worst = cost_of(static_cast<std::size_t>(series), 1);
+  const Cost mature = cost_of(static_cast<std::size_t>(series), 10, kMature);
+  const Cost young = cost_of(static_cast<std::size_t>(series), 10, kYoung);
+  const Cost worst = cost_of(static_cast<std::size_t>(series), 1, kMature);
   std::printf(
-      "{\"series\": %ld, \"us_per_series_minute\": %.2f, \"us_per_series_minute_all_growing\": "
-      "%.2f, "
-      "\"bytes_per_series\": %.0f}\n",
-      series, usual.microseconds, worst.microseconds, usual.bytes);
+      "{\"series\": %ld, \"us_per_series_minute\": %.2f, \"us_per_series_minute_young\": %.2f, "
+      "\"us_per_series_minute_all_growing\": %.2f, \"bytes_per_series\": %.0f}\n",
+      series, mature.microseconds, young.microseconds, worst.microseconds, mature.bytes);
   return 0;
 }

@@ -6,7 +6,7 @@ TARGETS = ["bench_predict_cost"]
 
 
 def add_options(parser):
-    parser.add_argument("--series", type=int, default=10_000, help="resources at once (default %(default)s)")
+    parser.add_argument("--series", type=int, default=1_000, help="resources at once (default %(default)s)")
 
 
 def run(bin_dir, options, note):
