@@ -1,5 +1,5 @@
 // Weighs the features of one value: a sum of small decision trees (gradient boosting, Friedman 2001), fitted
-// once to labelled public series by tests/bench/anomaly_fit and the same for every series everywhere.
+// once to labelled public series by tests/bench/anomaly_fit.cc and the same for every series everywhere.
 #pragma once
 
 #include "controlplane/series/evidence.h"
