@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 
 namespace observeai::agent {
@@ -50,9 +49,9 @@ bool same_word(std::string_view word, std::string_view other) {
 }
 
 std::optional<bool> level_of(std::string_view word) {
-  if (word.size() > kLongestLevel) return std::nullopt;
+  if (word.empty() || word.size() > kLongestLevel) return std::nullopt;
   for (const Level& level : kLevels) {
-    if (same_word(word, level.word)) return level.is_error;
+    if (level.word[0] == lower(word[0]) && same_word(word, level.word)) return level.is_error;
   }
   return std::nullopt;
 }
@@ -62,13 +61,24 @@ std::string_view word_at(std::string_view text) {
       0, static_cast<std::size_t>(std::ranges::find_if_not(text, is_word) - text.begin()));
 }
 
-// The level that a field names: "level":"error", level=error, "severity": "ERROR".
+// What follows the name of a field of the level whose letter v is at `at`; empty: it is another word.
+std::string_view after_name(std::string_view line, std::size_t at) {
+  struct Name {
+    std::string_view text;
+    std::size_t v;  // Where its v is
+  };
+  for (const Name& name : {Name{"level", 2}, Name{"severity", 2}, Name{"lvl", 1}}) {
+    if (at < name.v || !line.substr(at - name.v).starts_with(name.text)) continue;
+    return line.substr(at - name.v + name.text.size());
+  }
+  return {};
+}
+
+// The level that a field names: "level":"error", level=error, "severity": "ERROR". All names of such fields
+// have a v, which is rare.
 std::optional<bool> field_level(std::string_view line) {
-  for (const std::string_view name : {"level", "severity", "lvl"}) {
-    const void* found = ::memmem(line.data(), line.size(), name.data(), name.size());
-    if (found == nullptr) continue;
-    std::string_view rest = line.substr(
-        static_cast<std::size_t>(static_cast<const char*>(found) - line.data()) + name.size());
+  for (std::size_t at = line.find('v'); at != std::string_view::npos; at = line.find('v', at + 1)) {
+    std::string_view rest = after_name(line, at);
     const bool quoted_name = rest.starts_with('"');
     if (quoted_name) rest.remove_prefix(1);
     if (rest.empty() || (rest.front() != '=' && !(quoted_name && rest.front() == ':'))) continue;
