@@ -59,7 +59,7 @@ class Followed {
   // Of the open prediction; empty: none is open.
   std::optional<predict::Life> life;
   predict::StatedProbability stated;
-  std::int64_t last_event_ms = 0;
+  std::int64_t last_event_ms = 0;  // What is foretold right after it would be the same again
 
   // All of it. The clocks are part of it: steps of another length are other steps.
   std::string encode(const Clocks& clocks) const;

@@ -112,24 +112,31 @@ void Outlook::happen(Host& host, const Happening& happening) {
   const bool is_exit = happening.kind.empty();
   const std::string kind(is_exit ? predict::name(predict::Kind::kErrors) : happening.kind);
   const model::ResourceName about{happening.agent, kind, happening.target, ""};
+  auto& last_ms = last_events_[about];
+  const bool is_same = last_ms != 0 && std::abs(happening.ts_ms - last_ms) < kSameEventMs;
+  const bool is_again = last_ms != 0 && std::abs(happening.ts_ms - last_ms) < kSameFailureMs;
+  last_ms = std::max(last_ms, happening.ts_ms);
+  if (is_same) return;
   std::vector<model::ResourceName> ended;
   for (const auto& [name, prediction] : open_) {
     if (concerns(happening, name) && happening.ts_ms >= prediction.opened_ms) ended.push_back(name);
   }
   for (const auto& name : ended) {
     const auto entry = followed_.find(name);
-    if (entry != followed_.end()) calibrate(name, entry->second, true, happening.ts_ms);
+    if (entry != followed_.end()) {
+      calibrate(name, entry->second, true, happening.ts_ms);
+      entry->second.followed.last_event_ms = happening.ts_ms;
+    }
     close(name, predict::Verdict::kHit, happening.ts_ms, happening.text);
   }
-  auto& last_ms = last_events_[about];
-  const bool is_same = last_ms != 0 && std::abs(happening.ts_ms - last_ms) <
-                                           (is_exit ? kSameFailureMs : kSameEventMs);
-  last_ms = std::max(last_ms, happening.ts_ms);
-  if (!ended.empty() || is_same) return;
+  if (!ended.empty() || (is_exit && is_again)) return;
   const auto entry = followed_.find(about);
   // Of what logs nothing, or is too new, nobody expects to know.
   if (is_exit && (entry == followed_.end() || entry->second.followed.slow().missing > 0)) return;
-  if (entry != followed_.end()) calibrate(about, entry->second, true, happening.ts_ms);
+  if (entry != followed_.end()) {
+    calibrate(about, entry->second, true, happening.ts_ms);
+    entry->second.followed.last_event_ms = happening.ts_ms;
+  }
   sudden(host, about, entry == followed_.end() ? "" : entry->second.followed.newest().unit,
          happening.ts_ms, happening.text);
 }

@@ -76,7 +76,7 @@ void Outlook::follow_life(Host& host, const model::ResourceName& name, Entry& en
     if (found.has_happened) {
       sudden(host, name, reading.unit, found.event_ms, found.text);
     } else if (found.is_live && news.has_stepped && followed.has_alarm() &&
-               !followed.is_exhausted()) {
+               !followed.is_exhausted() && reading.ts_ms - followed.last_event_ms >= kSameEventMs) {
       open(host, name, entry);
     }
     return;

@@ -285,10 +285,11 @@ void Outlook::look_at_silent() {
     for (const auto& name : lost)
       close(name, predict::Verdict::kUnknown, open_.at(name).updated_ms, "there were no more data");
     for (const auto& name : forgotten) followed_.erase(name);
-    std::erase_if(last_events_, [&](const auto& one) {
-      const auto host = hosts_.find(one.first.agent);
-      return host == hosts_.end() || host->second.newest_ms - one.second > kForgetMs;
-    });
+    for (auto one = last_events_.begin(); one != last_events_.end();) {
+      const auto host = hosts_.find(one->first.agent);
+      const bool is_old = host == hosts_.end() || host->second.newest_ms - one->second > kForgetMs;
+      one = is_old ? last_events_.erase(one) : std::next(one);
+    }
   }
   if (forgotten.empty()) return;
   if (const auto done = world_.predictions.forget(forgotten); !done)

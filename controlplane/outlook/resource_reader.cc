@@ -144,7 +144,9 @@ Result<void> ResourceReader::read_window(const AgentId& agent,
       for (const auto& point : one.points) arrivals.push_back({point.ts_ms, &sample, point.value});
     }
   }
-  std::ranges::stable_sort(arrivals, {}, &Arrival::ts_ms);
+  // Not std::ranges::stable_sort: clang 14 cannot read libstdc++'s.
+  std::stable_sort(arrivals.begin(), arrivals.end(),
+                   [](const Arrival& a, const Arrival& b) { return a.ts_ms < b.ts_ms; });
   for (std::size_t i = 0; i < arrivals.size();) {
     const std::int64_t ts_ms = arrivals[i].ts_ms;
     for (; i < arrivals.size() && arrivals[i].ts_ms == ts_ms; ++i) {

@@ -26,7 +26,9 @@ std::string_view label(const Sample& sample, std::string_view name) {
 HostSamples::HostSamples(std::span<const Sample> samples) {
   sorted_.reserve(samples.size());
   for (const Sample& sample : samples) sorted_.push_back(&sample);
-  std::ranges::stable_sort(sorted_, {}, key);
+  // Not std::ranges::stable_sort: clang 14 cannot read libstdc++'s.
+  std::stable_sort(sorted_.begin(), sorted_.end(),
+                   [](const Sample* a, const Sample* b) { return key(a) < key(b); });
 }
 
 std::span<const Sample* const> HostSamples::all(std::string_view target,

@@ -23,14 +23,18 @@ TEST_CASE("a leak is foretold, kept up to date, and hit by the kill") {
       100, [&](double minute) { return last = std::min(0.998, from + 0.01 * minute); },
       [&] { return last >= 0.998; });
   f.event("container.oom", f.container);
-  f.event("oom.kill", f.container, {{"constraint", "limit"}});  // The kernel tells of it too
+  f.look();
+  // Its memory has not fallen yet, and the kernel tells of it too: the same kill.
+  const auto killed_ms = f.clock.unix_ms();
+  f.run(0.5, [](double) { return 0.998; });
+  f.event("oom.kill", f.container, {{"constraint", "limit"}});
   f.look();
   const auto all = f.of();
   REQUIRE(all.size() == 1);
   CHECK(all[0].no == opened.no);
   CHECK(all[0].state == PredictionState::kHit);
-  CHECK(all[0].event_ms == f.clock.unix_ms());
-  CHECK(model::lead_ms(all[0]) == f.clock.unix_ms() - opened.opened_ms);
+  CHECK(all[0].event_ms == killed_ms);
+  CHECK(model::lead_ms(all[0]) == killed_ms - opened.opened_ms);
   CHECK(all[0].newest.made_ms > all[0].first.made_ms);
   CHECK(all[0].first == opened.first);
   CHECK(f.store->predictions().find_incident(all[0].incident).value()->outcome == "hit");
