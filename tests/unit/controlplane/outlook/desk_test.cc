@@ -13,6 +13,11 @@ outlook::Desk desk_of(OutlookFixture& f, bool is_running = true) {
 }
 const TenantId kOther = TenantId::parse("other").value();
 
+template <class T>
+bool is_missing(const Result<T>& result) {
+  return !result && result.error().code() == Errc::kNotFound;
+}
+
 TEST_CASE("a prediction and its incident are found by their ids, in their tenant") {
   OutlookFixture f;
   f.leak_until_foretold();
@@ -25,11 +30,11 @@ TEST_CASE("a prediction and its incident are found by their ids, in their tenant
   const auto incident = desk.incident(f.home, model::incident_id(made.incident));
   REQUIRE(incident);
   CHECK(incident->title == "shop on web-01 runs out of memory");
-  CHECK(desk.show(kOther, model::prediction_id(made.no)).error().code() == Errc::kNotFound);
-  CHECK(desk.incident(kOther, model::incident_id(made.incident)).error().code() == Errc::kNotFound);
+  CHECK(is_missing(desk.show(kOther, model::prediction_id(made.no))));
+  CHECK(is_missing(desk.incident(kOther, model::incident_id(made.incident))));
   for (const char* id : {"pr-0", "pr-99", "pr--1", "pr-1x", "in-1", "1", ""}) {
     CAPTURE(id);
-    CHECK(desk.show(f.home, id).error().code() == Errc::kNotFound);
+    CHECK(is_missing(desk.show(f.home, id)));
   }
 }
 
