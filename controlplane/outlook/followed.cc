@@ -7,7 +7,7 @@
 namespace observeai::controlplane::outlook {
 namespace {
 
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kVersion = 2;
 constexpr std::size_t kMaxUnitBytes = 16;
 
 class Writer {
@@ -194,6 +194,7 @@ std::string Followed::encode(const Clocks& clocks) const {
   out.ms(newest_.regime);
   out.flag(is_exhausted_);
   out.ms(last_event_ms);
+  out.flag(awaits_kill);
   out.ms(stated.made_ms);
   out.real(stated.p);
   out.flag(life.has_value());
@@ -231,6 +232,7 @@ Result<Followed> Followed::decode(std::string_view bytes, const predict::Reading
   out.newest_.regime = in.ms();
   out.is_exhausted_ = in.flag();
   out.last_event_ms = in.ms();
+  out.awaits_kill = in.flag();
   out.stated.made_ms = in.ms();
   out.stated.p = in.real();
   if (in.flag()) {

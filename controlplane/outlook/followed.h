@@ -60,6 +60,8 @@ class Followed {
   std::optional<predict::Life> life;
   predict::StatedProbability stated;
   std::int64_t last_event_ms = 0;  // What is foretold right after it would be the same again
+  // That it is exhausted was told, and it still is: a kill is the same event, once.
+  bool awaits_kill = false;
 
   // All of it. The clocks are part of it: steps of another length are other steps.
   std::string encode(const Clocks& clocks) const;

@@ -116,7 +116,7 @@ void Outlook::happen(Host& host, const Happening& happening) {
   const bool is_same = last_ms != 0 && std::abs(happening.ts_ms - last_ms) < kSameEventMs;
   const bool is_again = last_ms != 0 && std::abs(happening.ts_ms - last_ms) < kSameFailureMs;
   last_ms = std::max(last_ms, happening.ts_ms);
-  if (is_same) return;
+  if (is_same || is_kill_of_exhausted(about, happening.ts_ms)) return;
   std::vector<model::ResourceName> ended;
   for (const auto& [name, prediction] : open_) {
     if (concerns(happening, name) && happening.ts_ms >= prediction.opened_ms) ended.push_back(name);
@@ -139,6 +139,17 @@ void Outlook::happen(Host& host, const Happening& happening) {
   }
   sudden(host, about, entry == followed_.end() ? "" : entry->second.followed.newest().unit,
          happening.ts_ms, happening.text);
+}
+
+// That its limit was reached was told when it was: the kill that follows is the same end.
+bool Outlook::is_kill_of_exhausted(const model::ResourceName& name, std::int64_t killed_ms) {
+  const auto entry = followed_.find(name);
+  if (entry == followed_.end()) return false;
+  auto& followed = entry->second.followed;
+  if (!followed.awaits_kill || killed_ms - followed.last_event_ms >= kSameEventMs) return false;
+  followed.awaits_kill = false;
+  followed.last_event_ms = std::max(followed.last_event_ms, killed_ms);
+  return true;
 }
 
 const model::HostInventory* Outlook::inventory(Host& host) {

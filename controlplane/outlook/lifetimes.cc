@@ -62,9 +62,18 @@ std::vector<model::PredictionSample> rates_of(const std::vector<model::Predictio
 }  // namespace
 
 void Outlook::follow_life(Host& host, const model::ResourceName& name, Entry& entry,
-                          const Followed::News& news, const Found& found) {
+                          const Followed::News& news, Found found) {
   auto& followed = entry.followed;
   const auto& reading = followed.newest();
+  // A kill may be told before the reading that shows the limit reached: one end.
+  const std::int64_t since_event_ms = found.event_ms - followed.last_event_ms;
+  if (since_event_ms < kSameEventMs && since_event_ms > -kSameFailureMs) found.has_happened = false;
+  if (found.has_happened) followed.awaits_kill = true;
+  if (followed.awaits_kill && followed.is_exhausted()) {
+    followed.last_event_ms = reading.ts_ms;
+  } else if (reading.ts_ms - followed.last_event_ms >= kSameEventMs) {
+    followed.awaits_kill = false;
+  }
   if (found.has_happened) {
     calibrate(name, entry, true, found.event_ms);
   } else if (news.has_stepped) {

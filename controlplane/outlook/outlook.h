@@ -121,12 +121,14 @@ class Outlook {
                     std::span<const predict::Reading> readings) EXCLUDES(mutex_);
   void observe(Host& host, const predict::Reading& reading, bool is_live) REQUIRES(mutex_);
   void happen(Host& host, const Happening& happening) REQUIRES(mutex_);
+  bool is_kill_of_exhausted(const model::ResourceName& name, std::int64_t killed_ms)
+      REQUIRES(mutex_);
   const model::HostInventory* inventory(Host& host) REQUIRES(mutex_);
   Named named(Host& host, const model::ResourceName& resource) REQUIRES(mutex_);
 
   // lifetimes.cc
   void follow_life(Host& host, const model::ResourceName& name, Entry& entry,
-                   const Followed::News& news, const Found& found) REQUIRES(mutex_);
+                   const Followed::News& news, Found found) REQUIRES(mutex_);
   void open(Host& host, const model::ResourceName& name, Entry& entry) REQUIRES(mutex_);
   void update(model::PredictionRecord& prediction, Entry& entry) REQUIRES(mutex_);
   void close(const model::ResourceName& name, predict::Verdict verdict, std::int64_t at_ms,

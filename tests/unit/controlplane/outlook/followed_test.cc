@@ -56,6 +56,7 @@ TEST_CASE("what it knows is stored whole, and nothing else passes for it") {
   one.life = predict::Life{1, 2, 3, 4, true, false};
   one.stated = {7, 0.25};
   one.last_event_ms = 9;
+  one.awaits_kill = true;
   const auto bytes = one.encode(clocks);
   CHECK(bytes.size() <= 2'560);
   const predict::Reading name = reading(0, 0, 0);
@@ -64,6 +65,7 @@ TEST_CASE("what it knows is stored whole, and nothing else passes for it") {
   CHECK(again->newest() == one.newest());
   CHECK(again->life == one.life);
   CHECK(again->stated == one.stated);
+  CHECK(again->awaits_kill);
   CHECK(again->slow() == one.slow());
   CHECK(again->fast() == one.fast());
   CHECK(again->encode(clocks) == bytes);
