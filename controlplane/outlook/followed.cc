@@ -139,6 +139,11 @@ Followed::Followed(const predict::Reading& first, const Clocks& clocks)
   step(clocks);
 }
 
+double Followed::share_at(std::int64_t ts_ms) const {
+  if (!has_limit()) return 0;
+  return ts_ms < replaced_ms_ ? share_before_ : newest_.used / newest_.limit;
+}
+
 bool Followed::is_full() const {
   return has_limit() && newest_.used >= newest_.limit * (has_date() ? 1.0 : kExhausted);
 }
@@ -166,6 +171,8 @@ Followed::News Followed::observe(const predict::Reading& reading, const Clocks& 
   news.is_new = true;
   if (predict::is_new_regime(newest_.regime, reading.regime)) {
     news.is_replaced = newest_.regime != 0;
+    share_before_ = share_at(newest_.ts_ms);
+    replaced_ms_ = reading.ts_ms;
     slow_.begin_regime(reading.ts_ms / clocks.slow_ms);
     fast_.begin_regime(reading.ts_ms / clocks.fast_ms);
   }
@@ -193,6 +200,8 @@ std::string Followed::encode(const Clocks& clocks) const {
   out.ms(newest_.ts_ms);
   out.ms(newest_.regime);
   out.flag(is_exhausted_);
+  out.real(share_before_);
+  out.ms(replaced_ms_);
   out.ms(last_event_ms);
   out.flag(awaits_kill);
   out.ms(stated.made_ms);
@@ -231,6 +240,8 @@ Result<Followed> Followed::decode(std::string_view bytes, const predict::Reading
   out.newest_.ts_ms = in.ms();
   out.newest_.regime = in.ms();
   out.is_exhausted_ = in.flag();
+  out.share_before_ = in.real();
+  out.replaced_ms_ = in.ms();
   out.last_event_ms = in.ms();
   out.awaits_kill = in.flag();
   out.stated.made_ms = in.ms();

@@ -55,6 +55,9 @@ class Followed {
   bool has_limit() const { return newest_.kind != predict::Kind::kErrors; }
   bool has_alarm() const { return slow().alarm || fast().alarm; }
   bool is_exhausted() const { return is_exhausted_; }
+  // How much of the limit was used at about this time: readings of what began anew may be told before an
+  // event that came before them. 0: there is no limit.
+  double share_at(std::int64_t ts_ms) const;
 
   // Of the open prediction; empty: none is open.
   std::optional<predict::Life> life;
@@ -95,6 +98,9 @@ class Followed {
   OnClock slow_;
   OnClock fast_;
   bool is_exhausted_ = false;
+  // The newest reading before it began anew, and the first one after.
+  double share_before_ = 0;
+  std::int64_t replaced_ms_ = 0;
 };
 
 }  // namespace observeai::controlplane::outlook

@@ -50,9 +50,10 @@ std::optional<Happening> happening_of(const model::EventRow& row) {
   return std::nullopt;
 }
 
-bool concerns(const Happening& happening, const model::ResourceName& resource) {
-  return happening.agent == resource.agent && happening.target == resource.target &&
-         (happening.kind.empty() || happening.kind == resource.kind);
+bool concerns(const Happening& happening, const model::ResourceName& resource, double share) {
+  if (happening.agent != resource.agent || happening.target != resource.target) return false;
+  if (!happening.kind.empty()) return happening.kind == resource.kind;
+  return resource.kind == name(predict::Kind::kErrors) || share >= kNearlyExhausted;
 }
 
 }  // namespace observeai::controlplane::outlook

@@ -22,7 +22,11 @@ struct Happening {
 // OOM kill has no kind, nor has a unit that systemd had to start again.
 std::optional<Happening> happening_of(const model::EventRow& row);
 
-// Whether it ends what is open for this resource.
-bool concerns(const Happening& happening, const model::ResourceName& resource);
+// Who ends with an error with so much of a limit used ended by it, as far as anybody can tell.
+inline constexpr double kNearlyExhausted = 0.9;
+
+// Whether it ends what is open for this resource, of whose limit this share was used. An end without a kind is
+// that of its errors, and of what was nearly exhausted.
+bool concerns(const Happening& happening, const model::ResourceName& resource, double share);
 
 }  // namespace observeai::controlplane::outlook

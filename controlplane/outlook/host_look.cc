@@ -6,6 +6,18 @@
 #include "protocol/base/log.h"
 
 namespace observeai::controlplane::outlook {
+namespace {
+
+// From the command of a plan to its proof; what ends later ends by itself.
+constexpr std::int64_t kActionMs = 5 * 60'000;
+
+bool has_acted(model::TargetState state) {
+  using State = model::TargetState;
+  return state == State::kVerifying || state == State::kSucceeded || state == State::kFailed ||
+         state == State::kRolledBack || state == State::kInconclusive;
+}
+
+}  // namespace
 
 void Outlook::look_at_host(const AgentId& agent) {
   std::int64_t known_ms = 0;
@@ -113,26 +125,38 @@ void Outlook::happen(Host& host, const Happening& happening) {
   const std::string kind(is_exit ? predict::name(predict::Kind::kErrors) : happening.kind);
   const model::ResourceName about{happening.agent, kind, happening.target, ""};
   auto& last_ms = last_events_[about];
+  const std::int64_t before_ms = last_ms;
   const bool is_same = last_ms != 0 && std::abs(happening.ts_ms - last_ms) < kSameEventMs;
   const bool is_again = last_ms != 0 && std::abs(happening.ts_ms - last_ms) < kSameFailureMs;
   last_ms = std::max(last_ms, happening.ts_ms);
   if (is_same || is_kill_of_exhausted(about, happening.ts_ms)) return;
   std::vector<model::ResourceName> ended;
   for (const auto& [name, prediction] : open_) {
-    if (concerns(happening, name) && happening.ts_ms >= prediction.opened_ms) ended.push_back(name);
+    const auto entry = followed_.find(name);
+    const double share =
+        entry == followed_.end() ? 0 : entry->second.followed.share_at(happening.ts_ms);
+    if (concerns(happening, name, share) && happening.ts_ms >= prediction.opened_ms)
+      ended.push_back(name);
+  }
+  const auto entry = followed_.find(about);
+  if (is_exit) {
+    // Of what logs nothing, or is too new, nobody expects to know.
+    const bool is_expected = entry != followed_.end() && entry->second.followed.slow().missing == 0;
+    if (ended.empty() && (is_again || !is_expected)) return;
+    if (is_planned(host, happening)) {
+      last_ms = before_ms;
+      return;
+    }
   }
   for (const auto& name : ended) {
-    const auto entry = followed_.find(name);
-    if (entry != followed_.end()) {
-      calibrate(name, entry->second, true, happening.ts_ms);
-      entry->second.followed.last_event_ms = happening.ts_ms;
+    const auto one = followed_.find(name);
+    if (one != followed_.end()) {
+      calibrate(name, one->second, true, happening.ts_ms);
+      one->second.followed.last_event_ms = happening.ts_ms;
     }
     close(name, predict::Verdict::kHit, happening.ts_ms, happening.text);
   }
-  if (!ended.empty() || (is_exit && is_again)) return;
-  const auto entry = followed_.find(about);
-  // Of what logs nothing, or is too new, nobody expects to know.
-  if (is_exit && (entry == followed_.end() || entry->second.followed.slow().missing > 0)) return;
+  if (!ended.empty()) return;
   if (entry != followed_.end()) {
     calibrate(about, entry->second, true, happening.ts_ms);
     entry->second.followed.last_event_ms = happening.ts_ms;
@@ -150,6 +174,27 @@ bool Outlook::is_kill_of_exhausted(const model::ResourceName& name, std::int64_t
   followed.awaits_kill = false;
   followed.last_event_ms = std::max(followed.last_event_ms, killed_ms);
   return true;
+}
+
+// A program that is told to end may do so with an error.
+bool Outlook::is_planned(Host& host, const Happening& happening) {
+  const std::int64_t ahead_ms = host.newest_ms - host.heard_ms;
+  const auto attempts =
+      world_.plans.attempts(host.agent.tenant, happening.ts_ms - ahead_ms - kForgetMs);
+  if (!attempts) {
+    log::warning("predictions: " + attempts.error().message());
+    return false;
+  }
+  const model::ResourceName ended{happening.agent, "", happening.target, ""};
+  return std::ranges::any_of(*attempts, [&](const model::Attempt& attempt) {
+    if (attempt.agent != happening.agent ||
+        !acts_on(attempt.action, attempt.target, ended, inventory(host))) {
+      return false;
+    }
+    const std::int64_t after_ms = happening.ts_ms - attempt.since_ms - ahead_ms;
+    if (attempt.state == model::TargetState::kDispatched) return after_ms > -kSameEventMs;
+    return has_acted(attempt.state) && std::abs(after_ms) < kActionMs;
+  });
 }
 
 const model::HostInventory* Outlook::inventory(Host& host) {

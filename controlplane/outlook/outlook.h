@@ -123,6 +123,7 @@ class Outlook {
   void happen(Host& host, const Happening& happening) REQUIRES(mutex_);
   bool is_kill_of_exhausted(const model::ResourceName& name, std::int64_t killed_ms)
       REQUIRES(mutex_);
+  bool is_planned(Host& host, const Happening& happening) REQUIRES(mutex_);
   const model::HostInventory* inventory(Host& host) REQUIRES(mutex_);
   Named named(Host& host, const model::ResourceName& resource) REQUIRES(mutex_);
 

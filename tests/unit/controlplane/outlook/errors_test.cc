@@ -55,6 +55,22 @@ TEST_CASE("errors as usual are no threat; a sudden end is a miss, and a loop of 
   CHECK(all[0].state == PredictionState::kMiss);
 }
 
+TEST_CASE("a service that a plan restarts has not failed") {
+  Service f;
+  f.serve(120, [](double) { return 3; });
+  f.plans.all = {{"docker.restart", f.web, "container/shop", model::TargetState::kDispatched,
+                  f.clock.unix_ms(), wire::PlanId::parse("p-7").value()}};
+  f.event("container.exit", f.container, {{"exit_code", "1"}});
+  f.look();
+  CHECK(f.of("errors").empty());
+  // A minute later it is its own doing.
+  f.plans.all[0].state = model::TargetState::kSucceeded;
+  f.serve(15, [](double) { return 3; });
+  f.event("container.exit", f.container, {{"exit_code", "1"}});
+  f.look();
+  CHECK(f.of("errors").size() == 1);
+}
+
 TEST_CASE("what logs nothing ends as it likes") {
   OutlookFixture f;
   f.run(60, [](double) { return 0.2; });

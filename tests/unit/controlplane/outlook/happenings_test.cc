@@ -52,22 +52,27 @@ TEST_CASE("events and what they are the end of") {
   }
 }
 
-TEST_CASE("an event ends what is of its target and kind, an exit whatever is of its target") {
+TEST_CASE(
+    "an event ends what is of its target and kind, an exit its errors and what was nearly "
+    "exhausted") {
   const auto kill = happening_of(row("container.oom", "container/a", {})).value();
   const auto exit =
       happening_of(row("container.exit", "container/a", {{"exit_code", "1"}})).value();
   const model::ResourceName memory{kill.agent, "container_memory", "container/a", ""};
   const model::ResourceName pids{kill.agent, "pids", "container/a", ""};
   const model::ResourceName other{kill.agent, "container_memory", "container/b", ""};
-  CHECK(concerns(kill, memory));
-  CHECK_FALSE(concerns(kill, pids));
-  CHECK_FALSE(concerns(kill, other));
-  CHECK(concerns(exit, memory));
-  CHECK(concerns(exit, pids));
-  CHECK_FALSE(concerns(exit, other));
+  const model::ResourceName errors{kill.agent, "errors", "container/a", ""};
+  CHECK(concerns(kill, memory, 0));
+  CHECK_FALSE(concerns(kill, pids, 1));
+  CHECK_FALSE(concerns(kill, other, 1));
+  CHECK(concerns(exit, errors, 0));
+  CHECK(concerns(exit, memory, 0.9));
+  CHECK(concerns(exit, pids, 0.95));
+  CHECK_FALSE(concerns(exit, memory, 0.89));
+  CHECK_FALSE(concerns(exit, other, 1));
   auto elsewhere = memory;
   elsewhere.agent = AgentId::parse("web-02").value();
-  CHECK_FALSE(concerns(kill, elsewhere));
+  CHECK_FALSE(concerns(kill, elsewhere, 1));
 }
 
 }  // namespace
