@@ -169,15 +169,17 @@ Followed::News Followed::observe(const predict::Reading& reading, const Clocks& 
   News news;
   if (reading.ts_ms <= newest_.ts_ms || !is_usable(reading)) return news;
   news.is_new = true;
-  if (predict::is_new_regime(newest_.regime, reading.regime)) {
-    news.is_replaced = newest_.regime != 0;
+  const bool is_another = reading.is_of_worst && reading.limit != newest_.limit;
+  if (is_another || predict::is_new_regime(newest_.regime, reading.regime)) {
+    news.is_replaced = is_another || newest_.regime != 0;
     share_before_ = share_at(newest_.ts_ms);
     replaced_ms_ = reading.ts_ms;
     slow_.begin_regime(reading.ts_ms / clocks.slow_ms);
     fast_.begin_regime(reading.ts_ms / clocks.fast_ms);
   }
-  if (has_limit() && reading.limit != newest_.limit) {
-    news.limit_before = newest_.limit;
+  news.is_raised = has_limit() && !news.is_replaced && newest_.configured > 0 &&
+                   reading.configured > newest_.configured * kRaised;
+  if (has_limit() && !is_another && reading.limit != newest_.limit) {
     slow_.rescale(reading.limit / newest_.limit);
     fast_.rescale(reading.limit / newest_.limit);
   }
@@ -196,6 +198,7 @@ std::string Followed::encode(const Clocks& clocks) const {
   out.ms(clocks.fast_ms);
   out.real(newest_.used);
   out.real(newest_.limit);
+  out.real(newest_.configured);
   out.text(std::string_view(newest_.unit).substr(0, kMaxUnitBytes));
   out.ms(newest_.ts_ms);
   out.ms(newest_.regime);
@@ -236,6 +239,7 @@ Result<Followed> Followed::decode(std::string_view bytes, const predict::Reading
   Followed out(nothing, clocks);
   out.newest_.used = in.real();
   out.newest_.limit = in.real();
+  out.newest_.configured = in.real();
   out.newest_.unit = in.text(kMaxUnitBytes);
   out.newest_.ts_ms = in.ms();
   out.newest_.regime = in.ms();

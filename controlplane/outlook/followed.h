@@ -28,6 +28,8 @@ inline constexpr std::int64_t kCertificateNoticeMs = 14LL * 86'400'000;
 
 // used >= limit, but for the rounding of counters that are read one after the other.
 inline constexpr double kExhausted = 0.999;
+// A limit that is told a little greater is rounding.
+inline constexpr double kRaised = 1.01;
 // Below it what was exhausted can be so anew.
 inline constexpr double kRelieved = 0.95;
 
@@ -38,7 +40,7 @@ class Followed {
     bool has_stepped = false;   // A clock has taken a step
     bool is_replaced = false;   // A new regime began
     bool is_exhausted = false;  // It became so, as far as was seen
-    double limit_before = 0;    // The limit is another one now; 0: as it was
+    bool is_raised = false;     // Somebody gave the same thing a greater limit
   };
 
   Followed(const predict::Reading& first, const Clocks& clocks);

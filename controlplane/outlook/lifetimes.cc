@@ -9,8 +9,6 @@ namespace {
 
 // What the plot shows before the alarm.
 constexpr std::int64_t kPastHorizons = 4;
-// A limit that is told a little greater is rounding, or swap that became free.
-constexpr double kRaised = 1.01;
 
 model::PredictionState state_of(predict::Verdict verdict) {
   switch (verdict) {
@@ -95,8 +93,7 @@ void Outlook::follow_life(Host& host, const model::ResourceName& name, Entry& en
   if (news.is_new && reading.ts_ms < prediction.opened_ms) return;
   auto& life = followed.life;
   if (!life) life = predict::Life{prediction.horizon_ms, reading.ts_ms};
-  if (news.limit_before > 0 && reading.limit > news.limit_before * kRaised && !news.is_replaced)
-    act(prediction, reading.ts_ms, "the limit was raised");
+  if (news.is_raised) act(prediction, reading.ts_ms, "the limit was raised");
   if (followed.has_date() && news.is_replaced) act(prediction, reading.ts_ms, "it was renewed");
   if (followed.slow().alarm && prediction.clock == "fast") {
     prediction.clock = "slow";

@@ -98,6 +98,8 @@ class Reader {
     double used = 0;
     std::optional<Value> limit;
     std::int64_t ts_ms = 0;
+    double lent = 0;  // Of the limit
+    bool is_of_worst = false;
   };
 
   void add(Kind kind, std::string_view target, std::string_view instance, std::string_view unit,
@@ -110,6 +112,8 @@ class Reader {
     reading.instance = instance;
     reading.used = std::max(0.0, amount.used);
     reading.limit = amount.limit->value;
+    reading.configured = amount.limit->value - amount.lent;
+    reading.is_of_worst = amount.is_of_worst;
     reading.unit = unit;
     reading.ts_ms = amount.ts_ms;
     reading.regime = regime;
@@ -299,9 +303,11 @@ class Reader {
     const auto caches = at("container_memory_slab_reclaimable_bytes");
     const double kernel = caches ? *caches : at("container_memory_kernel_usage").value_or(0);
     const double swapped = at("container_memory_swap").value_or(0);
-    limit->value += swap_allowance(target, swapped);
+    const double lent = swap_allowance(target, swapped);
+    limit->value += lent;
     add(Kind::kContainerMemory, target, "", "bytes",
-        {usage->value - *active - *inactive - kernel + swapped, limit, usage->ts_ms}, started);
+        {usage->value - *active - *inactive - kernel + swapped, limit, usage->ts_ms, lent},
+        started);
   }
 
   // How much may be in swap: what its own limit allows, as far as the host has it.
@@ -317,7 +323,7 @@ class Reader {
     const auto limit = samples_.one(target, "namedprocess_namegroup_worst_fd_limit");
     // Both are of one process, which may be another one in the next scrape.
     if (!ratio || !limit || ratio->ts_ms != limit->ts_ms) return;
-    const Amount amount{std::round(ratio->value * limit->value), limit, ratio->ts_ms};
+    const Amount amount{std::round(ratio->value * limit->value), limit, ratio->ts_ms, 0, true};
     const std::string_view key = target.substr(kProcesses.size());
     if (const std::string_view owner = container_of(key); !owner.empty()) {
       return add(Kind::kFileHandles, owner, key.substr(key.find('/') + 1), "handles", amount,

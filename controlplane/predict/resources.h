@@ -36,6 +36,10 @@ struct Reading {
       instance;  // Which of several of the target: mount point, device, path of a certificate; else ""
   double used = 0;   // In `unit`, without what can be given back
   double limit = 0;  // > 0
+  // `limit` as somebody set it: without what is there today and given to others tomorrow, as free swap.
+  double configured = 0;
+  // Of one of several processes, the one nearest to its limit: with another limit it is another process.
+  bool is_of_worst = false;
   std::string unit;  // "bytes", "inodes", "handles", "pids", "connections", "s"
   std::int64_t ts_ms = 0;
   // Unix ms at which the thing behind it began (start of the container, boot of the host), 0 = not known.

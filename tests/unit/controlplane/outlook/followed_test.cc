@@ -10,7 +10,7 @@ predict::Reading reading(std::int64_t ts_ms, double used, double limit = 100) {
   predict::Reading out;
   out.target = "container/x";
   out.used = used;
-  out.limit = limit;
+  out.limit = out.configured = limit;
   out.unit = "bytes";
   out.ts_ms = ts_ms;
   out.regime = 1'000;
@@ -41,12 +41,22 @@ TEST_CASE("full is told when it becomes so, not when it was so at first sight") 
 TEST_CASE("another limit and another regime are told") {
   const Clocks clocks;
   Followed one(reading(600'000, 50), clocks);
-  CHECK(one.observe(reading(610'000, 50, 200), clocks).limit_before == 100);
+  auto lent = reading(605'000, 50, 150);
+  lent.configured = 100;
+  CHECK_FALSE(one.observe(lent, clocks).is_raised);
+  CHECK(one.observe(reading(610'000, 50, 200), clocks).is_raised);
   auto restarted = reading(620'000, 5, 200);
   restarted.regime = 615'000;
   const auto news = one.observe(restarted, clocks);
   CHECK(news.is_replaced);
-  CHECK(news.limit_before == 0);
+  CHECK_FALSE(news.is_raised);
+  auto next_worst = reading(630'000, 5, 400);
+  next_worst.regime = 615'000;
+  next_worst.is_of_worst = true;
+  const auto other = one.observe(next_worst, clocks);
+  CHECK(other.is_replaced);
+  CHECK_FALSE(other.is_raised);
+  CHECK(one.slow().missing > 0);
 }
 
 TEST_CASE("what it knows is stored whole, and nothing else passes for it") {

@@ -164,6 +164,7 @@ TEST_CASE("a container may use swap as far as its limit and the host have it") {
   CHECK(host.read(Kind::kContainerMemory).at(0).limit == 128 * kMiB);
   host.set(kContainer, "container_spec_memory_swap_limit_bytes", 1.8e19);
   CHECK(host.read(Kind::kContainerMemory).at(0).limit == (64 + 504) * kMiB);
+  CHECK(host.read(Kind::kContainerMemory).at(0).configured == 64 * kMiB);
   host.set(kContainer, "container_spec_memory_swap_limit_bytes", 0);
   host.set(kContainer, "container_memory_swap", 0);
   CHECK(host.read(Kind::kContainerMemory).at(0).limit == 64 * kMiB);
@@ -307,6 +308,8 @@ TEST_CASE("open files of the process that is nearest to its limit") {
   REQUIRE(found.size() == 1);
   CHECK(found[0].kind == Kind::kFileHandles);
   CHECK(found[0].used == 923);
+  CHECK(found[0].is_of_worst);
+  CHECK(found[0].configured == 1024);
   CHECK(found[0].limit == 1024);
   CHECK(found[0].unit == "handles");
   CHECK(found[0].regime == 1'699'999'500'000);
