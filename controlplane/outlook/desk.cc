@@ -17,6 +17,11 @@ Result<std::int64_t> number_in(std::string_view id, std::string_view prefix) {
                                     "; it looks like " + std::string(prefix) + "12");
 }
 
+// It comes true when nobody does anything: no forecast.
+bool is_date(const model::PredictionRecord& record) {
+  return record.resource.kind == predict::name(predict::Kind::kCertificate);
+}
+
 predict::Closed closed_of(const model::PredictionRecord& record) {
   using predict::Outcome;
   predict::Closed out;
@@ -38,6 +43,7 @@ predict::Closed closed_of(const model::PredictionRecord& record) {
       break;
   }
   out.lead_ms = model::lead_ms(record);
+  if (!is_date(record)) out.longest_useful_ms = predict::kUsefulHorizons * record.horizon_ms;
   if (out.outcome == Outcome::kHit && record.first.likely_ms != 0)
     out.error_ms = record.first.likely_ms - record.event_ms;
   return out;
@@ -164,7 +170,8 @@ Result<std::vector<model::AccuracyView>> Desk::accuracy(const TenantId& tenant,
   TRY(const auto agents, world_.agents.list(tenant));
   std::map<std::string, std::vector<predict::Closed>> closed;
   for (const auto& record : records) {
-    closed[""].push_back(closed_of(record));
+    // Weeks of lead, always right: with forecasts it would be praise for nothing.
+    if (!is_date(record) || !kind.empty()) closed[""].push_back(closed_of(record));
     closed[record.resource.kind].push_back(closed_of(record));
   }
   std::map<std::string, predict::Calibration> sums;

@@ -47,7 +47,7 @@ Announced announced(std::span<const Closed> closed) {
     switch (one.outcome) {
       case Outcome::kHit:
         ++out.hits;
-        useful += one.lead_ms >= kUsefulLeadMs ? 1 : 0;
+        if (one.lead_ms >= kUsefulLeadMs && one.lead_ms <= one.longest_useful_ms) ++useful;
         leads.push_back(one.lead_ms);
         errors.push_back(std::abs(one.error_ms));
         break;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,10 +20,14 @@ struct Closed {
   std::int64_t lead_ms = 0;  // Of a hit: event - first alarm
   std::int64_t error_ms =
       0;  // Of a hit: when it was said to be most likely, first - event; + = too late
+  // What came later than this after the alarm was not what the alarm spoke of.
+  std::int64_t longest_useful_ms = std::numeric_limits<std::int64_t>::max();
 };
 
 // A person needs this long to do something.
 inline constexpr std::int64_t kUsefulLeadMs = 15 * 60'000;
+// An alarm says "within a horizon"; one that stood for longer than so many was of no use.
+inline constexpr std::int64_t kUsefulHorizons = 3;
 
 // What was announced. "Prevented" and "unknown" count for neither side: nobody knows what would have come.
 struct Announced {
@@ -33,7 +38,7 @@ struct Announced {
   std::uint64_t unknown = 0;
   std::optional<double> precision;      // hits / (hits + false alarms)
   std::optional<double> recall;         // hits / (hits + misses), sudden failures among them
-  std::optional<double> useful_recall;  // The same, of hits with kUsefulLeadMs
+  std::optional<double> useful_recall;  // The same, of hits with a useful lead
   std::optional<std::int64_t> lead_median_ms;
   std::optional<std::int64_t> lead_p10_ms;      // One of ten hits had less
   std::optional<std::int64_t> error_median_ms;  // Of |error_ms|

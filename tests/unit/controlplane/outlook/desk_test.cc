@@ -114,5 +114,37 @@ TEST_CASE("accuracy: all together first, then each kind; by hand") {
   CHECK(desk.accuracy(kOther, {}, "").value()[0].hits == 0);
 }
 
+TEST_CASE(
+    "accuracy: a lead far beyond the horizon was no use, and dates are not mixed with forecasts") {
+  OutlookFixture f;
+  constexpr std::int64_t kMinute = 60'000;
+  model::PredictionChange change;
+  int number = 0;
+  for (const std::int64_t lead : {10 * kMinute, 20 * kMinute, 90 * kMinute, 600 * kMinute}) {
+    auto one = closed(f, PredictionState::kHit, 2 * number++);
+    one.horizon_ms = 30 * kMinute;
+    one.event_ms = one.closed_ms = one.opened_ms + lead;
+    change.steps.push_back({one, std::nullopt, {}});
+  }
+  auto date = closed(f, PredictionState::kHit, 99);
+  date.resource.kind = "certificate";
+  date.horizon_ms = 30 * kMinute;
+  date.event_ms = date.closed_ms = date.opened_ms + 14 * 24 * 60 * kMinute;
+  change.steps.push_back({date, std::nullopt, {}});
+  REQUIRE(f.store->predictions().apply(change));
+  auto desk = desk_of(f);
+  const auto rows = desk.accuracy(f.home, {}, "").value();
+  REQUIRE(rows.size() == 3);
+  CHECK(rows[0].hits == 4);
+  CHECK(rows[0].recall == doctest::Approx(1));
+  CHECK(rows[0].useful_recall == doctest::Approx(0.5));
+  CHECK(rows[0].lead_median_ms == 20 * kMinute);
+  CHECK(rows[1].kind == "certificate");
+  CHECK(rows[1].hits == 1);
+  CHECK(rows[1].useful_recall == doctest::Approx(1));
+  CHECK(rows[2].kind == "disk");
+  CHECK(desk.accuracy(f.home, {}, "certificate").value()[0].hits == 1);
+}
+
 }  // namespace
 }  // namespace observeai::controlplane::outlook_test

@@ -32,6 +32,16 @@ TEST_CASE("precision, recall and lead times of a month") {
   CHECK(told.error_median_ms == 4 * kMinute);
 }
 
+TEST_CASE("a lead beyond what the alarm spoke of is a hit, but was of no use") {
+  std::vector<Closed> closed;
+  for (const std::int64_t lead : {14, 15, 60, 61, 1'200})
+    closed.push_back({Outcome::kHit, lead * kMinute, 0, 60 * kMinute});
+  const auto told = announced(closed);
+  CHECK(told.hits == 5);
+  CHECK(told.recall == doctest::Approx(1));
+  CHECK(told.useful_recall == doctest::Approx(2.0 / 5));
+}
+
 TEST_CASE("of nothing nothing is said") {
   const auto told = announced({});
   CHECK_FALSE(told.precision);
