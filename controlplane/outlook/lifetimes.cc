@@ -201,6 +201,12 @@ void Outlook::calibrate(const model::ResourceName& name, Entry& entry, bool has_
                         std::int64_t at_ms) {
   auto& followed = entry.followed;
   auto& stated = followed.stated;
+  // What would have come without the action nobody knows.
+  const auto open = open_.find(name);
+  if (open != open_.end() && !open->second.acted.empty()) {
+    stated = {};
+    return;
+  }
   const std::int64_t horizon_ms = horizon_of(clocks_.slow_ms);
   const std::int64_t age_ms = at_ms - stated.made_ms;
   if (stated.made_ms != 0 && (has_happened || age_ms >= horizon_ms)) {

@@ -55,5 +55,42 @@ TEST_CASE("another process of a group, with another limit, is no limit that was 
   CHECK(f.of("file_handles")[0].acted.empty());
 }
 
+TEST_CASE("a probability that people acted on is not held against what they prevented") {
+  OutlookFixture f;
+  double share = f.leak_until_foretold(0.004);
+  const std::pair<AgentId, std::string> key(f.web, "container_memory");
+  // Stated high, and then the wrong: probabilities of at least 20 %, of which nothing came.
+  const auto unkept = [&] {
+    const auto sums = f.ahead->calibration()[key];
+    std::uint64_t out = 0;
+    for (std::size_t i = 2; i < predict::Calibration::kBins; ++i)
+      out += sums.bins()[i].count - sums.bins()[i].happened;
+    return out;
+  };
+  const auto has_alarm = [&] {
+    for (const auto& one : f.ahead->followed())
+      if (one.resource.target == f.container) return one.slow.alarm;
+    return false;
+  };
+  // Until a new one is stated while the alarm is there.
+  const auto stated = f.ahead->calibration()[key].count();
+  f.run(
+      60, [&](double) { return share += 0.004 / 6; },
+      [&] { return f.ahead->calibration()[key].count() > stated; });
+  REQUIRE(f.has_open());
+  REQUIRE(f.ahead->calibration()[key].count() > stated);
+  f.run(
+      10, [&](double) { return share += 0.004 / 6; }, has_alarm);
+  REQUIRE(has_alarm());
+  const auto before = unkept();
+  const double used = share * f.limit;
+  f.limit = 8 * kGib;
+  f.run(70, [&](double) { return used / f.limit; });
+  REQUIRE(f.of().size() == 1);
+  CHECK(f.of()[0].state == PredictionState::kPrevented);
+  CHECK(f.ahead->calibration()[key].count() > stated + 1);  // What is stated afterwards counts
+  CHECK(unkept() == before);
+}
+
 }  // namespace
 }  // namespace observeai::controlplane::outlook_test
