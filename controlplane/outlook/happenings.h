@@ -25,8 +25,8 @@ std::optional<Happening> happening_of(const model::EventRow& row);
 // Who ends with an error with so much of a limit used ended by it, as far as anybody can tell.
 inline constexpr double kNearlyExhausted = 0.9;
 
-// Whether it ends what is open for this resource, of whose limit this share was used. An end without a kind is
-// that of its errors, and of what was nearly exhausted.
+// Whether it ends what is open for this resource, of whose limit this share was used. An end without a
+// kind is that of its errors, and of what was nearly exhausted.
 bool concerns(const Happening& happening, const model::ResourceName& resource, double share);
 
 }  // namespace observeai::controlplane::outlook
