@@ -186,9 +186,10 @@ bool Outlook::is_planned(Host& host, const Happening& happening) {
     return false;
   }
   const model::ResourceName ended{happening.agent, "", happening.target, ""};
+  const auto* known = inventory(host);
   return std::ranges::any_of(*attempts, [&](const model::Attempt& attempt) {
     if (attempt.agent != happening.agent ||
-        !acts_on(attempt.action, attempt.target, ended, inventory(host))) {
+        !acts_on(attempt.action, attempt.target, ended, known)) {
       return false;
     }
     const std::int64_t after_ms = happening.ts_ms - attempt.since_ms - ahead_ms;
