@@ -54,5 +54,21 @@ TEST_CASE("the kill is told first, then that the limit was reached: one end") {
   CHECK(f.of().size() == 1);
 }
 
+TEST_CASE("the limit was reached and the kill came while nobody looked: one end") {
+  OutlookFixture f;
+  f.leak_until_foretold();
+  f.ahead->save_all();
+  for (int i = 0; i < 60; ++i) {
+    f.next_scrape();
+    f.put_host();
+    f.put_memory(0.9995);
+  }
+  f.event("container.oom", f.container);
+  f.begin();
+  f.run(2, [](double) { return 0.9995; });
+  REQUIRE(f.of().size() == 1);
+  CHECK(f.of()[0].state == PredictionState::kHit);
+}
+
 }  // namespace
 }  // namespace observeai::controlplane::outlook_test
