@@ -186,7 +186,8 @@ struct EventQuery {
   std::string kind_prefix;
   TimeRange range;
   std::uint64_t after_id = 0;
-  std::size_t limit = 1000;  // Newest are kept; oldest first
+  std::size_t limit = 1000;
+  bool newest = true;  // Which end is kept when there are more; order is always oldest first
 };
 
 // The newest known inventory of one host.

@@ -134,7 +134,7 @@ Result<model::OutlookView> Desk::status(const TenantId& tenant) {
                   {"replays_failed", counters.replays_failed},
                   {"cut_replays", counters.cut_replays},
                   {"resources_skipped", counters.resources_skipped},
-                  {"events_skipped", counters.events_skipped},
+                  {"events_put_off", counters.events_put_off},
                   {"states_damaged", counters.states_damaged},
                   {"changes_dropped", counters.changes_dropped},
                   {"store_errors", counters.store_errors},

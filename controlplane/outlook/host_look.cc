@@ -29,7 +29,7 @@ void Outlook::look_at_host(const AgentId& agent) {
     known_ms = host->second.newest_ms;
     replay_from_ms = host->second.replay_from_ms == 0 ? known_ms : host->second.replay_from_ms;
   }
-  const auto readings = reader_.newest(agent);
+  const auto readings = reader_.newest(agent, world_.clock.unix_ms());
   if (!readings) {
     log::warning("predictions: " + readings.error().message());
     committed(agent);  // Again with the next look
@@ -52,6 +52,10 @@ void Outlook::look_at_host(const AgentId& agent) {
   host.replay_from_ms = 0;
   host.heard_ms = world_.clock.unix_ms();
   host.is_new = false;
+  host.followed = 0;
+  for (auto one = followed_.lower_bound({agent, "", "", ""});
+       one != followed_.end() && one->first.agent == agent; ++one)
+    ++host.followed;
   for (const auto& reading : *readings) {
     // The last value of what is gone is still told.
     if (newest_ms - reading.ts_ms < kGoneMs) observe(host, reading, true);
@@ -71,7 +75,12 @@ bool Outlook::replay(const AgentId& agent, std::int64_t since_ms, std::int64_t u
                    [&](std::int64_t ts_ms, std::span<const predict::Reading> readings) {
                      observe_past(agent, ts_ms, readings);
                    });
-  if (done) return true;
+  if (done && *done == 0) return true;
+  if (done) {
+    MutexLock lock(mutex_);
+    ++counters_.cut_replays;
+    return true;
+  }
   log::warning("predictions: samples of " + agent.value() +
                " cannot be read: " + done.error().message());
   MutexLock lock(mutex_);
@@ -95,10 +104,12 @@ void Outlook::observe(Host& host, const predict::Reading& reading, bool is_live)
   auto place = followed_.find(name);
   Followed::News news;
   if (place == followed_.end()) {
-    if (followed_.size() >= kMaxFollowed) {
+    if (followed_.size() >= kMaxFollowed || host.followed >= kMaxFollowedOfHost) {
       ++skipped_;
+      skipping_ = host.agent.id;
       return;
     }
+    ++host.followed;
     place = followed_.emplace(name, Entry{Followed(reading, clocks_), 0, 0}).first;
     news.is_new = news.has_stepped = true;
     // It was opened before the forecasters were lost.

@@ -177,6 +177,15 @@ void Outlook::stop_following(const std::set<TenantId>& wanted) {
 }
 
 void Outlook::take_events() {
+  for (int rounds = 0; rounds < kMostEventRounds; ++rounds) {
+    if (!take_some_events()) return;
+  }
+  MutexLock lock(mutex_);
+  ++counters_.events_put_off;
+}
+
+// In the order in which they came; true when there are more.
+bool Outlook::take_some_events() {
   model::EventQuery query;
   query.range = {0, kEndOfTimeMs};
   query.limit = kMostEventsAtOnce;
@@ -187,25 +196,26 @@ void Outlook::take_events() {
   }
   if (seen) {
     query.after_id = *seen;
+    query.newest = false;
   } else {
     query.limit = 1;  // What was before the first look is of no concern
   }
   const auto rows = world_.telemetry.events(query);
   if (!rows) {
     log::warning("predictions: " + rows.error().message());
-    return;
+    return false;
   }
   MutexLock lock(mutex_);
-  if (seen && rows->size() == kMostEventsAtOnce) ++counters_.events_skipped;
   const std::uint64_t newest = rows->empty() ? seen.value_or(0) : rows->back().id;
   if (seen_event_ != newest) is_seen_event_stored_ = false;
   seen_event_ = newest;
-  if (!seen) return;
+  if (!seen) return false;
   for (const auto& row : *rows) {
     const auto happening = happening_of(row);
     const auto host = happening ? hosts_.find(happening->agent) : hosts_.end();
     if (host != hosts_.end()) happen(host->second, *happening);
   }
+  return rows->size() == kMostEventsAtOnce;
 }
 
 // A prediction is prevented by what ran on its target; what the forecast was before is kept from the moment
@@ -297,33 +307,49 @@ void Outlook::look_at_silent() {
 }
 
 void Outlook::apply() {
+  while (apply_some()) {
+  }
+  MutexLock lock(mutex_);
+  if (changes_.size() <= kMaxWaitingChanges) return;
+  // What only brings an open one up to date is said again by its next forecast.
+  const auto is_update = [](const model::PredictionStep& step) {
+    return step.prediction.no != 0 && step.prediction.closed_ms == 0;
+  };
+  counters_.changes_dropped += std::erase_if(changes_, is_update);
+  if (changes_.size() <= kMaxWaitingChanges) return;
+  const auto more = changes_.size() - kMaxWaitingChanges;
+  counters_.changes_dropped += more;
+  changes_.erase(changes_.begin(), changes_.begin() + static_cast<std::ptrdiff_t>(more));
+}
+
+// The oldest, in one transaction; true when more wait.
+bool Outlook::apply_some() {
   model::PredictionChange wanted;
   {
     MutexLock lock(mutex_);
-    if (changes_.size() > kMaxWaitingChanges) {
-      const auto more = changes_.size() - kMaxWaitingChanges;
-      counters_.changes_dropped += more;
-      changes_.erase(changes_.begin(), changes_.begin() + static_cast<std::ptrdiff_t>(more));
-    }
-    wanted.steps = changes_;
-    if (!is_seen_event_stored_) wanted.seen_event = seen_event_;
+    const auto count = std::min(changes_.size(), kMostChangesAtOnce);
+    wanted.steps.assign(changes_.begin(), changes_.begin() + static_cast<std::ptrdiff_t>(count));
+    // It is stored with the last of what came of it: what is not stored is looked for again.
+    if (!is_seen_event_stored_ && count == changes_.size()) wanted.seen_event = seen_event_;
   }
-  if (wanted.steps.empty() && !wanted.seen_event) return;
+  if (wanted.steps.empty() && !wanted.seen_event) return false;
   const auto stored = world_.predictions.apply(wanted);
   MutexLock lock(mutex_);
   if (!stored) {
     ++counters_.store_errors;
     log::warning("predictions: " + stored.error().message());
-    return;
+    return false;
   }
-  changes_.clear();
-  is_seen_event_stored_ = true;
+  changes_.erase(changes_.begin(),
+                 changes_.begin() + static_cast<std::ptrdiff_t>(wanted.steps.size()));
+  if (wanted.seen_event) is_seen_event_stored_ = true;
   for (const auto& one : *stored) {
     const auto open = open_.find(one.resource);
     if (open == open_.end() || open->second.opened_ms != one.opened_ms) continue;
     open->second.no = one.no;
     open->second.incident = one.incident;
   }
+  return !changes_.empty();
 }
 
 void Outlook::save_some(std::int64_t older_than_ms) {
@@ -369,8 +395,10 @@ void Outlook::save_all() {
 
 void Outlook::tell_limit() {
   bool is_limited = false;
+  AgentId skipping;
   {
     MutexLock lock(mutex_);
+    skipping = skipping_;
     counters_.resources_skipped = skipped_;
     is_limited = skipped_ > 0;
     if (is_limited == has_told_limit_) return;
@@ -380,9 +408,10 @@ void Outlook::tell_limit() {
   alert.kind = "predict.limit";
   alert.first_ms = alert.last_ms = world_.clock.unix_ms();
   alert.count = 1;
-  alert.message = std::to_string(kMaxFollowed) +
-                  " resources are followed, which is the most; there are more, and nothing is "
-                  "foretold of those";
+  alert.message =
+      "not all resources are followed, and nothing is foretold of the others: at most " +
+      std::to_string(kMaxFollowed) + ", and " + std::to_string(kMaxFollowedOfHost) +
+      " of one host; left out was one of " + skipping.value();
   const auto told =
       is_limited ? world_.alerts.raise(alert) : world_.alerts.clear(alert.kind, AgentId(), "");
   if (!told) log::warning("predictions: " + told.error().message());

@@ -19,6 +19,8 @@ namespace observeai::controlplane::outlook {
 
 // Of all tenants: about 6 KiB of memory each. A hundred hosts with a hundred containers each.
 inline constexpr std::size_t kMaxFollowed = 20'000;
+// So that no host takes the places of all others; one with a thousand containers has about so many.
+inline constexpr std::size_t kMaxFollowedOfHost = 4'000;
 // Beyond it what a host missed is left out, and counts as not known.
 inline constexpr std::int64_t kMostReplayMs = 6LL * 3'600'000;
 // A resource whose host tells of others, but no longer of it.
@@ -35,7 +37,10 @@ inline constexpr std::int64_t kSaveEveryMs = 10 * 60'000;
 // In one transaction: ingest waits for it.
 inline constexpr std::size_t kMostSavedAtOnce = 250;
 inline constexpr std::size_t kMostEventsAtOnce = 10'000;
-// Changes that wait for a store that takes none; the oldest closed ones go first.
+// Of one look; the next one goes on after them.
+inline constexpr int kMostEventRounds = 10;
+inline constexpr std::size_t kMostChangesAtOnce = 1'000;
+// Changes that wait for a store that takes none; what only updates open predictions goes first.
 inline constexpr std::size_t kMaxWaitingChanges = 5'000;
 
 // Since the start of the program.
@@ -44,9 +49,9 @@ struct Counters {
   std::uint64_t readings = 0;           // That were newer than those before
   std::uint64_t replays = 0;            // Of stored samples, after a gap
   std::uint64_t replays_failed = 0;     // Tried again
-  std::uint64_t cut_replays = 0;        // Gaps longer than kMostReplayMs
-  std::uint64_t resources_skipped = 0;  // Beyond kMaxFollowed, at the last look
-  std::uint64_t events_skipped = 0;     // Looks with more than kMostEventsAtOnce
+  std::uint64_t cut_replays = 0;        // Gaps of which a part was passed over
+  std::uint64_t resources_skipped = 0;  // Beyond the two limits, at the last look
+  std::uint64_t events_put_off = 0;     // Looks that left events to the next one
   std::uint64_t states_damaged = 0;     // Stored forecasters that were begun anew
   std::uint64_t changes_dropped = 0;    // Beyond kMaxWaitingChanges
   std::uint64_t store_errors = 0;       // Tried again
@@ -93,6 +98,7 @@ class Outlook {
     bool is_new = true;                             // Never looked at, not even by an earlier run
     std::optional<model::HostInventory> inventory;  // Of this look, once read
     bool has_inventory = false;
+    std::size_t followed = 0;  // Resources, counted anew with each look at it
   };
   // What a look found beside a reading.
   struct Found {
@@ -107,10 +113,12 @@ class Outlook {
   bool restore() EXCLUDES(mutex_);
   std::set<TenantId> wanted_tenants(const std::vector<model::AgentRecord>& agents);
   void take_events() EXCLUDES(mutex_);
+  bool take_some_events() EXCLUDES(mutex_);
   void take_actions() EXCLUDES(mutex_);
   void look_at_silent() EXCLUDES(mutex_);
   void stop_following(const std::set<TenantId>& wanted) EXCLUDES(mutex_);
   void apply() EXCLUDES(mutex_);
+  bool apply_some() EXCLUDES(mutex_);
   void save_some(std::int64_t older_than_ms) EXCLUDES(mutex_);
   void tell_limit() EXCLUDES(mutex_);
 
@@ -163,6 +171,7 @@ class Outlook {
   std::optional<std::uint64_t> seen_event_ GUARDED_BY(mutex_);
   bool is_seen_event_stored_ GUARDED_BY(mutex_) = true;
   std::size_t skipped_ GUARDED_BY(mutex_) = 0;  // In this look
+  AgentId skipping_ GUARDED_BY(mutex_);         // Whose resource was skipped last
   bool has_told_limit_ GUARDED_BY(mutex_) = false;
   Counters counters_ GUARDED_BY(mutex_);
 };

@@ -93,7 +93,8 @@ struct ResourceReader::Known {
   }
 };
 
-Result<std::vector<predict::Reading>> ResourceReader::newest(const AgentId& agent) {
+Result<std::vector<predict::Reading>> ResourceReader::newest(const AgentId& agent,
+                                                             std::int64_t now_ms) {
   std::vector<std::string> names(predict::metric_names().begin(), predict::metric_names().end());
   names.emplace_back(kLogLines);
   TRY(const auto series, telemetry_.latest(agent, "", names));
@@ -101,22 +102,36 @@ Result<std::vector<predict::Reading>> ResourceReader::newest(const AgentId& agen
   samples.reserve(series.size());
   for (const auto& one : series) {
     if (one.points.empty()) continue;
+    const auto ts_ms = one.points.back().ts_ms;
+    if (ts_ms <= 0 || ts_ms - now_ms > kMostAheadMs) continue;
     const auto& definition = one.info.definition;
-    samples.push_back({definition.target, definition.name, definition.labels,
-                       one.points.back().value, one.points.back().ts_ms});
+    samples.push_back(
+        {definition.target, definition.name, definition.labels, one.points.back().value, ts_ms});
   }
   return all_readings(samples);
 }
 
-Result<void> ResourceReader::past(const AgentId& agent, std::span<const wire::Target> targets,
-                                  const model::TimeRange& range, std::int64_t step_ms,
-                                  const Visit& visit) {
+Result<std::int64_t> ResourceReader::past(const AgentId& agent,
+                                          std::span<const wire::Target> targets,
+                                          const model::TimeRange& range, std::int64_t step_ms,
+                                          const Visit& visit) {
   Known known;
-  for (std::int64_t from = range.since_ms; from < range.until_ms; from += kWindowMs) {
-    const model::TimeRange window{from, std::min(from + kWindowMs, range.until_ms)};
-    TRY_VOID(read_window(agent, targets, window, step_ms, known, visit));
+  std::int64_t passed_over_ms = 0;
+  std::int64_t length_ms = kWindowMs;
+  for (std::int64_t from = range.since_ms; from < range.until_ms;) {
+    const model::TimeRange window{from, std::min(from + length_ms, range.until_ms)};
+    const auto read = read_window(agent, targets, window, step_ms, known, visit);
+    if (!read) {
+      if (read.error().code() != Errc::kLimit) return read.error();
+      if (length_ms > kLeastWindowMs) {
+        length_ms = std::max(length_ms / 4, kLeastWindowMs);
+        continue;
+      }
+      passed_over_ms += window.until_ms - from;
+    }
+    from = window.until_ms;
   }
-  return {};
+  return passed_over_ms;
 }
 
 Result<void> ResourceReader::read_window(const AgentId& agent,

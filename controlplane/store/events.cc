@@ -18,8 +18,11 @@ constexpr const char* kInsert =
   "SELECT id, agent, ts_ms, kind, target, severity, message, attributes FROM events" \
   " WHERE id>?1 AND ts_ms>=?2 AND ts_ms<?3 AND (?4='' OR target=?4)"                 \
   " AND substr(kind, 1, length(?5))=?5"
-constexpr const char* kQuery = EVENT_QUERY " ORDER BY id DESC LIMIT ?6";
-constexpr const char* kQueryAgent = EVENT_QUERY " AND agent=?7 ORDER BY id DESC LIMIT ?6";
+// The newest, and the oldest.
+constexpr const char* kQuery[] = {EVENT_QUERY " ORDER BY id DESC LIMIT ?6",
+                                  EVENT_QUERY " ORDER BY id LIMIT ?6"};
+constexpr const char* kQueryAgent[] = {EVENT_QUERY " AND agent=?7 ORDER BY id DESC LIMIT ?6",
+                                       EVENT_QUERY " AND agent=?7 ORDER BY id LIMIT ?6"};
 constexpr const char* kForgetOld =
     "DELETE FROM events WHERE received_ms<? AND id IN (SELECT id FROM events ORDER BY id LIMIT ?)";
 constexpr const char* kForgetMany =
@@ -72,7 +75,8 @@ Result<std::vector<std::uint64_t>> insert_events(sql::Database& db, const AgentI
 Result<std::vector<model::EventRow>> query_events(sql::Database& db,
                                                   const model::EventQuery& query) {
   const std::size_t limit = std::min(query.limit, kMaxRows);
-  TRY(auto row, db.prepare(query.agent.empty() ? kQuery : kQueryAgent));
+  const std::size_t end = query.newest ? 0 : 1;
+  TRY(auto row, db.prepare(query.agent.empty() ? kQuery[end] : kQueryAgent[end]));
   row.bind(1, query.after_id);
   row.bind(2, query.range.since_ms);
   row.bind(3, end_of(query.range));
@@ -87,7 +91,7 @@ Result<std::vector<model::EventRow>> query_events(sql::Database& db,
     TRY(auto event, event_from(row));
     events.push_back(std::move(event));
   }
-  std::reverse(events.begin(), events.end());
+  if (query.newest) std::reverse(events.begin(), events.end());
   return events;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -84,6 +85,12 @@ class MemoryTelemetry final : public model::TelemetryReader {
   void fail_with(std::optional<Error> error) {
     MutexLock lock(mutex_);
     failure_ = std::move(error);
+  }
+
+  // Of points(): a longer range has more points than one answer has.
+  void refuse_ranges_above(std::int64_t longest_ms) {
+    MutexLock lock(mutex_);
+    longest_range_ms_ = longest_ms;
   }
 
   Result<std::vector<model::HostInventory>> inventories(const TenantId& tenant) override {
@@ -172,6 +179,8 @@ class MemoryTelemetry final : public model::TelemetryReader {
   Result<std::vector<model::SeriesPoints>> points(const model::SeriesQuery& query) override {
     MutexLock lock(mutex_);
     if (failure_) return *failure_;
+    if (query.range.until_ms - query.range.since_ms > longest_range_ms_)
+      return Error(Errc::kLimit, "more points than one answer has");
     std::vector<model::SeriesPoints> out;
     for (auto one : series_) {
       const auto& labels = one.info.definition.labels;
@@ -219,7 +228,7 @@ class MemoryTelemetry final : public model::TelemetryReader {
         out.push_back(row);
       }
     }
-    keep(out, query.limit, true);
+    keep(out, query.limit, query.newest);
     return out;
   }
 
@@ -254,6 +263,7 @@ class MemoryTelemetry final : public model::TelemetryReader {
   std::vector<model::SeriesPoints> series_ GUARDED_BY(mutex_);
   std::vector<model::LedgerRow> ledger_ GUARDED_BY(mutex_);
   std::optional<Error> failure_ GUARDED_BY(mutex_);
+  std::int64_t longest_range_ms_ GUARDED_BY(mutex_) = std::numeric_limits<std::int64_t>::max();
 };
 
 }  // namespace observeai::test
