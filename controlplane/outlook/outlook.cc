@@ -300,6 +300,8 @@ void Outlook::look_at_silent() {
       const bool is_old = host == hosts_.end() || host->second.newest_ms - one->second > kForgetMs;
       one = is_old ? last_events_.erase(one) : std::next(one);
     }
+    // Dated ahead, or a flood: at worst a failure is told twice.
+    while (last_events_.size() > kMostLastEvents) last_events_.erase(last_events_.begin());
   }
   if (forgotten.empty()) return;
   if (const auto done = world_.predictions.forget(forgotten); !done)

@@ -39,6 +39,8 @@ inline constexpr std::size_t kMostSavedAtOnce = 250;
 inline constexpr std::size_t kMostEventsAtOnce = 10'000;
 // Of one look; the next one goes on after them.
 inline constexpr int kMostEventRounds = 10;
+// Remembered, so that none is told twice.
+inline constexpr std::size_t kMostLastEvents = 20'000;
 inline constexpr std::size_t kMostChangesAtOnce = 1'000;
 // Changes that wait for a store that takes none; what only updates open predictions goes first.
 inline constexpr std::size_t kMaxWaitingChanges = 5'000;
