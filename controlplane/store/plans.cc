@@ -4,6 +4,7 @@
 #include "controlplane/store/commands.h"
 #include "controlplane/store/ids.h"
 #include "controlplane/store/plan_codec.h"
+#include "controlplane/store/rows.h"
 
 namespace observeai::controlplane::store {
 namespace {
@@ -100,18 +101,6 @@ Result<model::ApprovalRecord> approval_from(const sql::Statement& row) {
   approval.received_ms = row.integer(6);
   approval.expires_ms = row.integer(7);
   return approval;
-}
-
-// Every row of a statement, each made by `make`.
-template <class T, class Make>
-Result<std::vector<T>> all(sql::Statement& row, Make make) {
-  std::vector<T> out;
-  for (;;) {
-    TRY(const bool more, row.step());
-    if (!more) return out;
-    TRY(auto one, make(row));
-    out.push_back(std::move(one));
-  }
 }
 
 Result<void> put_target(sql::Database& db, const model::PlanTargetRecord& target) {

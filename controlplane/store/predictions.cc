@@ -2,6 +2,7 @@
 
 #include "controlplane/store/ids.h"
 #include "controlplane/store/prediction_codec.h"
+#include "controlplane/store/rows.h"
 
 namespace observeai::controlplane::store {
 namespace {
@@ -85,24 +86,6 @@ Result<model::IncidentRecord> incident_from(const sql::Statement& row) {
   out.prediction = row.integer(9);
   TRY(out.suggestions, unpack_suggestions(row.blob(10)));
   return out;
-}
-
-template <class T, class Make>
-Result<std::vector<T>> all(sql::Statement& row, Make make) {
-  std::vector<T> out;
-  for (;;) {
-    TRY(const bool more, row.step());
-    if (!more) return out;
-    TRY(auto one, make(row));
-    out.push_back(std::move(one));
-  }
-}
-template <class T, class Make>
-Result<std::optional<T>> one_of(sql::Statement& row, Make make) {
-  TRY(const bool found, row.step());
-  if (!found) return std::optional<T>();
-  TRY(auto one, make(row));
-  return std::optional<T>(std::move(one));
 }
 
 // How its incident ended.
