@@ -51,15 +51,7 @@ struct ExhaustionForecaster::State {
   void each_field(Visitor&& visit) {
     visit(history);
     visit(habit);
-    visit(newest.p_horizon);
-    visit(newest.left_p10);
-    visit(newest.left_p50);
-    visit(newest.left_p90);
-    visit(newest.alarm);
-    visit(newest.shape);
-    visit(newest.slope);
-    visit(newest.regime_age);
-    visit(newest.missing);
+    each_number_of(newest, visit);
     visit(step);
     visit(began);
     visit(any);
@@ -156,31 +148,18 @@ std::string ExhaustionForecaster::encode() const {
   FieldWriter writer;
   EachNumber each(writer);
   state_->each_field(each);
-  const std::string body = std::move(writer).take();
-  FieldWriter head;
-  head(kVersion);
-  head(checksum(body));
-  return std::move(head).take() + body;
+  return with_checksum(kVersion, std::move(writer).take());
 }
 
 Result<ExhaustionForecaster> ExhaustionForecaster::decode(std::string_view bytes) {
-  FieldReader reader(bytes);
-  std::uint8_t version = 0;
-  std::uint32_t sum = 0;
-  reader(version);
-  reader(sum);
-  if (reader.failed() || version != kVersion) {
-    return Error(Errc::kInvalid, "forecaster: not of this version");
-  }
-  if (sum != checksum(bytes.substr(sizeof version + sizeof sum))) {
-    return Error(Errc::kInvalid, "forecaster: damaged");
-  }
+  const Error damaged(Errc::kInvalid, "the state of a forecaster is damaged or of another version");
+  const auto state = checked(kVersion, bytes);
+  if (!state) return damaged;
+  FieldReader reader(*state);
   ExhaustionForecaster forecaster;
   EachNumber each(reader);
   forecaster.state_->each_field(each);
-  if (reader.failed() || !reader.at_end() || !forecaster.state_->valid()) {
-    return Error(Errc::kInvalid, "forecaster: damaged");
-  }
+  if (reader.failed() || !reader.at_end() || !forecaster.state_->valid()) return damaged;
   return forecaster;
 }
 

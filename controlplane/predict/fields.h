@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -102,6 +103,20 @@ class FieldReader {
   bool failed_ = false;
 };
 
+// Every number of a forecast, in the order in which states keep it.
+template <class Of, class Visitor>
+void each_number_of(Of& forecast, Visitor&& visit) {
+  visit(forecast.p_horizon);
+  visit(forecast.left_p10);
+  visit(forecast.left_p50);
+  visit(forecast.left_p90);
+  visit(forecast.alarm);
+  visit(forecast.shape);
+  visit(forecast.slope);
+  visit(forecast.regime_age);
+  visit(forecast.missing);
+}
+
 // FNV-1a (Fowler, Noll, Vo): notices damage, not malice.
 constexpr std::uint32_t checksum(std::string_view bytes) {
   std::uint32_t hash = 2166136261U;
@@ -109,6 +124,25 @@ constexpr std::uint32_t checksum(std::string_view bytes) {
     hash = (hash ^ static_cast<unsigned char>(byte)) * 16777619U;
   }
   return hash;
+}
+
+// Version and checksum before a state; without them again, nothing when they do not fit.
+inline std::string with_checksum(std::uint8_t version, std::string_view state) {
+  FieldWriter head;
+  head(version);
+  head(checksum(state));
+  return std::move(head).take().append(state);
+}
+inline std::optional<std::string_view> checked(std::uint8_t version, std::string_view bytes) {
+  FieldReader head(bytes);
+  std::uint8_t of = 0;
+  std::uint32_t sum = 0;
+  head(of);
+  head(sum);
+  if (head.failed() || of != version) return std::nullopt;
+  const auto state = bytes.substr(sizeof of + sizeof sum);
+  if (sum != checksum(state)) return std::nullopt;
+  return state;
 }
 
 }  // namespace observeai::predict

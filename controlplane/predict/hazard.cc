@@ -8,7 +8,7 @@
 namespace observeai::predict {
 namespace {
 
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kVersion = 2;
 
 // A service that logs as usual ends once in 100,000 steps: twice in three months at steps of a minute. Full
 // evidence of rising errors makes a step 100 times worse, each e-fold of errors 4.5 times more, each
@@ -171,16 +171,7 @@ void HazardForecaster::begin_regime(std::int64_t step) {
 
 template <class Self, class Visitor>
 void HazardForecaster::each_field(Self& self, Visitor&& visit) {
-  auto& newest = self.newest_;
-  visit(newest.p_horizon);
-  visit(newest.left_p10);
-  visit(newest.left_p50);
-  visit(newest.left_p90);
-  visit(newest.alarm);
-  visit(newest.shape);
-  visit(newest.slope);
-  visit(newest.regime_age);
-  visit(newest.missing);
+  each_number_of(self.newest_, visit);
   visit(self.step_);
   visit(self.began_);
   visit(self.seen_);
@@ -207,31 +198,19 @@ bool HazardForecaster::valid() const {
 
 std::string HazardForecaster::encode() const {
   FieldWriter writer;
-  writer(kVersion);
   each_field(*this, writer);
-  std::string bytes = std::move(writer).take();
-  FieldWriter sum;
-  sum(checksum(bytes));
-  return bytes + std::move(sum).take();
+  return with_checksum(kVersion, std::move(writer).take());
 }
 
 Result<HazardForecaster> HazardForecaster::decode(std::string_view bytes) {
-  const auto damaged = [] {
-    return Error(Errc::kInvalid,
-                 "the state of a hazard forecaster is damaged or of another version");
-  };
-  if (bytes.size() < sizeof(std::uint32_t) || bytes.size() > kMaxStateBytes) return damaged();
-  const std::string_view content = bytes.substr(0, bytes.size() - sizeof(std::uint32_t));
-  FieldReader tail(bytes.substr(content.size()));
-  std::uint32_t sum = 0;
-  tail(sum);
-  FieldReader reader(content);
-  std::uint8_t version = 0;
+  const Error damaged(Errc::kInvalid,
+                      "the state of a hazard forecaster is damaged or of another version");
+  const auto state = checked(kVersion, bytes);
+  if (!state) return damaged;
+  FieldReader reader(*state);
   HazardForecaster out;
-  reader(version);
-  if (sum != checksum(content) || version != kVersion) return damaged();
   each_field(out, reader);
-  if (reader.failed() || !reader.at_end() || !out.valid()) return damaged();
+  if (reader.failed() || !reader.at_end() || !out.valid()) return damaged;
   return out;
 }
 
