@@ -114,15 +114,17 @@ class Outlook {
   // outlook.cc
   bool restore() EXCLUDES(mutex_);
   std::set<TenantId> wanted_tenants(const std::vector<model::AgentRecord>& agents);
-  void take_events() EXCLUDES(mutex_);
-  bool take_some_events() EXCLUDES(mutex_);
-  void take_actions() EXCLUDES(mutex_);
   void look_at_silent() EXCLUDES(mutex_);
   void stop_following(const std::set<TenantId>& wanted) EXCLUDES(mutex_);
   void apply() EXCLUDES(mutex_);
   bool apply_some() EXCLUDES(mutex_);
   void save_some(std::int64_t older_than_ms) EXCLUDES(mutex_);
   void tell_limit() EXCLUDES(mutex_);
+
+  // taking_in.cc
+  void take_events() EXCLUDES(mutex_);
+  bool take_some_events() EXCLUDES(mutex_);
+  void take_actions() EXCLUDES(mutex_);
 
   // host_look.cc
   void look_at_host(const AgentId& agent) EXCLUDES(mutex_);
